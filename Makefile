@@ -1,0 +1,55 @@
+# calamari: everything a checkout needs, in one place. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_STAMP := $(VENV)/.installed-demo
+DEV_STAMP := $(VENV)/.installed-dev
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-pure lint format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO_STAMP) ## install into .venv and run a step against the embedded AWS
+	@$(BIN)/calamari run step-templates/demo.yaml --sandbox
+
+test: $(DEV_STAMP) ## install into .venv and run every test
+	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+test-pure: $(DEV_STAMP) ## run the tests that start no process and no sandbox
+	@$(BIN)/python -m pytest -q -m "not process and not sandbox"
+
+lint: $(DEV_STAMP) ## check types, rules and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(DEV_STAMP) ## rewrite the formatting
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(DEV_STAMP) ## measure start-up and masking, side by side in one run
+	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/import_time.py
+	@$(BIN)/python benchmarks/masking.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "calamari needs Python 3.11 or newer; name it: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml | $(VENV)/bin/python
+	@echo "installing calamari into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sandbox]'
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(VENV)/bin/python
+	@echo "installing calamari and its development tools into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(DEMO_STAMP)

@@ -1,0 +1,24 @@
+"""The only door to boto3 and botocore.
+
+`AwsPort` is what the rest of the house sees; `BotoAws` speaks the real protocol. Nothing heavy is
+imported before the first call. Every secret part of an answer is registered with the masker before
+anyone sees it.
+
+::
+
+    port       AwsPort, Parameter
+    settings   AwsSettings: regions, endpoints, certificates, from the environment once
+    client     BotoAws: the port's calls, what each asks and what it makes of the answer
+    calls      one call: budget, retries, the clock; `failures` says what an error means
+    wire       one attempt: botocore's serializer, endpoint rules, SigV4, transport, parser
+    profiles   the shared config files, through botocore's providers
+"""
+
+from __future__ import annotations
+
+from calamari_py.aws.calls import Pace
+from calamari_py.aws.client import BotoAws
+from calamari_py.aws.port import AwsPort, Parameter
+from calamari_py.aws.settings import AwsSettings
+
+__all__ = ["AwsPort", "AwsSettings", "BotoAws", "Pace", "Parameter"]

@@ -1,0 +1,186 @@
+"""One call with all its attempts: the budget, the pauses, the clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from calamari_py.aws import failures
+from calamari_py.aws.failures import Call, Reply, Unreached
+from calamari_py.aws.settings import AwsSettings
+from calamari_py.errors import CloudError
+from calamari_py.masking import SecretRegistry
+
+if TYPE_CHECKING:
+    from calamari_py.aws.wire import Wire
+
+_FRESH_KEY_SECONDS = 5.0
+_LONGEST_PAUSE = 5.0
+_FIRST_PAUSE = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a call may take, in seconds, and the clocks it is measured with.
+
+    No attempt begins when `budget` is spent. The two timeouts are those of one attempt, for the
+    connection and for the answer. `jitter` gives numbers from 0 to 1.
+    """
+
+    budget: float = 30.0
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+
+def utc_now() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
+class Calls:
+    """Makes calls until they succeed, are refused, or the budget is spent.
+
+    Registers every secret part of an answer before it returns the answer.
+    """
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        registry: SecretRegistry,
+        environ: Mapping[str, str],
+        *,
+        clock: Callable[[], datetime],
+        pace: Pace,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._environ = environ
+        self._clock = clock
+        self._pace = pace
+        self._wire: Wire | None = None
+        self._offset = timedelta()
+        self._warnings: list[str] = []
+
+    @property
+    def wire(self) -> Wire:
+        """The transport, made at the first use."""
+        if self._wire is None:
+            from calamari_py.aws.wire import Wire
+
+            timeouts = (self._pace.connect_timeout, self._pace.read_timeout)
+            self._wire = Wire(self._settings, self._environ, self._clock, timeouts)
+        return self._wire
+
+    def take_warnings(self) -> tuple[str, ...]:
+        """What went not quite as it should since the last time this was asked."""
+        taken = tuple(self._warnings)
+        self._warnings.clear()
+        return taken
+
+    def run(self, call: Call, *, fresh_key: bool = False) -> Reply:
+        """The successful reply to `call`, or a CloudError.
+
+        `fresh_key` says that the credentials are seconds old: AWS may not know them everywhere yet.
+        """
+        pace = self._pace
+        started = pace.monotonic()
+        attempts = 0
+        corrected = False
+        while True:
+            attempts += 1
+            call = dataclasses.replace(call, offset=self._offset)
+            outcome = self._attempt(call)
+            spent = pace.monotonic() - started
+            pause = self._pause(attempts)
+            if isinstance(outcome, Reply):
+                if not outcome.is_error:
+                    return outcome
+                offset = self._offset_of(outcome)
+                if not corrected and offset is not None and failures.is_skew(outcome, offset):
+                    corrected = True
+                    self._correct_clock(offset)
+                    continue
+                if not _is_retried(
+                    outcome, fresh_key=fresh_key and spent + pause < _FRESH_KEY_SECONDS
+                ):
+                    raise failures.refused(call, outcome, self.evidence(call, outcome))
+            elif not outcome.retryable:
+                raise failures.unreached(call, outcome, self._host(call, outcome), "")
+            if spent + pause > pace.budget:
+                raise self._exhausted(call, outcome, f"{_times(attempts)} in {spent:.0f} s")
+            pace.sleep(pause)
+
+    def evidence(self, call: Call, reply: Reply) -> tuple[str, ...]:
+        """Request id, host and clock of `reply`, in one line."""
+        return failures.evidence(call, reply, self.wire.host(call.service), self._offset_of(reply))
+
+    def _attempt(self, call: Call) -> Reply | Unreached:
+        try:
+            reply = self.wire.send(call)
+        except Unreached as why:
+            return why
+        self._register(call, reply)
+        return reply
+
+    def _pause(self, attempts: int) -> float:
+        """Seconds before the next attempt: exponential, and never quite the same for two runs."""
+        ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts, 10))
+        return ceiling * (0.5 + 0.5 * self._pace.jitter())
+
+    def _offset_of(self, reply: Reply) -> timedelta | None:
+        """AWS's clock less ours, as far as a ``Date`` of whole seconds tells."""
+        return None if reply.date is None else reply.date - self._clock()
+
+    def _correct_clock(self, offset: timedelta) -> None:
+        self._offset = offset
+        seconds = round(abs(offset).total_seconds())
+        side = "behind" if offset > timedelta() else "ahead of"
+        self._warnings.append(
+            f"this machine's clock is {seconds} s {side} AWS's; signatures are corrected for it, "
+            "the step's own tools may fail until it is set"
+        )
+
+    def _host(self, call: Call, why: Unreached) -> str:
+        return "" if why.code in {"NoRegion", "NoEndpoint"} else self.wire.host(call.service)
+
+    def _exhausted(self, call: Call, outcome: Reply | Unreached, tried: str) -> CloudError:
+        if isinstance(outcome, Unreached):
+            return failures.unreached(call, outcome, self._host(call, outcome), tried)
+        return failures.exhausted(call, outcome, self.evidence(call, outcome), tried)
+
+    def _register(self, call: Call, reply: Reply) -> None:
+        fields = reply.fields or {}
+        match call.operation:
+            case "AssumeRole" | "AssumeRoleWithWebIdentity":
+                keys = fields.get("Credentials") or {}
+                for part, title in (
+                    ("SecretAccessKey", "secret access key"),
+                    ("SessionToken", "session token"),
+                ):
+                    self._registry.add(keys.get(part) or "", name=f"{title} of {call.subject}")
+            case "GetParameter":
+                parameter = fields.get("Parameter") or {}
+                if parameter.get("Type") not in {"String", "StringList"}:
+                    self._registry.add(parameter.get("Value") or "", name=call.subject)
+            case "GetSecretValue":
+                text = fields.get("SecretString")
+                self._registry.add(fields.get("SecretBinary") or b"", name=call.subject)
+                self._registry.add_json(text or "", name=call.subject)
+
+
+def _is_retried(reply: Reply, *, fresh_key: bool) -> bool:
+    if failures.is_transient(reply):
+        return True
+    return fresh_key and reply.code == "InvalidClientTokenId"
+
+
+def _times(attempts: int) -> str:
+    return f"{attempts} attempt" + ("" if attempts == 1 else "s")

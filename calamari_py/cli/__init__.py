@@ -1,0 +1,114 @@
+"""The edge: options to values, values to the runner, results to exit codes.
+
+Only this package reads the process's environment, knows click, and exits.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from calamari_py import __version__
+from calamari_py.errors import EX_INTERNAL, EX_USAGE, CalamariError, exit_code_of
+
+COMMANDS = {
+    "run": "Run one step from its manifest.",
+    "validate": "Check manifests and report every problem.",
+    "schema": "Print the JSON Schema of the manifest format.",
+    "sandbox": "Keep an embedded AWS running for trials.",
+}
+"""Command name → one line of help; the module of that name holds `command`, loaded when called."""
+
+
+class _LazyGroup(click.Group):
+    """Commands are imported when they are called: ``--help`` loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"calamari_py.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="calamari")
+def cli() -> None:
+    """Runs one deployment step as exactly one AWS identity.
+
+    A step manifest names a script, the account it starts from and the role it runs as. calamari
+    finds the launcher credentials of this machine or pod, assumes the role, gives the script that
+    role's short-lived credentials and nothing else, and masks every secret in its output.
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code. The one top-level handler."""
+    try:
+        code = cli.main(args=arguments, prog_name="calamari", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        _exit(EX_USAGE)
+    except click.ClickException as error:
+        command = error.ctx.command_path if getattr(error, "ctx", None) else "calamari"  # type: ignore[attr-defined]
+        _say(_lower_first(error.format_message().rstrip(".")), f"{command} --help")
+        _exit(EX_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _exit(130)
+    except CalamariError as error:
+        _say(error.message, error.hint)
+        _exit(exit_code_of(error))
+    except BrokenPipeError:
+        _exit(141)
+    except Exception as error:  # noqa: BLE001  the edge: a traceback is no message
+        _say(*_defect(error))
+        _exit(EX_INTERNAL)
+    _exit(code if isinstance(code, int) else 0)
+
+
+def _defect(error: Exception) -> tuple[str, str]:
+    """Where the traceback went. Its last line is left out: it may quote what was being read."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="calamari-defect-", suffix=".txt", delete=False
+    ) as file:
+        file.writelines(traceback.format_tb(error.__traceback__))
+        file.write(type(error).__name__)
+    return f"a defect in calamari ({type(error).__name__})", f"please report it with {file.name}"
+
+
+def _say(message: str, hint: str | None) -> None:
+    click.echo(f"calamari: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _exit(code: int) -> NoReturn:
+    """Exit without a second error when nobody reads our last bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            _silence(stream)
+    sys.exit(code)
+
+
+def _silence(stream: Any) -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,77 @@
+"""``calamari validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from calamari_py import manifest
+from calamari_py.cli._options import read_overrides, variable_options
+from calamari_py.errors import EX_FILE_MISSING, EX_MANIFEST, EX_OK, FileMissing, ManifestError
+from calamari_py.masking import SecretRegistry
+from calamari_py.output import describe_failure
+from calamari_py.runner.prepare import prepare_step
+from calamari_py.runner.record import describe_error
+
+
+@click.command(short_help="Check manifests and report every problem.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@variable_options
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Problems for people, or one JSON document.",
+)
+def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
+    """Check each manifest FILE ('-' for standard input) and report every problem with its place.
+
+    Exits with 0 when all are valid, 65 when one is not, 66 when one is not there. Makes no call
+    and starts nothing.
+    """
+    overrides, environ = read_overrides(
+        options["variables"], options["var_files"], options["sensitive"]
+    )
+    code = EX_OK
+    documents = []
+    for file in files:
+        registry = SecretRegistry()
+        error = None
+        try:
+            source = manifest.read_source(file, stdin=sys.stdin.buffer, cwd=Path.cwd())
+            prepare_step(
+                source, environ=environ, cwd=Path.cwd(), overrides=overrides, registry=registry, tools_required=False
+            )
+        except ManifestError as found:
+            error = found
+            missing = isinstance(found, FileMissing)
+            code = max(code, EX_FILE_MISSING if missing and code != EX_MANIFEST else EX_MANIFEST)
+        if format_ == "json":
+            documents.append(_document(file, error, registry))
+        elif error is None:
+            click.echo(f"{file}: ok")
+        else:
+            click.echo("\n".join(describe_failure(describe_error(error, registry))), err=True)
+    if format_ == "json":
+        click.echo(json.dumps({"schema_version": 1, "files": documents}, indent=2))
+    return code
+
+
+def _document(
+    file: str, error: ManifestError | None, registry: SecretRegistry
+) -> dict[str, Any]:
+    problems = describe_error(error, registry).problems if error else ()
+    return {
+        "file": file,
+        "valid": error is None,
+        "problems": [
+            {"message": p.message, "hint": p.hint, "path": p.path, "place": p.place}
+            for p in problems
+        ],
+    }

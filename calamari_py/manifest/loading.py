@@ -1,0 +1,315 @@
+"""load(): a source becomes a `LoadedManifest`, or a ManifestError with every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from calamari_py.errors import ManifestError
+from calamari_py.manifest.checks import check_fields
+from calamari_py.manifest.convert import BAD, Converter
+from calamari_py.manifest.definitions import (
+    Definition,
+    merge,
+    read_overrides,
+    read_section,
+    read_variable_file,
+    secret_environment_names,
+)
+from calamari_py.manifest.launcher_only import LauncherOnly, handed_over
+from calamari_py.manifest.loaded import LoadedManifest, Overrides
+from calamari_py.manifest.nodes import (
+    Malformed,
+    Place,
+    Scalar,
+    Sequence,
+    nearest_place,
+    parse_document,
+)
+from calamari_py.manifest.nodes import Mapping as MappingNode
+from calamari_py.manifest.report import Report
+from calamari_py.manifest.shapes import fields_of
+from calamari_py.manifest.source import Source
+from calamari_py.manifest.types import Account, ManifestFile, StepManifest, as_account, as_hops
+from calamari_py.manifest.values import Reader, Values
+from calamari_py.masking.secret import Secret
+from calamari_py.templates import METADATA, Rendered, TemplateFault, Unavailable
+from calamari_py.variables import LateValue, VariableSet
+
+FINALLY = "finally"
+_ACCOUNT_SECRETS = ("secret_access_key", "session_token", "token")
+
+
+def load(
+    source: Source,
+    *,
+    sections: Mapping[str, Any],
+    finally_section: Any,
+    environ: Mapping[str, str],
+    cwd: Path,
+    overrides: Overrides | None = None,
+) -> LoadedManifest:
+    """The step that `source` describes.
+
+    `sections` maps the name of each step kind to the type of its section, `finally_section` is
+    the type of ``finally``. `environ` is what ``from_env`` reads. Raises ManifestError with all
+    problems, FileMissing when nothing is wrong but files that are not there.
+    """
+    report = Report(source.name)
+    try:
+        root = parse_document(source.text, source.name, report.problems)
+    except Malformed as error:
+        report.problems.extend(error.problems)
+        raise report.error() from None
+    if not isinstance(root, MappingNode):
+        place = Place(source.name) if root is None else root.place
+        message = "the manifest is empty" if root is None else "must be a mapping of keys"
+        report.add(place, "", message, "begin with 'name: …'")
+        raise report.error()
+    plan = _Plan(
+        source=source,
+        root=root,
+        sections=sections,
+        finally_section=finally_section,
+        environ=environ,
+        overrides=overrides or Overrides(),
+    )
+    plan.read_definitions(report, cwd)
+    return plan.run(report, {})
+
+
+class _Plan:
+    """Everything that was read for one manifest; `run` renders it, as often as needed."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        root: MappingNode,
+        sections: Mapping[str, Any],
+        finally_section: Any,
+        environ: Mapping[str, str],
+        overrides: Overrides,
+    ) -> None:
+        self.source = source
+        self.root = root
+        self.sections = sections
+        self.finally_section = finally_section
+        self.environ = environ
+        self.overrides = overrides
+        self.definitions: dict[str, Definition] = {}
+        self.scrub_names: frozenset[str] = frozenset()
+        self.reader = Reader(environ, source.folder)
+
+    def read_definitions(self, report: Report, cwd: Path) -> None:
+        """Read every variable's definition, in the order in which a later one wins."""
+        manifest = list(read_section(self.root.get("variables"), report, data=False))
+        command_line = list(read_overrides(self.overrides, report))
+        files = self._named_files(report, merge((manifest, command_line)))
+        given = [
+            read_variable_file(cwd / name, name, Place("--var-file"), name, report)
+            for name in self.overrides.variable_files
+        ]
+        layers = [*files, manifest, *given, command_line]
+        self.definitions = merge(layers)
+        self.scrub_names = secret_environment_names(layers, self.definitions)
+
+    def _named_files(
+        self, report: Report, known: Mapping[str, Definition]
+    ) -> list[list[Definition]]:
+        """The files of ``variable_files``; their names may use all but what stands in them."""
+        node = self.root.get("variable_files")
+        if not isinstance(node, Sequence):
+            return []
+        values = self._values(report, known, {})
+        type_ = fields_of(ManifestFile)["variable_files"].type
+        names = Converter(report, values.read).convert(node, type_, "variable_files")
+        if names is BAD:
+            return []
+        return [
+            read_variable_file(
+                self.source.folder / name, name, item.place, f"variable_files[{index}]", report
+            )
+            for index, (name, item) in enumerate(zip(names, node.items, strict=True))
+        ]
+
+    def _values(
+        self,
+        report: Report,
+        definitions: Mapping[str, Definition],
+        late: Mapping[str, LateValue],
+    ) -> Values:
+        metadata: dict[str, Scalar | str] = {}
+        for name in METADATA:
+            node = self.root.get(name)
+            if isinstance(node, Scalar) and (node.quoted or node.kind != "null"):
+                metadata[name] = node
+        if "region" not in metadata and (region := self._default_region()):
+            metadata["region"] = region
+        return Values(
+            definitions=definitions,
+            metadata=metadata,
+            late=late,
+            reader=self.reader,
+            report=report,
+        )
+
+    def _default_region(self) -> str | None:
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            if self.environ.get(name, "").strip():
+                return self.environ[name].strip()
+        return self.overrides.region
+
+    def run(self, report: Report, late: Mapping[str, LateValue]) -> LoadedManifest:
+        """Render and parse everything, with `late` filled in. Raises ManifestError."""
+        values = self._values(report, self.definitions, late)
+        converter = Converter(report, values.read)
+        fields = self._convert(converter, report)
+        kind = self._kind(report)
+        waiting = values.late_variables()
+        values.finish()
+        only = LauncherOnly(values, self.definitions, fields.get("account"))
+        for path, names in only.leaks():
+            report.add(converter.places[path], path, *handed_over(names))
+        check_fields(
+            converter.parsed, root=self.root, late=bool(waiting),
+            places=converter.places, report=report,
+        )  # fmt: skip
+        report.raise_if_any()
+        return self._loaded(values, fields, kind, converter.places, late, only)
+
+    def _convert(self, converter: Converter, report: Report) -> dict[str, Any]:
+        """Every key of the file by itself; BAD where it could not be parsed."""
+        known = fields_of(ManifestFile)
+        found: dict[str, Any] = {}
+        for key, entry in self.root:
+            converter.late_allowed = key in ("env", FINALLY, *self.sections)
+            if key in ("variables", "variable_files"):
+                converter.places[key] = entry.value.place
+            elif key in known:
+                found[key] = converter.convert(entry.value, known[key].type, key)
+            elif key == FINALLY or key in self.sections:
+                type_ = self.finally_section if key == FINALLY else self.sections[key]
+                body = isinstance(entry.value, Scalar)
+                found[key] = converter.convert(entry.value, type_, key, body=body)
+            else:
+                every = [*known, *self.sections, FINALLY]
+                near = converter.unknown_key(key, entry.key, key, every)
+                found[near or key] = BAD
+        for path in [path for path in converter.places if path.startswith("assume_role.")]:
+            alias = path.replace("assume_role.", "assume_role[0].", 1)
+            converter.places[alias] = converter.places[path]
+        if "name" not in self.root.entries and found.get("name") is not BAD:
+            report.add(self.root.place, "name", "is missing", "name the step: name: deploy-network")
+            found["name"] = BAD
+        return found
+
+    def _kind(self, report: Report) -> str | None:
+        """The name of the one step kind."""
+        present = [key for key in self.sections if key in self.root.entries]
+        present.sort(key=lambda key: self.root.entries[key].key)
+        legal = ", ".join(self.sections)
+        if not present:
+            meant = {problem.message.rsplit("'", 2)[1] for problem in report.problems
+                     if problem.message.startswith("unknown key; did you mean")}  # fmt: skip
+            if not meant & set(self.sections):
+                report.add(
+                    self.root.place, "", "has no step kind", f"write one of these keys: {legal}"
+                )
+            return None
+        for key in present[1:]:
+            report.add(
+                self.root.entries[key].key,
+                key,
+                f"is a second step kind beside '{present[0]}'",
+                f"one file is one step: keep exactly one of {legal}",
+            )
+        return present[0]
+
+    def _unmasked(self) -> Iterator[str]:
+        for name, definition in self.definitions.items():
+            if definition.sensitive and not definition.mask:
+                yield f"variable '{name}' is sensitive and not masked: {definition.reason}"
+
+    def _loaded(
+        self,
+        values: Values,
+        fields: Mapping[str, Any],
+        kind: str | None,
+        places: Mapping[str, Place],
+        late: Mapping[str, LateValue],
+        only: LauncherOnly,
+    ) -> LoadedManifest:
+        assert kind is not None
+        manifest = self._step(fields, kind)
+        variables = values.variables()
+        secrets = [(name, Secret(variable.text)) for name, variable in variables.items()
+                   if variable.is_masked and variable.text]  # fmt: skip
+        secrets.extend(values.secrets())
+        for key in _ACCOUNT_SECRETS:
+            text = getattr(manifest.account, key)
+            if text:
+                secrets.append((f"account.{key}", Secret(text)))
+        return LoadedManifest(
+            manifest=manifest,
+            variables=VariableSet(variables),
+            late=values.late_variables(),
+            warnings=(*self._unmasked(), *only.warnings()),
+            scrub_names=self.scrub_names | only.environment_names(),
+            withheld=only.withheld(),
+            known_secrets=tuple(secrets),
+            places=places,
+            render_again=lambda more: self.run(Report(self.source.name), {**late, **more}),
+            render=_FileRenderer(self.source.name, values, only, places).render,
+        )
+
+    def _step(self, fields: Mapping[str, Any], kind: str) -> StepManifest:
+        known = {key: value for key, value in fields.items() if key in fields_of(ManifestFile)}
+        account = as_account(known.pop("account", Account()))
+        known.setdefault("env", {})
+        for key in ("credentials", "retry"):
+            known.setdefault(key, fields_of(ManifestFile)[key].type())
+        if known.get("region") is None and self._default_region() == self.overrides.region:
+            known["region"] = self.overrides.region
+        return StepManifest(
+            **{**known, "assume_role": as_hops(known.get("assume_role", ()))},
+            account=account,
+            kind=kind,
+            section=fields[kind],
+            finally_=fields.get(FINALLY),
+            folder=self.source.folder,
+            source=self.source.name,
+        )
+
+
+class _FileRenderer:
+    """Renders the files that belong to a section, by the rules of the manifest's own texts."""
+
+    def __init__(
+        self, subject: str, values: Values, only: LauncherOnly, places: Mapping[str, Place]
+    ) -> None:
+        self._subject = subject
+        self._values = values
+        self._only = only
+        self._places = places
+
+    def render(self, text: str, path: str) -> Rendered:
+        """`text` of the file named at `path`. Raises ManifestError."""
+        if "\0" in text:
+            raise self._error(path, "the file holds a NUL character", "remove it")
+        try:
+            rendered = self._values.renderer.render(text, name=path)
+        except TemplateFault as fault:
+            line = f" (line {fault.line} of the file)" if fault.line else ""
+            raise self._error(path, f"{fault.message}{line}", fault.hint) from None
+        except Unavailable as error:
+            raise self._error(path, f"'{error}' cannot be rendered", None) from None
+        used = sorted(self._only.secrets & rendered.reads)
+        if used:
+            raise self._error(path, *handed_over(used))
+        return rendered
+
+    def _error(self, path: str, message: str, hint: str | None) -> ManifestError:
+        place = nearest_place(self._places, path) or Place(self._subject)
+        return ManifestError([place.problem(message, path, hint)], subject=self._subject)

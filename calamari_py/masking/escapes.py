@@ -1,0 +1,258 @@
+"""How other programs write one character of a secret: URL, JSON, XML, shell and Python escapes.
+
+Every escape is a map from a character to a text, so the escaped secret can be found wherever it
+stands inside a longer escaped text. ASCII letters and digits stand for themselves in all of them;
+bytes that are no UTF-8 are lone surrogates, as the ``surrogateescape`` error handler makes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+Write = Callable[[str], str]
+
+_SPECIAL = re.compile("[^0-9A-Za-z]")
+
+_UNRESERVED = "-._~"
+_PERCENT_SAFE = (
+    _UNRESERVED,  # RFC 3986, curl, .NET EscapeDataString
+    _UNRESERVED + "/",  # Python quote
+    _UNRESERVED + "!'()*",  # encodeURIComponent
+    _UNRESERVED + "!'()*;/?:@&=+$,#",  # encodeURI
+    _UNRESERVED + "$&+=:@",  # Go PathEscape
+    _UNRESERVED + "$&+,;=",  # Go user info
+    "*-._",  # HTML forms, Java URLEncoder
+    "-._",  # PHP urlencode
+    "",
+)
+
+_JSON_SHORT = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\b": "\\b",
+    "\f": "\\f",
+}
+_LINE_SEPARATORS = "\u2028\u2029"
+
+_XML_BASE = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_XML_EXTRA: tuple[dict[str, str], ...] = (
+    {},
+    {">": ">"},
+    {'"': "&quot;"},
+    {'"': "&quot;", "'": "&#39;"},
+    {'"': "&quot;", "'": "&#039;"},  # PHP
+    {'"': "&quot;", "'": "&#x27;"},  # Python html.escape
+    {'"': "&quot;", "'": "&apos;"},
+    {'"': "&quot;", "\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"},
+    {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"},
+    {'"': "&#34;", "'": "&#39;"},  # Go html/template, Jinja2
+    {'"': "&#34;", "'": "&#39;", "\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"},  # Go encoding/xml
+    {'"': "&quot;", "'": "&#x27;", "`": "&#x60;", "=": "&#x3D;"},  # Handlebars
+    {'"': "&quot;", "'": "&#39;", "`": "&#x60;", "=": "&#x3D;", "/": "&#x2F;"},  # Mustache
+)
+
+_BASH_BACKSLASH = " !\"$&'()*,;<>?[\\]^`{|}"
+_SHELL_PLAIN = "_-.,:+/@%=\r\n\t"
+_ANSI_C = {
+    "\\": "\\\\",
+    "'": "\\'",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\x1b": "\\E",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+class Escape(dict[str, str]):
+    """A character and how this escape writes it; worked out once a character."""
+
+    def __init__(self, kind: str, write: Write) -> None:
+        super().__init__()
+        self.kind = kind
+        self._write = write
+
+    def __missing__(self, char: str) -> str:
+        self[char] = written = self._write(char)
+        return written
+
+    def of_match(self, found: re.Match[str]) -> str:
+        """How the one character that was found is written."""
+        return self[found[0]]
+
+
+def escaped(text: str) -> Iterator[tuple[str, str]]:
+    """``(kind, form)`` for every escape that changes `text`, each form once."""
+    specials = sorted(set(_SPECIAL.findall(text)))
+    if not specials:
+        return
+    seen = {tuple(specials)}
+    for escape in ESCAPES:
+        written = tuple(map(escape.__getitem__, specials))
+        if written not in seen:
+            seen.add(written)
+            yield escape.kind, _SPECIAL.sub(escape.of_match, text)
+
+
+def _bytes_of(char: str) -> bytes:
+    try:
+        return char.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return char.encode("utf-8", "surrogatepass")
+
+
+def _percent(safe: str, *, upper: bool, space: str) -> Write:
+    pattern = "%%%02X" if upper else "%%%02x"
+
+    def write(char: str) -> str:
+        if char == " ":
+            return space
+        if char in safe:
+            return char
+        return "".join([pattern % byte for byte in _bytes_of(char)])
+
+    return write
+
+
+def _json(
+    *, ascii_only: bool, unicode_escaped: str = "", slash: bool = False, upper: bool = False
+) -> Write:
+    """`unicode_escaped` are characters written as ``\\u00XX`` though JSON does not ask for it."""
+    pattern = "\\u%04X" if upper else "\\u%04x"
+
+    def write(char: str) -> str:
+        if char in unicode_escaped:
+            return pattern % ord(char)
+        if char in _JSON_SHORT:
+            return _JSON_SHORT[char]
+        if char == "/":
+            return "\\/" if slash else "/"
+        code = ord(char)
+        if code < 0x20 or (ascii_only and 0x7F <= code <= 0xFFFF):
+            return pattern % code
+        if ascii_only and code > 0xFFFF:
+            code -= 0x10000
+            return pattern % (0xD800 + (code >> 10)) + pattern % (0xDC00 + (code & 0x3FF))
+        return char
+
+    return write
+
+
+def _table(table: dict[str, str]) -> Write:
+    return lambda char: table.get(char, char)
+
+
+def _xml_ascii(char: str) -> str:
+    if char > "\x7f":
+        return f"&#{ord(char)};"
+    return {**_XML_BASE, '"': "&quot;"}.get(char, char)
+
+
+def _backslash(chars: str) -> Write:
+    return lambda char: "\\" + char if char in chars else char
+
+
+def _backslash_unless_plain(char: str) -> str:
+    return char if char in _SHELL_PLAIN or char > "\x7f" else "\\" + char
+
+
+def _ansi_c(*, ascii_only: bool) -> Write:
+    def write(char: str) -> str:
+        if char in _ANSI_C:
+            return _ANSI_C[char]
+        if " " <= char <= "~" or (char > "\x7f" and not ascii_only):
+            return char
+        return "".join([f"\\{byte:03o}" for byte in _bytes_of(char)])
+
+    return write
+
+
+def _repr(*, quote: str = "") -> Write:
+    def write(char: str) -> str:
+        if char in "'\"":
+            return "\\" + char if char == quote else char
+        return repr(char)[1:-1]
+
+    return write
+
+
+def _bytes_repr(*, quote: str = "") -> Write:
+    def write(char: str) -> str:
+        if char in "'\"":
+            return "\\" + char if char == quote else char
+        return repr(_bytes_of(char))[2:-1]
+
+    return write
+
+
+def _within(outer: Write, inner: Write) -> Write:
+    """`inner`'s text, escaped once more by `outer`."""
+    return lambda char: "".join([outer(part) for part in inner(char)])
+
+
+def _escapes() -> Iterator[Escape]:
+    for safe in _PERCENT_SAFE:
+        for upper in (True, False):
+            for space in ("%20", "+"):
+                yield Escape("percent", _percent(safe, upper=upper, space=space))
+
+    ascii_json, plain_json = _json(ascii_only=True), _json(ascii_only=False)
+    slash_json = _json(ascii_only=True, slash=True)
+    html_json = _json(ascii_only=False, unicode_escaped="<>&" + _LINE_SEPARATORS)
+    for write in (
+        ascii_json,
+        plain_json,
+        slash_json,
+        html_json,
+        _json(ascii_only=False, slash=True),
+        _json(ascii_only=True, upper=True),
+        _json(ascii_only=True, unicode_escaped="<>&"),
+        _json(ascii_only=True, unicode_escaped="<>&'"),  # Windows PowerShell
+        _json(ascii_only=True, unicode_escaped="<>&'\"", slash=True, upper=True),  # PHP JSON_HEX
+        _json(ascii_only=True, unicode_escaped="<>&'\"+`\x7f", upper=True),  # .NET
+    ):
+        yield Escape("json", write)
+    for outer, inner in (
+        (ascii_json, ascii_json),
+        (plain_json, plain_json),
+        (ascii_json, plain_json),
+        (slash_json, slash_json),
+        (html_json, html_json),
+    ):
+        yield Escape("json in json", _within(outer, inner))
+
+    for extra in _XML_EXTRA:
+        yield Escape("xml", _table(_XML_BASE | extra))
+    yield Escape("xml", _xml_ascii)
+
+    single_quoted = _table({"'": "'\\''"})
+    for write in (
+        single_quoted,
+        _table({"'": "'\"'\"'"}),
+        _backslash(_BASH_BACKSLASH),
+        _backslash_unless_plain,
+        _backslash('\\"$`'),
+        _ansi_c(ascii_only=False),
+        _ansi_c(ascii_only=True),
+        _within(single_quoted, plain_json),
+        _within(single_quoted, ascii_json),
+    ):
+        yield Escape("shell", write)
+
+    yield Escape("doubled quotes", _table({"'": "''"}))
+    yield Escape("doubled quotes", _table({'"': '""'}))
+    for quote in ("", "'", '"'):
+        yield Escape("repr", _repr(quote=quote))
+        yield Escape("repr", _bytes_repr(quote=quote))
+    yield Escape("repr", _within(_repr(), ascii_json))
+
+
+ESCAPES = tuple(_escapes())
+"""Every escape, in the order in which forms are named."""

@@ -1,0 +1,127 @@
+"""Reporter: what every output format promises.
+
+A reporter is told what happens, in masked values only, and decides how it looks. It writes to the
+two binary streams it was made with and to nothing else. It never raises for what it is told;
+a reader that went away raises BrokenPipeError, which the runner handles. It may be called from
+several threads: a refresh of the credentials can have something to say while the child writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Literal, Protocol
+
+from calamari_py.errors import TraceRow
+from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.result import StepResult
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReporterOptions:
+    """How to write. `terminal` says whether our own text (stderr) is read on a terminal;
+    `width` is its columns; `environ` is for colour conventions (NO_COLOR, TERM); `encoding` is
+    what our own text on stderr is written in, the child's bytes are never re-encoded."""
+
+    stdout: BinaryIO
+    stderr: BinaryIO
+    terminal: bool
+    width: int
+    environ: Mapping[str, str]
+    quiet: bool = False
+    verbose: bool = False
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepHeader:
+    """What is known from the manifest alone."""
+
+    step: Masked
+    kind: str
+    version: str
+    project: Masked | None = None
+    environment: Masked | None = None
+    deployment_id: Masked | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityReport:
+    """Who the step runs as. `launcher` is an ARN, or ``SOURCE, access key AKIA…`` where the source
+    gave none; None when there is no launcher. `hops` are the ARNs of all role sessions on the way,
+    `role` being the last of them; None when the launcher itself runs the step.
+    `expected` says whether ``expect`` named the account.
+    `region_source` says where the region came from (``manifest``, ``AWS_REGION``, …).
+    `seconds_left` counts from now."""
+
+    launcher: Masked | None
+    launcher_arn: Masked | None
+    launcher_source: Masked | None
+    hops: tuple[Masked, ...]
+    role: Masked | None
+    account: Masked | None
+    expected: bool
+    region: Masked | None
+    region_source: str | None
+    expires_at: datetime | None
+    seconds_left: float | None
+    secrets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedProblem:
+    """A manifest problem, masked; as `calamari_py.errors.Problem`."""
+
+    message: Masked
+    path: Masked
+    place: Masked
+    hint: Masked | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why calamari itself stopped the run: one sentence, what to do, and the evidence."""
+
+    message: Masked
+    hint: Masked | None = None
+    problems: tuple[MaskedProblem, ...] = ()
+    trace: tuple[TraceRow, ...] = ()
+    evidence: tuple[Masked, ...] = ()
+    exit_code: int = 70
+
+
+class Reporter(Protocol):
+    """What a format implements; see the module's docstring for the promises."""
+
+    def started(self, header: StepHeader) -> None:
+        """The manifest is valid; nothing was asked yet."""
+
+    def identity(self, report: IdentityReport) -> None:
+        """The credentials are there and as expected; the child comes next."""
+
+    def trace(self, rows: Sequence[TraceRow]) -> None:
+        """The credential sources that were looked at (``--trace-credentials``). Masked already."""
+
+    def output(self, stream: Stream, data: MaskedBytes) -> None:
+        """Bytes of the child, to be shown at once and unchanged."""
+
+    def progress(self, percent: float | None, message: Masked) -> None:
+        """How far a step says it is; `percent` is 0 to 100, None where it does not say."""
+
+    def note(self, message: Masked) -> None:
+        """A line for those who asked for ``--verbose``."""
+
+    def highlight(self, message: Masked) -> None:
+        """A line that the step wants to be seen."""
+
+    def warning(self, message: Masked) -> None:
+        """Something that may be wrong; the run goes on."""
+
+    def failed(self, failure: Failure) -> None:
+        """calamari itself stops the run. `finished` still follows."""
+
+    def finished(self, result: StepResult) -> None:
+        """The last call of every run."""

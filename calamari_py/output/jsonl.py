@@ -1,0 +1,160 @@
+"""The json format: one event a line on stdout, nothing on stderr. Described in docs/events.md."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from threading import RLock
+from typing import Any
+
+from calamari_py.errors import TraceRow
+from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._stream import write_all
+from calamari_py.output.base import (
+    Failure,
+    IdentityReport,
+    Reporter,
+    ReporterOptions,
+    StepHeader,
+    Stream,
+)
+from calamari_py.result import StepResult, dump_json, format_time
+
+EVENTS_VERSION = 1
+
+
+def reporter(options: ReporterOptions) -> Reporter:
+    """What `FORMATS` builds."""
+    return JsonReporter(options)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JsonReporter:
+    """Writes for programs. Everything it is told is masked before it is encoded."""
+
+    def __init__(
+        self, options: ReporterOptions, *, clock: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._step: str | None = None
+        self._lock = RLock()
+        self._unfinished: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+
+    def started(self, header: StepHeader) -> None:
+        """The event ``started``; every event from here on names the step."""
+        self._step = header.step
+        self._emit(
+            "started",
+            events_version=EVENTS_VERSION,
+            calamari_version=header.version,
+            kind=header.kind,
+            project=header.project,
+            environment=header.environment,
+            deployment_id=header.deployment_id,
+        )
+
+    def identity(self, report: IdentityReport) -> None:
+        """The event ``identity``."""
+        self._emit(
+            "identity",
+            launcher=report.launcher,
+            launcher_arn=report.launcher_arn,
+            launcher_source=report.launcher_source,
+            hops=list(report.hops),
+            arn=report.role,
+            account=report.account,
+            as_expected=report.expected,
+            region=report.region,
+            region_source=report.region_source,
+            expires_at=format_time(report.expires_at) if report.expires_at else None,
+            secrets=report.secrets,
+        )
+
+    def trace(self, rows: Sequence[TraceRow]) -> None:
+        """The event ``trace``."""
+        self._emit("trace", rows=[asdict(row) for row in rows])
+
+    def output(self, stream: Stream, data: MaskedBytes) -> None:
+        """The event ``output``. A character whose end is not there yet waits for it."""
+        with self._lock:
+            whole = self._unfinished[stream] + data
+            keep = _unfinished_bytes(whole)
+            self._unfinished[stream] = whole[len(whole) - keep :]
+            self._emit_output(stream, whole[: len(whole) - keep])
+
+    def _emit_output(self, stream: Stream, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            self._emit("output", stream=stream, text=data.decode())
+        except UnicodeDecodeError:
+            self._emit("output", stream=stream, base64=b64encode(data).decode())
+
+    def progress(self, percent: float | None, message: Masked) -> None:
+        """The event ``progress``."""
+        self._emit("progress", percent=percent, message=message)
+
+    def note(self, message: Masked) -> None:
+        """The event ``message`` of level ``note``, with ``--verbose``."""
+        if self._options.verbose:
+            self._emit("message", level="note", message=message)
+
+    def highlight(self, message: Masked) -> None:
+        """The event ``message`` of level ``highlight``."""
+        self._emit("message", level="highlight", message=message)
+
+    def warning(self, message: Masked) -> None:
+        """The event ``warning``."""
+        self._emit("warning", message=message)
+
+    def failed(self, failure: Failure) -> None:
+        """The event ``problem``."""
+        self._emit(
+            "problem",
+            message=failure.message,
+            hint=failure.hint,
+            exit_code=failure.exit_code,
+            problems=[
+                {
+                    "message": problem.message,
+                    "path": problem.path or None,
+                    "place": problem.place or None,
+                    "hint": problem.hint,
+                }
+                for problem in failure.problems
+            ],
+            trace=[asdict(row) for row in failure.trace],
+            evidence=list(failure.evidence),
+        )
+
+    def finished(self, result: StepResult) -> None:
+        """What is left of the output, then the event ``finished``, always the last line."""
+        with self._lock:
+            for stream, rest in self._unfinished.items():
+                self._emit_output(stream, rest)
+            self._step = result.step or self._step
+            self._emit("finished", result=result.to_document())
+
+    def _emit(self, type_: str, /, **fields: Any) -> None:
+        with self._lock:
+            time = format_time(self._clock())
+            event = {"time": time, "type": type_, "step": self._step, **fields}
+            write_all(self._options.stdout, dump_json(event) + b"\n")
+
+
+def _unfinished_bytes(data: bytes) -> int:
+    """How many bytes at the end of `data` begin a UTF-8 character and do not end it: 0 to 3."""
+    for back in range(1, min(3, len(data)) + 1):
+        if data[-back] & 0xC0 != 0x80:
+            try:
+                data[-back:].decode()
+            except UnicodeDecodeError as error:
+                return back if error.reason == "unexpected end of data" else 0
+            return 0
+    return 0

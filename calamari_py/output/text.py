@@ -1,0 +1,168 @@
+"""The text format: a child's output as it is, our own text around it on stderr.
+
+Rich knows how a terminal shows a tone; it is imported only when there is a terminal with colour.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import RLock
+
+from calamari_py.errors import TraceRow
+from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._failure import failure_lines, trace_lines
+from calamari_py.output._frame import closing_line, identity_lines, kind_line, title_lines
+from calamari_py.output._lines import Line, Span, block, plain, rule
+from calamari_py.output._stream import same_place, write_all
+from calamari_py.output._words import encode
+from calamari_py.output.base import (
+    Failure,
+    IdentityReport,
+    Reporter,
+    ReporterOptions,
+    StepHeader,
+    Stream,
+)
+from calamari_py.result import Outcome, StepResult
+
+RULE_WIDTH = 84
+_INVISIBLE_END = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z])+\Z")
+_RESET = "\x1b[0m"
+_STYLES = {
+    "plain": "",
+    "faint": "dim",
+    "strong": "bold",
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "cure": "cyan",
+}
+
+
+def reporter(options: ReporterOptions) -> Reporter:
+    """What `FORMATS` builds."""
+    return TextReporter(options)
+
+
+class TextReporter:
+    """Writes for people. The child's bytes pass untouched."""
+
+    def __init__(self, options: ReporterOptions) -> None:
+        self._options = options
+        self._columns = options.width if options.terminal and options.width > 0 else None
+        self._width = min(self._columns or RULE_WIDTH, RULE_WIDTH)
+        self._render = _renderer(options)
+        self._shared = same_place(options.stdout, options.stderr)
+        self._lock = RLock()
+        self._at_line_start = True
+        self._child_styled = False
+        self._failure_told = False
+        self._told_trace: tuple[TraceRow, ...] = ()
+        self._last_progress: tuple[float | None, str] | None = None
+
+    def started(self, header: StepHeader) -> None:
+        """The opening rule."""
+        if self._options.quiet:
+            return
+        lines = title_lines(header, self._width)
+        if self._options.verbose:
+            lines.append(kind_line(header))
+        self._say(lines)
+
+    def identity(self, report: IdentityReport) -> None:
+        """Who the step runs as, and the rule under it."""
+        if not self._options.quiet:
+            self._say([*identity_lines(report, self._columns), rule([], self._width)])
+
+    def trace(self, rows: Sequence[TraceRow]) -> None:
+        """The table of credential sources, also when quiet: it was asked for."""
+        self._told_trace = tuple(rows)
+        self._say(trace_lines(rows))
+
+    def output(self, stream: Stream, data: MaskedBytes) -> None:
+        """The bytes, on the stream of the same name."""
+        with self._lock:
+            write_all(getattr(self._options, stream), data)
+            if stream == "stderr" or self._shared:
+                self._follow(data)
+
+    def _follow(self, data: bytes) -> None:
+        """Note where the cursor is left: colour codes after a newline do not move it."""
+        self._child_styled = self._child_styled or b"\x1b" in data
+        if visible := _INVISIBLE_END.sub(b"", data):
+            self._at_line_start = visible.endswith(b"\n")
+
+    def progress(self, percent: float | None, message: Masked) -> None:
+        """``calamari: 50% message``, once for each that differs from the one before."""
+        if self._options.quiet or self._last_progress == (percent, message):
+            return
+        self._last_progress = (percent, message)
+        share = f"{percent:.0f}% " if percent is not None else ""
+        self._say(block([Span("calamari: ", "faint"), Span(share, "strong")], message))
+
+    def note(self, message: Masked) -> None:
+        """A faint line, with ``--verbose``."""
+        if self._options.verbose and not self._options.quiet:
+            self._say(block([Span("calamari: ", "faint")], message, "faint"))
+
+    def highlight(self, message: Masked) -> None:
+        """A strong line; it is the step's own, so it stays when quiet."""
+        self._say(block([Span("calamari: ", "faint")], message, "strong"))
+
+    def warning(self, message: Masked) -> None:
+        """``calamari: warning: …``."""
+        self._say(block([Span("calamari: ", "faint"), Span("warning: ", "warn")], message))
+
+    def failed(self, failure: Failure) -> None:
+        """The sentence, what to do, and the evidence; a trace that was shown is not repeated."""
+        self._failure_told = True
+        if failure.trace == self._told_trace:
+            failure = replace(failure, trace=())
+        self._say(failure_lines(failure))
+
+    def finished(self, result: StepResult) -> None:
+        """The closing rule. A step that never started ends in its failure, which says all."""
+        if self._options.quiet and result.outcome is Outcome.SUCCEEDED:
+            return
+        if result.outcome is Outcome.NOT_STARTED and self._failure_told:
+            return
+        self._say([closing_line(result, self._width)])
+
+    def _say(self, lines: Sequence[Line]) -> None:
+        """Our own lines, beginning on a fresh one. stdout never gets a byte that is ours."""
+        if not lines:
+            return
+        with self._lock:
+            text = "".join(f"{self._render(line)}\n" for line in lines)
+            if self._child_styled and self._render is not plain:
+                text = _RESET + text
+            if not self._at_line_start:
+                text = "\n" + text
+            self._at_line_start, self._child_styled = True, False
+            write_all(self._options.stderr, encode(text, self._options.encoding))
+
+
+def _renderer(options: ReporterOptions) -> Callable[[Line], str]:
+    """How a line becomes text: with colour only on a terminal that wants it (no-color.org)."""
+    term = options.environ.get("TERM", "")
+    if not options.terminal or options.environ.get("NO_COLOR") or term in {"", "dumb", "unknown"}:
+        return plain
+    return _colourful()
+
+
+def _colourful() -> Callable[[Line], str]:
+    from rich.color import ColorSystem  # noqa: PLC0415
+    from rich.style import Style  # noqa: PLC0415
+
+    styles = {tone: Style.parse(words) for tone, words in _STYLES.items()}
+
+    def render(line: Line) -> str:
+        *spans, last = line
+        trimmed = [*spans, Span(last.text.rstrip(), last.tone)]
+        return "".join(
+            styles[tone].render(text, color_system=ColorSystem.STANDARD) for text, tone in trimmed
+        )
+
+    return render

@@ -1,0 +1,39 @@
+"""The only door to subprocess and signals: one command in, one `ProcessExit` out.
+
+`run` starts a command in its own session and watches it; `SignalInbox` is where the signals sent
+to calamari go meanwhile; `resolve_tool` makes names absolute paths; `harden` closes our memory to
+the child; `private_folder` is where files for it lie.
+"""
+
+from __future__ import annotations
+
+from calamari_py.process.base import (
+    KILL_DELAY,
+    Command,
+    Limits,
+    OutputSink,
+    ProcessExit,
+    StopReason,
+    Stream,
+)
+from calamari_py.process.folder import private_folder
+from calamari_py.process.harden import harden
+from calamari_py.process.inbox import SignalInbox
+from calamari_py.process.loop import run
+from calamari_py.process.tools import resolve_tool, unsafe_entries
+
+__all__ = [
+    "KILL_DELAY",
+    "Command",
+    "Limits",
+    "OutputSink",
+    "ProcessExit",
+    "SignalInbox",
+    "StopReason",
+    "Stream",
+    "harden",
+    "private_folder",
+    "resolve_tool",
+    "run",
+    "unsafe_entries",
+]

@@ -1,0 +1,90 @@
+"""Values of the process door: what to run, how to watch it, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+Stream = Literal["stdout", "stderr"]
+KILL_DELAY = 5.0
+"""Seconds between SIGTERM and SIGKILL, and how long pipes held by a grandchild are read for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One process to start. `environment` is complete: nothing is inherited beside it.
+
+    `argv[0]` is an absolute path. `stdin` is ``null`` or ``inherit``. `stop_signal` is what the
+    first rung of the stop ladder sends when a timeout began it (None: SIGTERM), and
+    `translate_signals` maps a signal we were sent to the one the group gets.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    stdin: Literal["null", "inherit"] = "null"
+    stop_signal: int | None = None
+    translate_signals: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds; None means no limit. `grace` runs from the polite signal to SIGTERM."""
+
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    grace: float = 30.0
+
+
+class StopReason(enum.StrEnum):
+    """Why calamari ended a process."""
+
+    TIMEOUT = "timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    SIGNAL = "signal"
+    READER_GONE = "reader_gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessExit:
+    """How a process ended.
+
+    `code` is the child's own (128 + N when signal N killed it). `stopped` says why calamari ended
+    it, None when it ended by itself; `signum` is the signal calamari was sent, when that was why.
+    `left_running` names processes of the session that had to be ended after the leader.
+    `duration` is in seconds.
+    """
+
+    code: int
+    stopped: StopReason | None = None
+    signum: int | None = None
+    left_running: tuple[str, ...] = ()
+    duration: float = 0.0
+
+
+class OutputSink(Protocol):
+    """Where the loop puts what it reads. The loop calls, in this order, for each read cycle:
+    `before_feed` once, after all reads of the cycle; `feed` once a stream that gave bytes, stdout
+    first. `before_feed` also comes before `idle` and `close`, which let held bytes go.
+
+    A method that raises BrokenPipeError says that its reader went away: the process is stopped.
+    Whatever else it raises ends the process too, and is raised again.
+    """
+
+    def before_feed(self) -> None:
+        """Take in declarations: whatever a child wrote before the bytes that follow."""
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Bytes as they were read, never empty."""
+
+    def holding(self) -> bool:
+        """Whether bytes are held back that `idle` would release."""
+
+    def idle(self) -> None:
+        """Nothing came for 25 ms while `holding`."""
+
+    def close(self, stream: Stream) -> None:
+        """The stream ended or is given up; called exactly once for each."""

@@ -1,0 +1,188 @@
+"""private_folder(): one folder per run that nobody else can read and that does not stay behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from calamari_py.errors import CalamariError
+
+PREFIX = "calamari-"
+STALE_AFTER = 60.0
+"""Seconds that a folder without an owner is left alone: its run may not have locked it yet."""
+
+_NAME = re.compile(PREFIX + r"[0-9a-f]{16}")
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def private_folder(
+    bases: Sequence[Path],
+    *,
+    warn: Callable[[str], None] | None = None,
+    now: Callable[[], float] = time.time,
+) -> Iterator[Path]:
+    """An empty folder ``calamari-RANDOM`` of mode 0700 in the first of `bases` that takes one.
+
+    It is locked while the block runs and removed on every way out; stale ones of this user, left
+    by a run that was killed, are removed from all `bases` first. `warn` hears a sentence when
+    something could not be removed. `now` is the wall clock, in seconds since the epoch. Raises
+    CalamariError when no base can be used.
+    """
+    for base in dict.fromkeys(bases):
+        with suppress(OSError):
+            _remove_stale(base, now())
+    path, descriptor = _make(bases)
+    try:
+        yield path
+    finally:
+        try:
+            _remove(path, descriptor)
+        except OSError as error:
+            if warn is not None:
+                reason = (error.strerror or "unknown error").lower()
+                warn(f"the private folder '{path}' could not be removed: {reason}")
+        finally:
+            os.close(descriptor)
+
+
+def _make(bases: Sequence[Path]) -> tuple[Path, int]:
+    for base in bases:
+        if not base.is_absolute() or not _usable(base):
+            continue
+        path = base / (PREFIX + os.urandom(8).hex())
+        try:
+            path.mkdir(mode=0o700)
+        except OSError:
+            continue
+        with ExitStack() as undo:
+            undo.callback(path.rmdir)
+            # A umask may have taken rights that we need ourselves.
+            path.chmod(0o700)
+            descriptor = os.open(path, _OPEN_FOLDER)
+            undo.callback(os.close, descriptor)
+            _lock(descriptor)
+            undo.pop_all()
+        return path, descriptor
+    listed = ", ".join(f"'{base}'" for base in bases) or "none was given"
+    raise CalamariError(
+        f"no folder for private files can be made (tried: {listed})",
+        hint="set TMPDIR to a folder that this user may write to",
+    )
+
+
+def _usable(base: Path) -> bool:
+    """A folder we may write to, in which no stranger can rename what is ours."""
+    try:
+        facts = base.stat()
+    except OSError:
+        return False
+    everybodys = facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX
+    return stat.S_ISDIR(facts.st_mode) and not everybodys and os.access(base, os.W_OK | os.X_OK)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock the folder itself: a lock file inside could be deleted by the step."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_stale(base: Path, now: float) -> None:
+    for name in os.listdir(base):
+        if _NAME.fullmatch(name) is None:
+            continue
+        path = base / name
+        with suppress(OSError):
+            descriptor = os.open(path, _OPEN_FOLDER)
+            try:
+                if _is_stale(os.fstat(descriptor), now) and _lock(descriptor):
+                    _remove(path, descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _is_stale(facts: os.stat_result, now: float) -> bool:
+    return (
+        facts.st_uid == os.getuid()
+        and stat.S_IMODE(facts.st_mode) == 0o700
+        and now - facts.st_ctime > STALE_AFTER
+    )
+
+
+def _remove(path: Path, descriptor: int) -> None:
+    """Empty the folder behind `descriptor`, then remove `path` if it is still that folder."""
+    _empty(descriptor)
+    with suppress(FileNotFoundError):
+        if os.path.samestat(path.lstat(), os.fstat(descriptor)):
+            path.rmdir()
+
+
+def _empty(top: int) -> None:
+    """Remove everything below `top` without following links.
+
+    Folders inside folders are moved up first, so that no depth a step can make exhausts
+    descriptors or the stack. One entry that resists does not save the others.
+    """
+    os.fchmod(top, 0o700)
+    token = os.urandom(8).hex()
+    moved = 0
+    failure: OSError | None = None
+    resisting: set[str] = set()
+    while names := [name for name in os.listdir(top) if name not in resisting]:
+        for name in names:
+            try:
+                moved = _remove_entry(top, name, token, moved)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                resisting.add(name)
+                failure = error
+    if failure is not None:
+        raise failure
+
+
+def _remove_entry(top: int, name: str, token: str, moved: int) -> int:
+    """Remove one entry of `top`; returns how many folders were moved up so far."""
+    if not stat.S_ISDIR(os.lstat(name, dir_fd=top).st_mode):
+        os.unlink(name, dir_fd=top)
+        return moved
+    folder = _open_inner(top, name)
+    try:
+        for inner in os.listdir(folder):
+            if stat.S_ISDIR(os.lstat(inner, dir_fd=folder).st_mode):
+                # A folder can only be moved by who may write to it.
+                os.close(_open_inner(folder, inner))
+                moved += 1
+                os.rename(inner, f"{token}-{moved}", src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                os.unlink(inner, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
+    return moved
+
+
+def _open_inner(parent: int, name: str) -> int:
+    """The folder `name`, opened and writable for us, whatever rights a step left it."""
+    try:
+        folder = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+    except PermissionError:
+        # chmod cannot be told not to follow a link here; the name was a folder a moment ago, and
+        # whoever swaps it is this user, who could do the same without us.
+        os.chmod(name, 0o700, dir_fd=parent)
+        folder = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+    with ExitStack() as undo:
+        undo.callback(os.close, folder)
+        os.fchmod(folder, 0o700)
+        undo.pop_all()
+    return folder

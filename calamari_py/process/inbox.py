@@ -1,0 +1,161 @@
+"""SignalInbox: the signals sent to calamari itself, as exceptions or as a queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from calamari_py.errors import Cancelled
+
+STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+"""What tells calamari to stop."""
+
+UNANSWERED = 1.0
+"""Seconds after which a queued signal that nobody took counts as unanswered."""
+
+
+class SignalInbox:
+    """SIGHUP, SIGINT and SIGTERM while calamari runs; SIGTSTP for job control.
+
+    Outside `queued` an arriving signal raises Cancelled in the main thread, which ends a blocking
+    call. Inside it the signal waits for `take`, and `fileno` becomes readable; only a signal that
+    meets one that has waited for a second raises even there: whatever blocks will not end by
+    itself. `first` is the first stop signal ever received: whoever catches an exception that a
+    library made out of a Cancelled can see from it what really happened.
+
+    With ``install=False`` no handler is set and `deliver` is the only way in (tests, other
+    threads than the main one).
+    """
+
+    def __init__(
+        self, *, install: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.first: int | None = None
+        self._install = install
+        self._clock = clock
+        self._depth = 0
+        self._queue: deque[tuple[int, float]] = deque()
+        self._previous: dict[int, Any] = {}
+        self._previous_wakeup = -1
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+
+    def __enter__(self) -> Self:
+        if self._install:
+            self._set_handlers()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._previous:
+            signal.set_wakeup_fd(self._previous_wakeup)
+        while self._previous:
+            signum, handler = self._previous.popitem()
+            # None: the handler was not set from Python and cannot be put back.
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+        self.close()
+
+    def close(self) -> None:
+        """Give the pipe back; leaving the ``with`` block does it."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            os.close(self._writer)
+            self._reader = self._writer = -1
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while signals wait."""
+        return self._reader
+
+    def deliver(self, signum: int) -> None:
+        """Receive `signum`: raises Cancelled outside `queued`, else only records it."""
+        if signum == signal.SIGTSTP:
+            if self._depth:
+                self._record(signum)
+            elif has_job_control():
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        if self.first is None:
+            self.first = signum
+        if not self._depth:
+            raise Cancelled(signum)
+        self._record(signum)
+
+    @contextmanager
+    def queued(self) -> Iterator[None]:
+        """Until the end of the block signals wait for `take`. May be nested."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def take(self) -> int | None:
+        """The oldest signal that waits, or None. SIGTSTP comes this way too."""
+        with suppress(BlockingIOError):
+            os.read(self._reader, 512)
+        if not self._queue:
+            return None
+        signum, _ = self._queue.popleft()
+        if self._queue:
+            self._wake()
+        return signum
+
+    def _record(self, signum: int) -> None:
+        self._queue.append((signum, self._clock()))
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._writer, b"\0")
+
+    def _set_handlers(self) -> None:
+        for signum in STOP_SIGNALS:
+            previous = signal.getsignal(signum)
+            # nohup and a shell's background jobs say so on purpose.
+            if previous is signal.SIG_IGN and signum != signal.SIGTERM:
+                continue
+            self._previous[signum] = signal.signal(signum, self._on_signal)
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            self._previous[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_signal)
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Under an inherited "ignore" the system drops the exit codes of our children.
+            self._previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # The handler alone is not enough: a signal between the interpreter's last look and the
+        # system call would not end the wait.
+        self._previous_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        unanswered = bool(self._queue) and self._clock() - self._queue[0][1] > UNANSWERED
+        self.deliver(signum)
+        if unanswered and signum != signal.SIGTSTP:
+            raise Cancelled(signum if self.first is None else self.first)
+
+
+def has_job_control() -> bool:
+    """Whether a shell would continue us if we stopped: we are in the foreground of a terminal, and
+    our parent is of the same session.
+    """
+    parent = os.getppid()
+    try:
+        if parent == 0 or os.getsid(parent) != os.getsid(0):
+            return False
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

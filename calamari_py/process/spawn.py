@@ -1,0 +1,189 @@
+"""One command becomes one child in its own session, with two pipes to read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Self
+
+from calamari_py.errors import CommandNotExecutable, InternalError
+from calamari_py.process.base import Command
+from calamari_py.process.harden import PR_SET_PDEATHSIG, child_core_limit, find_prctl
+from calamari_py.process.refusal import refusal
+
+
+class Child:
+    """A started process. `stdout` and `stderr` are nonblocking read ends; whoever reads to the
+    end closes them. `exit_fd` is readable once the process has ended (None: `poll` instead).
+    """
+
+    def __init__(self, pid: int, stdout: int, stderr: int) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self.stderr = stderr
+        self.exit_fd = _open_pidfd(pid)
+        self._code: int | None = None
+        self._reaped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.reap()
+        if self.exit_fd is not None:
+            os.close(self.exit_fd)
+
+    def poll(self) -> int | None:
+        """The exit code (128 + N for signal N), None while it runs. Does not reap on Linux: the
+        number of the session must stay taken while the session is signalled.
+        """
+        if self._code is not None:
+            return self._code
+        try:
+            if sys.platform == "linux":
+                peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
+                status = os.waitid(os.P_PID, self.pid, peek)
+                if status is not None:
+                    killed = status.si_code != os.CLD_EXITED
+                    self._code = status.si_status + (128 if killed else 0)
+            else:
+                pid, raw = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self._reaped = True
+                    code = os.waitstatus_to_exitcode(raw)
+                    self._code = code if code >= 0 else 128 - code
+        except ChildProcessError:
+            # Said once: the caller still has to end what is left of the session.
+            self._code, self._reaped = 255, True
+            raise InternalError(
+                f"the exit code of process {self.pid} is lost",
+                hint="something else in this process collects children, or SIGCHLD is ignored",
+            ) from None
+        return self._code
+
+    def reap(self) -> None:
+        """Let the system forget the ended process; one that still runs is left alone."""
+        if not self._reaped:
+            self._reaped = True
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)
+
+
+def spawn(command: Command) -> Child:
+    """Start `command`. Raises CommandNotFound, CommandNotExecutable or FileMissing."""
+    import subprocess
+
+    argv, environment = _encode(command)
+    with ExitStack() as ends, ExitStack() as undo:
+        stdout, stdout_end = os.pipe()
+        undo.callback(os.close, stdout)
+        ends.callback(os.close, stdout_end)
+        stderr, stderr_end = os.pipe()
+        undo.callback(os.close, stderr)
+        ends.callback(os.close, stderr_end)
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=None if command.stdin == "inherit" else subprocess.DEVNULL,
+                stdout=stdout_end,
+                stderr=stderr_end,
+                cwd=command.directory,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=_last_acts(command),  # noqa: PLW1509 - see there
+            )
+        except OSError as error:
+            raise refusal(error, command) from error
+        undo.pop_all()
+    os.set_blocking(stdout, False)
+    os.set_blocking(stderr, False)
+    # From here on the child is ours to wait for; without a code Popen would warn and wait too.
+    process.returncode = 0
+    return Child(process.pid, stdout, stderr)
+
+
+def _last_acts(command: Command) -> Callable[[], None]:
+    """What the child does between fork and exec.
+
+    Everything is imported and bound before the fork: other threads of ours may hold any lock, and
+    after the fork nobody is left to give it back.
+    """
+    parent = os.getpid()
+    prctl = find_prctl()
+    core = child_core_limit()
+    getppid, leave, set_handler = os.getppid, os._exit, signal.signal
+    default, death_signal = signal.SIG_DFL, int(signal.SIGTERM)
+    wanted = {*(command.translate_signals or {}).values(), command.stop_signal} - {None}
+    deaf = [
+        signum
+        for signum in wanted
+        if signum is not None and signal.getsignal(signum) is signal.SIG_IGN
+    ]
+    from resource import RLIMIT_CORE, setrlimit
+
+    def last_acts() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, death_signal)
+            # The parent may have died before the line above: then nobody sends that signal.
+            if getppid() != parent:
+                leave(128 + death_signal)
+        if core is not None:
+            setrlimit(RLIMIT_CORE, core)
+        # A background shell ignores SIGINT; a tool that is stopped by it must hear it.
+        for signum in deaf:
+            set_handler(signum, default)
+
+    return last_acts
+
+
+def _encode(command: Command) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """argv and environment as the system takes them, whatever the locale is."""
+    if not os.path.isabs(command.argv[0]):
+        raise InternalError(
+            f"command '{command.argv[0]}' was not resolved", hint="resolve_tool() comes first"
+        )
+    argv = [_bytes(word, f"argument {index}") for index, word in enumerate(command.argv)]
+    environment = {}
+    for name, value in command.environment.items():
+        if not name or "=" in name:
+            raise CommandNotExecutable(
+                f"'{name}' cannot be the name of an environment variable",
+                hint="names are not empty and hold no '='",
+            )
+        key = _bytes(name, f"the name {name!a}")
+        environment[key] = _bytes(value, f"the variable '{name}'")
+    return argv, environment
+
+
+def _bytes(text: str, what: str) -> bytes:
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise CommandNotExecutable(
+            f"{what} holds half a surrogate pair and cannot be handed to a process",
+            hint="correct the value, or hand it over in a file",
+        ) from None
+    if b"\0" in data:
+        raise CommandNotExecutable(
+            f"{what} holds a NUL byte and cannot be handed to a process",
+            hint="hand it over in a file, or encode it",
+        )
+    return data
+
+
+def _open_pidfd(pid: int) -> int | None:
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # an old kernel, or a sandbox that does not know the call
+        return None

@@ -1,0 +1,95 @@
+"""What a step leaves: output variables and artifacts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from calamari_py.channel import Channel, ChildFileRefused, read_child_file
+from calamari_py.errors import UsageError
+from calamari_py.masking import SecretRegistry
+from calamari_py.messages import ArtifactDeclaration
+from calamari_py.result import OutputVariable
+
+
+def collect_outputs(
+    channel: Channel,
+    *,
+    sensitive: Iterable[str],
+    registry: SecretRegistry,
+    warn: Callable[[str], None],
+) -> dict[str, OutputVariable]:
+    """The outputs by name, the last value of each. One whose value or name holds a registered
+    secret counts as sensitive, whatever the step said of it."""
+    pairs, complaints = channel.outputs()
+    for complaint in complaints:
+        warn(complaint)
+    declared = set(sensitive)
+    outputs: dict[str, OutputVariable] = {}
+    for name, value in pairs:
+        outputs[str(registry.mask_text(name))] = OutputVariable(
+            value=value, sensitive=name in declared or registry.holds_secret(value)
+        )
+    return outputs
+
+
+def prepare_artifacts_folder(folder: Path) -> None:
+    """Make the folder for ``--artifacts``, or UsageError while nothing has run yet."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the artifacts folder '{folder}' cannot be made ({error.strerror})",
+            hint="name a folder that you may write to with --artifacts",
+        ) from None
+
+
+def collect_artifacts(
+    declared: Iterable[ArtifactDeclaration],
+    *,
+    folder: Path | None,
+    registry: SecretRegistry,
+    warn: Callable[[str], None],
+) -> list[str]:
+    """Copy the declared files into `folder`; returns their names there, masked."""
+    collected: list[str] = []
+    for artifact in declared:
+        name = registry.mask_text(_base_name(artifact))
+        if folder is None:
+            warn(f"artifact '{name}' is not collected: run with --artifacts DIR")
+            continue
+        try:
+            content = read_child_file(artifact.path)
+        except (ChildFileRefused, ValueError) as refused:
+            warn(f"artifact '{name}' is not collected: the file {refused}")
+            continue
+        collected.append(_store(folder, name, content))
+    return collected
+
+
+def _base_name(artifact: ArtifactDeclaration) -> str:
+    """The last part of the name, whatever folders it names, without control characters."""
+    parts = artifact.name.replace("\\", "/").split("/")
+    last = "".join(char for char in parts[-1] if char.isprintable()).strip()
+    return last if last not in {"", ".", ".."} else "artifact"
+
+
+def _store(folder: Path, name: str, content: bytes) -> str:
+    """Write `content` under `name`, or under ``name-2`` … where that is taken; atomic, 0600."""
+    stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".calamari-")
+    with open(descriptor, "wb") as file:
+        file.write(content)
+    number = 1
+    while True:
+        candidate = name if number == 1 else f"{stem}-{number}{dot}{suffix}"
+        try:
+            # link() never replaces what is there, as rename() would.
+            os.link(temporary, folder / candidate)
+        except FileExistsError:
+            number += 1
+            continue
+        os.unlink(temporary)
+        return candidate

@@ -1,0 +1,369 @@
+"""The corridor, read top to bottom: manifest, identity, late variables, child, result."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from calamari_py import __version__, manifest
+from calamari_py.aws import AwsPort, AwsSettings, BotoAws
+from calamari_py.errors import CalamariError, InternalError, Problem
+from calamari_py.identity import LauncherCredentials
+from calamari_py.manifest import LoadedManifest, Overrides
+from calamari_py.masking import SecretRegistry, ShortSecrets
+from calamari_py.output.base import IdentityReport, Reporter, StepHeader
+from calamari_py.process import SignalInbox, run
+from calamari_py.result import (
+    StepIdentity,
+    StepResult,
+    check_result_target,
+    write_outputs,
+    write_result,
+)
+from calamari_py.runner.collect import prepare_artifacts_folder
+from calamari_py.runner.execution import Execution, RunCommand, open_folders
+from calamari_py.runner.identity import (
+    IdentityInputs,
+    ResolvedIdentity,
+    assume,
+    resolve_identity,
+)
+from calamari_py.runner.late import fetch_late
+from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
+from calamari_py.runner.record import RunRecord, masked_trace
+
+
+class SandboxPort(Protocol):
+    """What the corridor needs of the embedded AWS."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def launcher(self) -> LauncherCredentials: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """One run as the edge asks for it.
+
+    `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
+    to write, None for nowhere.
+    """
+
+    manifest: str
+    cwd: Path
+    environ: Mapping[str, str]
+    stdin: BinaryIO
+    overrides: Overrides = field(default_factory=Overrides)
+    result: Path | None = None
+    outputs: Path | None = None
+    artifacts: Path | None = None
+    interactive: bool = False
+    trace_credentials: bool = False
+    allow_http_endpoint: bool = False
+    short_secrets: ShortSecrets = "warn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The two doors to the world, the clock, and the embedded AWS when it is on."""
+
+    make_aws: Callable[[AwsSettings, SecretRegistry, Mapping[str, str]], AwsPort] = BotoAws
+    run: RunCommand = run
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    install_signals: bool = True
+    sandbox: SandboxPort | None = None
+
+
+def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
+    """Run one step. Never raises for what can go wrong in a run: the result says it."""
+    doors = doors or Doors()
+    registry = SecretRegistry(short_secrets=options.short_secrets)
+    record = RunRecord(
+        step=options.manifest, registry=registry, now=doors.now, started_at=doors.now()
+    )
+    with SignalInbox(install=doors.install_signals) as inbox:
+        corridor = _Corridor(options, reporter, doors, record, inbox)
+        try:
+            corridor.walk()
+        except CalamariError as error:
+            corridor.stop(error)
+        except BrokenPipeError:
+            record.reader_gone()
+        except Exception as error:  # noqa: BLE001  the edge of a run: its result is still owed
+            corridor.stop(_defect(error, registry))
+        with inbox.queued():
+            return corridor.finish()
+
+
+def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
+    """A defect of ours: the traceback, masked and without locals, goes to a private file."""
+    import tempfile
+
+    text = registry.mask_text("".join(traceback.format_exception(error)))
+    with tempfile.NamedTemporaryFile(
+        "w",
+        encoding="utf-8",
+        errors="backslashreplace",
+        prefix="calamari-defect-",
+        suffix=".txt",
+        delete=False,
+    ) as file:
+        file.write(text)
+    return InternalError(
+        f"a defect in calamari ({type(error).__name__})",
+        hint=f"please report it with the file {file.name}; secrets are masked in it",
+    )
+
+
+class _Corridor:
+    """One run on its way. Every stage is done before the next begins."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        reporter: Reporter,
+        doors: Doors,
+        record: RunRecord,
+        inbox: SignalInbox,
+    ) -> None:
+        self.options = options
+        self.reporter = reporter
+        self.doors = doors
+        self.record = record
+        self.registry = record.registry
+        self.inbox = inbox
+        self.environ = _with_sandbox(options.environ, doors.sandbox)
+
+    def walk(self) -> None:
+        """From the manifest to the end of the child."""
+        self.check_targets()
+        step = self.prepare()
+        self.announce(step.loaded)
+        with self.record.timed("identity"):
+            inputs = self.identity_inputs(step.loaded)
+            identity = resolve_identity(inputs)
+        self.note_identity(identity)
+        if step.loaded.late:
+            step = self.fetch_late(step, identity)
+        self.report_identity(step.loaded, identity)
+
+        def renew() -> ResolvedIdentity:
+            if identity.deployment is None:
+                return identity
+            return replace(identity, deployment=assume(identity, inputs))
+
+        with open_folders(self.environ, warn=self.warn) as folders:
+            Execution(
+                step=step,
+                identity=identity,
+                renew=renew,
+                environ=self.environ,
+                folders=folders,
+                registry=self.registry,
+                reporter=self.reporter,
+                record=self.record,
+                inbox=self.inbox,
+                run=self.doors.run,
+                warn=self.warn,
+                note=self.note,
+                interactive=self.options.interactive,
+                artifacts=self.options.artifacts,
+            ).run_all()
+
+    def stop(self, error: CalamariError) -> None:
+        """calamari itself ends the run, and says why."""
+        failure = self.record.stopped_by(error)
+        if failure is not None:
+            try:
+                self.reporter.failed(failure)
+            except BrokenPipeError:
+                self.record.reader_gone()
+
+    def finish(self) -> StepResult:
+        """The result files and the last event, on every way out."""
+        try:
+            self._write_files()
+            result = self.record.result()
+            self.reporter.finished(result)
+        except BrokenPipeError:
+            self.record.reader_gone()
+            result = self.record.result()
+        return result
+
+    def _write_files(self) -> None:
+        """``--outputs`` and ``--result``; each is tried, whatever became of the other."""
+        options, record = self.options, self.record
+        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
+            (options.outputs, lambda path: write_outputs(path, record.outputs)),
+            (options.result, lambda path: write_result(path, record.result().to_document())),
+        ]
+        for path, write in writers:
+            if path is None:
+                continue
+            try:
+                write(path)
+            except CalamariError as error:
+                record.failed_after_success(error.message)
+                self.warn(f"{error.message}; {error.hint}" if error.hint else error.message)
+
+    # --- stages, in order -----------------------------------------------------------------------
+
+    def check_targets(self) -> None:
+        """A result that could not be written is known before anything runs."""
+        for option, target in (
+            ("--result", self.options.result),
+            ("--outputs", self.options.outputs),
+        ):
+            if target is not None:
+                check_result_target(target, option=option)
+        if self.options.artifacts is not None:
+            prepare_artifacts_folder(self.options.artifacts)
+
+    def prepare(self) -> PreparedStep:
+        """The manifest and its spec; every secret is in the registry before the first line."""
+        source = manifest.read_source(
+            self.options.manifest, stdin=self.options.stdin, cwd=self.options.cwd
+        )
+        step = prepare_step(
+            source,
+            environ=self.environ,
+            cwd=self.options.cwd,
+            overrides=self.options.overrides,
+            registry=self.registry,
+        )
+        self.record.step = step.loaded.manifest.name
+        for warning in (*step.loaded.warnings, *self.registry.take_warnings()):
+            self.warn(warning)
+        for note in step.notes:
+            self.note(note)
+        return step
+
+    def announce(self, loaded: LoadedManifest) -> None:
+        """The first event of a valid step."""
+        step, mask = loaded.manifest, self.record.masked
+        self.reporter.started(
+            StepHeader(
+                step=mask(step.name),
+                kind=step.kind,
+                version=__version__,
+                project=mask(step.project) if step.project else None,
+                environment=mask(step.environment) if step.environment else None,
+                deployment_id=mask(step.deployment_id) if step.deployment_id else None,
+            )
+        )
+
+    def identity_inputs(self, loaded: LoadedManifest) -> IdentityInputs:
+        """Everything that decides who the step runs as."""
+        region, source = _region(loaded, self.environ, sandbox=self.doors.sandbox is not None)
+        settings = AwsSettings.from_environ(
+            self.environ, region=region, allow_http=self.options.allow_http_endpoint
+        )
+        for warning in settings.warnings:
+            self.warn(warning)
+        launcher = None
+        if self.doors.sandbox is not None:
+            launcher = self.doors.sandbox.launcher
+            self.warn("sandbox: its launcher role replaces what 'account' says")
+        return IdentityInputs(
+            manifest=loaded.manifest,
+            environ=self.environ,
+            registry=self.registry,
+            make_aws=lambda settings: self.doors.make_aws(settings, self.registry, self.environ),
+            settings=settings,
+            region_source=source,
+            warn=self.warn,
+            now=self.doors.now,
+            launcher=launcher,
+        )
+
+    def note_identity(self, identity: ResolvedIdentity) -> None:
+        """What the result says of the identity, and the trace for those who asked."""
+        launcher, deployment = identity.launcher, identity.deployment
+        principal = deployment.principal if deployment else None
+        self.record.identity = StepIdentity(
+            launcher_arn=launcher.arn if launcher else None,
+            hops=tuple(hop.principal.arn for hop in deployment.hops) if deployment else (),
+            arn=principal.arn if principal else None,
+            account=principal.account if principal else None,
+            region=identity.region,
+            expires_at=deployment.credentials.expires_at if deployment else None,
+        )
+        if self.options.trace_credentials:
+            self.reporter.trace(masked_trace(identity.trace, self.registry))
+
+    def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
+        """Variables read with the step's own credentials, registered before they are used."""
+        if identity.deployment is None:
+            raise step.loaded.error(
+                [
+                    Problem(path=f"variables.{late.name}", message="needs AWS, and account is none")
+                    for late in step.loaded.late
+                ]
+            )
+        with self.record.timed("variables"):
+            credentials = identity.deployment.credentials
+            values = fetch_late(step.loaded.late, identity.aws, credentials, self.registry)
+            return complete_step(step, values, environ=self.environ, registry=self.registry)
+
+    def report_identity(self, loaded: LoadedManifest, identity: ResolvedIdentity) -> None:
+        """The header: the last thing before the child."""
+        mask, launcher, known = self.record.masked, identity.launcher, self.record.identity
+        expect, expires_at = loaded.manifest.expect, known.expires_at
+        who = None
+        if launcher is not None:
+            who = launcher.arn or f"access key {launcher.credentials.access_key_id}"
+        self.reporter.identity(
+            IdentityReport(
+                launcher=mask(who) if who else None,
+                launcher_arn=mask(known.launcher_arn) if known.launcher_arn else None,
+                launcher_source=mask(launcher.description) if launcher else None,
+                hops=tuple(mask(arn) for arn in known.hops),
+                role=mask(known.arn) if known.arn else None,
+                account=mask(known.account) if known.account else None,
+                expected=expect is not None and expect.account is not None,
+                region=mask(identity.region) if identity.region else None,
+                region_source=identity.region_source,
+                expires_at=expires_at,
+                seconds_left=(expires_at - self.doors.now()).total_seconds()
+                if expires_at
+                else None,
+                secrets=len(self.registry),
+            )
+        )
+
+    # --- our own words --------------------------------------------------------------------------
+
+    def warn(self, text: str) -> None:
+        """A warning, masked."""
+        self.reporter.warning(self.record.masked(text))
+
+    def note(self, text: str) -> None:
+        """A line for ``--verbose``, masked."""
+        self.reporter.note(self.record.masked(text))
+
+
+def _region(
+    loaded: LoadedManifest, environ: Mapping[str, str], *, sandbox: bool
+) -> tuple[str | None, str | None]:
+    """The region and where it came from, as far as it is known before the launcher is."""
+    if loaded.manifest.region:
+        return loaded.manifest.region, "manifest"
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if environ.get(name, "").strip():
+            return environ[name].strip(), name
+    return ("us-east-1", "sandbox") if sandbox else (None, None)
+
+
+def _with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort | None) -> Mapping[str, str]:
+    """The caller's environment with every AWS endpoint replaced by the sandbox's."""
+    if sandbox is None:
+        return environ
+    kept = {k: v for k, v in environ.items() if not k.startswith("AWS_ENDPOINT_URL")}
+    kept.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
+    return {**kept, "AWS_ENDPOINT_URL": sandbox.endpoint}

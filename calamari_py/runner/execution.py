@@ -1,0 +1,279 @@
+"""The child's side of the corridor: its folders, environment, attempts, ``finally``, leavings."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from calamari_py.channel import Channel
+from calamari_py.delivery import DELIVERIES
+from calamari_py.environment import EnvironmentSpec, build_child_environment
+from calamari_py.errors import CalamariError, Cancelled, Problem
+from calamari_py.manifest import LoadedManifest
+from calamari_py.masking import SecretRegistry
+from calamari_py.output.base import Reporter
+from calamari_py.process import Command, Limits, ProcessExit, SignalInbox, StopReason, private_folder
+from calamari_py.runner.collect import collect_artifacts, collect_outputs
+from calamari_py.runner.identity import ResolvedIdentity
+from calamari_py.runner.output import Declared, MaskedSink
+from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.record import RunRecord
+from calamari_py.steps import STEP_KINDS
+from calamari_py.steps.base import KindEnvironment, StepContext, StepKind, StepOutcome
+
+FINALLY_TIMEOUT = 300.0
+"""Seconds a ``finally`` section may take unless it says otherwise."""
+RETRY_DELAY = 10.0
+
+RunCommand = Callable[[Command, MaskedSink, Limits, SignalInbox], ProcessExit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildFolders:
+    """The private folders of one run. `memory` holds what is secret, `temp` is for the child."""
+
+    memory: Path
+    channel: Channel
+    temp: Path
+
+    def environment(self) -> dict[str, str]:
+        """The names by which a child finds them."""
+        return {**self.channel.environment(), "CALAMARI_TEMP": str(self.temp)}
+
+    def new(self, name: str) -> Path:
+        """A folder for one execution of a kind."""
+        folder = self.memory / name
+        folder.mkdir(mode=0o700)
+        return folder
+
+
+@contextmanager
+def open_folders(
+    environ: Mapping[str, str], *, warn: Callable[[str], None]
+) -> Iterator[ChildFolders]:
+    """Private folders, removed on every way out; secrets in memory where the system has such."""
+    memory = _folders(environ.get("XDG_RUNTIME_DIR"), "/dev/shm")  # noqa: S108
+    disk = _folders(environ.get("TMPDIR"), "/tmp")  # noqa: S108
+    with (
+        private_folder([*memory, *disk], warn=warn) as private,
+        private_folder(disk, warn=warn) as spacious,
+    ):
+        channel = Channel(private / "channel")
+        channel.folder.mkdir(mode=0o700)
+        temp = spacious / "temp"
+        temp.mkdir(mode=0o700)
+        yield ChildFolders(memory=private, channel=channel, temp=temp)
+
+
+def _folders(*names: str | None) -> list[Path]:
+    return [Path(name) for name in names if name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """All that running a prepared step takes. `warn` and `note` take plain text and mask it;
+    `renew` gives the identity with fresh credentials, for ``finally``."""
+
+    step: PreparedStep
+    identity: ResolvedIdentity
+    renew: Callable[[], ResolvedIdentity]
+    environ: Mapping[str, str]
+    folders: ChildFolders
+    registry: SecretRegistry
+    reporter: Reporter
+    record: RunRecord
+    inbox: SignalInbox
+    run: RunCommand
+    warn: Callable[[str], None]
+    note: Callable[[str], None]
+    interactive: bool = False
+    artifacts: Path | None = None
+    declared: Declared = field(default_factory=Declared)
+
+    def run_all(self) -> None:
+        """The step, then ``finally`` whenever the step had started, then what they left."""
+        self._create_channel()
+        try:
+            with self.record.timed("step"):
+                self._attempts()
+        finally:
+            if self.record.step_started:
+                if self.step.finally_spec is not None:
+                    with self.record.timed("finally"):
+                        self._finally()
+                self._collect()
+
+    def _create_channel(self) -> None:
+        loaded = self.step.loaded
+        variables = {name: v.text for name, v in loaded.child_variables().items()}
+        for name in self.folders.channel.create(variables):
+            self.warn(
+                f"variable '{name}' has a name too long for a file: it is only in "
+                "CALAMARI_VARIABLES_JSON"
+            )
+        self.note(f"variables and declarations are kept in {self.folders.memory}")
+
+    def _attempts(self) -> None:
+        """Run the step, and again where it says that it is safe to repeat."""
+        kind, manifest = self.step.kind, self.step.loaded.manifest
+        limits = Limits(
+            timeout=manifest.timeout,
+            idle_timeout=manifest.idle_timeout,
+            grace=kind.default_grace if manifest.grace is None else manifest.grace,
+        )
+        for attempt in range(1, manifest.retry.attempts + 1):
+            ended, faulty = self._execute(
+                kind,
+                self.step.spec,
+                limits,
+                name=f"attempt-{attempt}",
+                names={"CALAMARI_ATTEMPT": str(attempt)},
+            )
+            self.record.child_ended(ended)
+            if faulty:
+                self.record.failed_after_success("masking failed and output was withheld")
+            if manifest.retry.attempts > 1:
+                self.record.attempts.append({"exit_code": ended.code})
+            if not self._again(ended, attempt):
+                return
+
+    def _again(self, ended: StepOutcome, attempt: int) -> bool:
+        """Whether another attempt is due; waits for it."""
+        retry = self.step.loaded.manifest.retry
+        if attempt >= retry.attempts or ended.code not in retry.on_exit_codes:
+            return False
+        if ended.exit is not None and ended.exit.stopped is not None:
+            return False
+        delay = RETRY_DELAY if retry.delay is None else float(retry.delay)
+        self.warn(
+            f"attempt {attempt} of {retry.attempts} ended with code {ended.code}; "
+            f"the next begins in {delay:.0f} s"
+        )
+        with self.inbox.queued():
+            select.select([self.inbox.fileno()], [], [], delay)
+            signum = self.inbox.take()
+        if signum is not None:
+            raise Cancelled(signum)
+        return True
+
+    def _finally(self) -> None:
+        """``finally``, with its own time limit and fresh credentials; never hides the step's end."""
+        section = self.step.loaded.manifest.finally_
+        timeout = getattr(section, "timeout", None)
+        script = STEP_KINDS["script"]
+        try:
+            ended, faulty = self._execute(
+                script,
+                self.step.finally_spec,
+                Limits(
+                    timeout=FINALLY_TIMEOUT if timeout is None else timeout,
+                    grace=script.default_grace,
+                ),
+                name="finally",
+                names={
+                    "CALAMARI_OUTCOME": str(self.record.outcome),
+                    "CALAMARI_EXIT_CODE": str(self.record.exit_code),
+                },
+                identity=self.renew(),
+            )
+        except CalamariError as error:
+            self.warn(f"'finally' did not run to its end: {error}")
+            self.record.failed_after_success(f"'finally' did not run to its end: {error}")
+            return
+        stopped = ended.exit.stopped if ended.exit else None
+        if ended.code != 0 or stopped is not None or faulty:
+            why = "timed out" if stopped is StopReason.TIMEOUT else f"ended with code {ended.code}"
+            self.warn(f"'finally' {why}")
+            self.record.failed_after_success(f"'finally' {why}")
+
+    def _execute(
+        self,
+        kind: StepKind,
+        spec: Any,
+        limits: Limits,
+        *,
+        name: str,
+        names: Mapping[str, str],
+        identity: ResolvedIdentity | None = None,
+    ) -> tuple[StepOutcome, bool]:
+        """One execution of `kind`: how it ended, and whether masking failed on the way."""
+        sink = MaskedSink(
+            registry=self.registry,
+            channel=self.folders.channel,
+            reporter=self.reporter,
+            declared=self.declared,
+            limit=self.step.loaded.manifest.output_limit,
+        )
+
+        def masked_run(command: Command) -> ProcessExit:
+            if self.interactive:
+                command = replace(command, stdin="inherit")
+            ended = self.run(command, sink, limits, self.inbox)
+            for process in ended.left_running:
+                self.warn(f"{process} was still running after the step and was ended")
+            return ended
+
+        environment = self._child_environment(
+            identity or self.identity, {**self.folders.environment(), **names}, kind.environment(spec)
+        )
+        context = StepContext(
+            environment=environment,
+            private=self.folders.new(name),
+            run=masked_run,
+            warn=self.warn,
+        )
+        self.record.step_started = True
+        return kind.execute(spec, context), sink.faulty
+
+    def _child_environment(
+        self, identity: ResolvedIdentity, names: Mapping[str, str], kind: KindEnvironment
+    ) -> Mapping[str, str]:
+        """The complete mapping; names that were removed are told, their values never."""
+        loaded, deployment = self.step.loaded, identity.deployment
+        manifest = loaded.manifest
+        principal = deployment.principal if deployment else None
+        launcher_names = identity.launcher.environment_names if identity.launcher else frozenset()
+        deliver = DELIVERIES[manifest.credentials.delivery or "env"]
+        built = build_child_environment(
+            EnvironmentSpec(
+                inherited=self.environ,
+                inherit=manifest.inherit_env,
+                scrub_names=loaded.scrub_names | launcher_names,
+                credential_names=deliver(deployment.credentials) if deployment else {},
+                account=principal.account if principal else None,
+                region=identity.region,
+                expires_at=deployment.credentials.expires_at if deployment else None,
+                kind_names={**names, **kind.names},
+                prepend=kind.prepend,
+                overlay=manifest.env,
+            )
+        )
+        if built.removed:
+            self.note("not passed on to the step: " + ", ".join(built.removed))
+        return built.values
+
+    def _collect(self) -> None:
+        """Outputs and artifacts, also of a step that failed."""
+        self.record.outputs.update(
+            collect_outputs(
+                self.folders.channel,
+                sensitive=self.declared.sensitive_outputs,
+                registry=self.registry,
+                warn=self.warn,
+            )
+        )
+        self.record.artifacts.extend(
+            collect_artifacts(
+                self.declared.artifacts,
+                folder=self.artifacts,
+                registry=self.registry,
+                warn=self.warn,
+            )
+        )
+        self.record.problems.extend(
+            Problem(message=self.record.masked(text)) for text in self.declared.failures
+        )

@@ -1,0 +1,207 @@
+"""Everything that is known before the first call: the manifest, its secrets, its spec.
+
+`run` and `validate` share it, so that what is valid for one is valid for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from calamari_py import __version__, manifest
+from calamari_py.delivery import DELIVERIES
+from calamari_py.environment import owned_names
+from calamari_py.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    FileMissing,
+    ManifestError,
+    Problem,
+)
+from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
+from calamari_py.masking import SecretRegistry
+from calamari_py.process import unsafe_entries
+from calamari_py.runner.identity import build_role_requests
+from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
+from calamari_py.steps.base import ParseContext, StepKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedStep:
+    """A step that can be run as far as anyone can tell without a call.
+
+    `spec` is what `kind` parsed its section to, `finally_spec` the same of ``finally`` (always a
+    script), None without one. `notes` are for ``--verbose``.
+    """
+
+    loaded: LoadedManifest
+    kind: StepKind
+    spec: Any
+    finally_spec: Any
+    notes: tuple[str, ...] = ()
+
+
+def prepare_step(
+    source: Source,
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    overrides: Overrides,
+    registry: SecretRegistry,
+    tools_required: bool = True,
+) -> PreparedStep:
+    """Load, register every secret, check names and requests, parse the kind's section.
+
+    Raises ManifestError with every problem found, CommandNotFound or CommandNotExecutable for an
+    interpreter that is not here, the latter only when `tools_required`.
+    """
+    loaded = manifest.load(
+        source,
+        sections={name: kind.section for name, kind in STEP_KINDS.items()},
+        finally_section=FINALLY_SECTION,
+        environ=environ,
+        cwd=cwd,
+        overrides=overrides,
+    )
+    _register(loaded, registry)
+    found = _Findings()
+    found.problems += [*_owned_name_problems(loaded), *_unavailable_problems(loaded)]
+    with found:
+        build_role_requests(loaded.manifest)
+    specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
+    found.raise_if_any(loaded)
+    path = _search_path(loaded, environ)
+    return PreparedStep(
+        loaded=loaded,
+        kind=STEP_KINDS[loaded.manifest.kind],
+        spec=specs[0],
+        finally_spec=specs[1],
+        notes=tuple(f"PATH entry '{entry}' is not absolute and is skipped"
+                    for entry in unsafe_entries(path)),
+    )  # fmt: skip
+
+
+def complete_step(
+    step: PreparedStep,
+    values: Mapping[str, LateValue],
+    *,
+    environ: Mapping[str, str],
+    registry: SecretRegistry,
+) -> PreparedStep:
+    """The same step with its late variables filled in and all that uses them rendered."""
+    loaded = step.loaded.with_late(values)
+    _register(loaded, registry)
+    found = _Findings()
+    specs = _parse_sections(loaded, environ, registry, found, tools_required=True)
+    found.raise_if_any(loaded)
+    return replace(step, loaded=loaded, spec=specs[0], finally_spec=specs[1])
+
+
+class _Findings:
+    """Problems of several checks, told as one. As a context it takes in a ManifestError."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._missing = 0
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, ManifestError):
+            return False
+        self.problems.extend(error.problems)
+        if isinstance(error, FileMissing):
+            self._missing += len(error.problems)
+        return True
+
+    def raise_if_any(self, loaded: LoadedManifest) -> None:
+        """FileMissing when nothing else is wrong than that files are not there."""
+        if not self.problems:
+            return
+        error = loaded.error(self.problems)
+        if self._missing == len(self.problems):
+            raise FileMissing(error.problems, subject=error.subject)
+        raise error
+
+
+def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
+    for name, secret in loaded.secrets():
+        registry.add(secret, name=name)
+
+
+def _owned_name_problems(loaded: LoadedManifest) -> list[Problem]:
+    return [
+        Problem(
+            path=f"env.{name}",
+            message="belongs to calamari, because it could select another identity for the step",
+            hint="remove it; the step's own credentials and region are set for it",
+        )
+        for name in owned_names(loaded.manifest.env, loaded.scrub_names)
+    ]
+
+
+def _unavailable_problems(loaded: LoadedManifest) -> list[Problem]:
+    """What the format knows and this version cannot do is refused, never passed over."""
+    problems = []
+    delivery = loaded.manifest.credentials.delivery
+    if delivery is not None and delivery not in DELIVERIES:
+        problems.append(
+            Problem(
+                path="credentials.delivery",
+                message=f"'{delivery}' is not available in calamari {__version__}",
+                hint="write 'env', or leave it out",
+            )
+        )
+    if loaded.manifest.service_messages:
+        problems.append(
+            Problem(
+                path="service_messages",
+                message=f"is not available in calamari {__version__}",
+                hint="use the helper functions (set_output, mask, create_artifact, …)",
+            )
+        )
+    return problems
+
+
+def _parse_sections(
+    loaded: LoadedManifest,
+    environ: Mapping[str, str],
+    registry: SecretRegistry,
+    found: _Findings,
+    *,
+    tools_required: bool,
+) -> tuple[Any, Any]:
+    """The specs of the kind's section and of ``finally``."""
+    step = loaded.manifest
+
+    def render(text: str, place: str) -> str:
+        rendered = loaded.render_text(text, place)
+        for name, secret in rendered.secrets:
+            registry.add(secret, name=name)
+        return rendered.text
+
+    specs: dict[str, Any] = {}
+    sections = ((step.kind, step.kind, step.section), ("finally", "script", step.finally_))
+    for place, kind, section in sections:
+        if section is None:
+            continue
+        context = ParseContext(
+            folder=step.folder,
+            search_path=_search_path(loaded, environ),
+            path=place,
+            render=render,
+        )
+        try:
+            with found:
+                specs[place] = STEP_KINDS[kind].parse(section, context)
+        except (CommandNotFound, CommandNotExecutable):
+            if tools_required:
+                raise
+    return specs.get(step.kind), specs.get("finally")
+
+
+def _search_path(loaded: LoadedManifest, environ: Mapping[str, str]) -> str:
+    return loaded.manifest.env.get("PATH", environ.get("PATH", ""))

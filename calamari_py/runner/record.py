@@ -1,0 +1,179 @@
+"""RunRecord: the facts of one run as they come in, and the StepResult they make at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from calamari_py.errors import (
+    EX_FAILED,
+    EX_OK,
+    EX_TIMED_OUT,
+    CalamariError,
+    Cancelled,
+    IdentityError,
+    Indeterminate,
+    ManifestError,
+    Problem,
+    TraceRow,
+    exit_code_of,
+)
+from calamari_py.masking import Masked, SecretRegistry
+from calamari_py.output.base import Failure, MaskedProblem
+from calamari_py.process import StopReason
+from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
+from calamari_py.steps.base import StepOutcome
+
+READER_GONE_CODE = 141
+"""128 + SIGPIPE: nobody reads our output any more."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """What is known of a run. `step` is the manifest's source until its name is known."""
+
+    step: str
+    registry: SecretRegistry
+    now: Callable[[], datetime]
+    started_at: datetime
+    identity: StepIdentity = field(default_factory=StepIdentity)
+    outcome: Outcome = Outcome.NOT_STARTED
+    exit_code: int = EX_FAILED
+    exit_origin: str = "calamari"
+    changed: bool | None = None
+    outputs: dict[str, OutputVariable] = field(default_factory=dict)
+    artifacts: list[str] = field(default_factory=list)
+    durations: dict[str, float] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    attempts: list[Mapping[str, Any]] = field(default_factory=list)
+    step_started: bool = False
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds of the block to `durations`."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - start
+            self.durations[phase] = round(self.durations.get(phase, 0.0) + spent, 3)
+
+    def child_ended(self, ended: StepOutcome) -> None:
+        """The step's own end: the child's code, unless calamari was told to stop it."""
+        self.changed = ended.changed
+        stopped = ended.exit.stopped if ended.exit else None
+        if stopped in {StopReason.TIMEOUT, StopReason.IDLE_TIMEOUT}:
+            self._set(Outcome.TIMED_OUT, EX_TIMED_OUT, "calamari")
+        elif stopped is StopReason.SIGNAL:
+            assert ended.exit is not None
+            self._set(Outcome.CANCELLED, 128 + (ended.exit.signum or 0), "calamari")
+        elif stopped is StopReason.READER_GONE:
+            self.reader_gone()
+        else:
+            succeeded = ended.code == EX_OK
+            origin = "child" if ended.exit else "calamari"
+            self._set(Outcome.SUCCEEDED if succeeded else Outcome.FAILED, ended.code, origin)
+
+    def failed_after_success(self, message: str) -> None:
+        """Something of ours failed after the child had succeeded; never replaces a failure."""
+        self.problems.append(Problem(message=self.masked(message)))
+        if self.outcome is Outcome.SUCCEEDED:
+            self._set(Outcome.FAILED, EX_FAILED, "calamari")
+
+    def reader_gone(self) -> None:
+        """Nobody reads our output any more: the run ends like a command whose pipe was closed."""
+        self._set(Outcome.CANCELLED, READER_GONE_CODE, "calamari")
+
+    def stopped_by(self, error: CalamariError) -> Failure | None:
+        """calamari itself ends the run; what to tell, None for a cancel (it explains itself)."""
+        code = exit_code_of(error)
+        if isinstance(error, Cancelled):
+            self._set(Outcome.CANCELLED, code, "calamari")
+            return None
+        if isinstance(error, Indeterminate):
+            outcome = Outcome.INDETERMINATE
+        else:
+            outcome = Outcome.FAILED if self.step_started else Outcome.NOT_STARTED
+        self._set(outcome, code, "calamari")
+        failure = describe_error(error, self.registry)
+        if failure.problems:
+            self.problems.extend(
+                Problem(message=p.message, path=p.path, file=p.place, hint=p.hint)
+                for p in failure.problems
+            )
+        else:
+            self.problems.append(Problem(message=failure.message, hint=failure.hint))
+        return failure
+
+    def result(self) -> StepResult:
+        """The record as it stands."""
+        ended_at = self.now()
+        total = (ended_at - self.started_at).total_seconds()
+        return StepResult(
+            step=self.masked(self.step),
+            outcome=self.outcome,
+            exit_code=self.exit_code,
+            exit_origin=self.exit_origin,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            changed=self.changed,
+            identity=self.identity,
+            outputs=dict(self.outputs),
+            artifacts=tuple(self.artifacts),
+            durations={**self.durations, "total": round(total, 3)},
+            problems=tuple(self.problems),
+            attempts=tuple(self.attempts),
+        )
+
+    def masked(self, text: str) -> Masked:
+        """`text` with every secret masked."""
+        return self.registry.mask_text(text)
+
+    def _set(self, outcome: Outcome, code: int, origin: str) -> None:
+        self.outcome, self.exit_code, self.exit_origin = outcome, code, origin
+
+
+def describe_error(error: CalamariError, registry: SecretRegistry) -> Failure:
+    """`error` as a reporter is told of it, masked."""
+    mask = registry.mask_text
+    problems = error.problems if isinstance(error, ManifestError) else ()
+    trace = error.trace if isinstance(error, IdentityError) else ()
+    evidence = getattr(error, "evidence", ())
+    return Failure(
+        message=mask(error.message),
+        hint=mask(error.hint) if error.hint else None,
+        problems=tuple(
+            MaskedProblem(
+                message=mask(problem.message),
+                path=mask(problem.path),
+                place=mask(problem.place),
+                hint=mask(problem.hint) if problem.hint else None,
+            )
+            for problem in problems
+        ),
+        trace=masked_trace(trace, registry),
+        evidence=tuple(mask(line) for line in evidence),
+        exit_code=exit_code_of(error),
+    )
+
+
+def masked_trace(
+    rows: tuple[TraceRow, ...], registry: SecretRegistry
+) -> tuple[TraceRow, ...]:
+    """The trace with every text masked."""
+    return tuple(
+        TraceRow(
+            source=row.source,
+            present=row.present,
+            tried=row.tried,
+            result=row.result,
+            why=registry.mask_text(row.why),
+            milliseconds=row.milliseconds,
+            used=row.used,
+        )
+        for row in rows
+    )

@@ -1,0 +1,15 @@
+"""The registry of step kinds. A new kind is one file, one line here, one test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calamari_py.steps.base import StepKind
+from calamari_py.steps.script import FinallySection, ScriptKind
+
+STEP_KINDS: dict[str, StepKind] = {
+    "script": ScriptKind(),
+}
+
+FINALLY_SECTION: Any = str | FinallySection
+"""The type of ``finally``: a script, whatever the step's kind is."""

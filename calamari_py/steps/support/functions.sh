@@ -1,0 +1,110 @@
+# Functions for bash and sh steps; loaded before the script, POSIX only, no variable left behind
+# but those that begin with _calamari_.
+
+_calamari_sequence=0
+
+# _calamari_declare KIND CONTENT: one atomic file. The runner takes it in before it shows anything
+# that is written afterwards.
+_calamari_declare() {
+    _calamari_sequence=$((_calamari_sequence + 1))
+    _calamari_file=$(umask 077 && mktemp "$CALAMARI_DECLARATIONS/.XXXXXXXXXX") || return 1
+    printf '%s' "$2" > "$_calamari_file" || return 1
+    mv -f -- "$_calamari_file" \
+        "$CALAMARI_DECLARATIONS/$1-$_calamari_sequence-$$-${_calamari_file##*/.}"
+}
+
+_calamari_newline='
+'
+
+# _calamari_encode NAME: the file name of a variable (see "What a script gets" in the manual).
+_calamari_encode() {
+    case $1 in
+        .* | *[!A-Za-z0-9_.-]*) ;;
+        *) printf '%s' "$1"; return ;;
+    esac
+    printf '%s' "$1" | od -An -v -tx1 | tr -s ' \n' '\n\n' | awk '
+        BEGIN {
+            safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+            for (i = 1; i <= length(safe); i++) {
+                c = substr(safe, i, 1)
+                plain[sprintf("%02x", index(ascii(), c) + 31)] = c
+            }
+        }
+        function ascii(   i, s) {
+            s = ""
+            for (i = 32; i < 127; i++) s = s sprintf("%c", i)
+            return s
+        }
+        NF {
+            first++
+            if ($1 in plain) printf "%s", plain[$1]
+            else if ($1 == "2e" && first > 1) printf "."
+            else printf "%%%s", toupper($1)
+        }'
+}
+
+# get_variable NAME: prints the value of a variable, nothing added.
+get_variable() {
+    _calamari_path=$CALAMARI_VARIABLES/$(_calamari_encode "$1")
+    if [ -f "$_calamari_path" ]; then
+        cat -- "$_calamari_path"
+    else
+        printf "get_variable: there is no variable '%s'\n" "$1" >&2
+        return 1
+    fi
+}
+
+# set_output NAME VALUE [--sensitive]: publishes a value of this step.
+set_output() {
+    if [ "$#" -lt 2 ]; then
+        printf 'set_output: usage: set_output NAME VALUE [--sensitive]\n' >&2
+        return 2
+    fi
+    case $1 in
+        '' | *=* | *"<<"* | *"$_calamari_newline"*)
+            printf "set_output: '%s' cannot be the name of an output\n" "$1" >&2
+            return 2 ;;
+    esac
+    if [ "${3-}" = --sensitive ]; then
+        _calamari_declare sensitive "$1$_calamari_newline$2" || return 1
+    fi
+    _calamari_delimiter=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n') || return 1
+    printf '%s<<%s\n%s\n%s\n' \
+        "$1" "$_calamari_delimiter" "$2" "$_calamari_delimiter" >> "$CALAMARI_OUTPUT"
+}
+
+# mask VALUE: from now on the value appears as *** in everything this step prints.
+mask() {
+    _calamari_declare mask "$1"
+}
+
+# create_artifact PATH [NAME]: the file is collected when the step has ended.
+create_artifact() {
+    if [ ! -f "$1" ]; then
+        printf "create_artifact: there is no file '%s'\n" "$1" >&2
+        return 1
+    fi
+    case $1 in
+        /*) _calamari_path=$1 ;;
+        *) _calamari_path=$PWD/$1 ;;
+    esac
+    _calamari_name=${2:-${1##*/}}
+    _calamari_declare artifact "${_calamari_name##*/}$_calamari_newline$_calamari_path"
+}
+
+# fail_step MESSAGE: ends the step as failed.
+fail_step() {
+    _calamari_declare message "fail$_calamari_newline${1:-the step failed}"
+    exit 1
+}
+
+write_warning() { _calamari_declare message "warning$_calamari_newline$*"; }
+write_verbose() { _calamari_declare message "verbose$_calamari_newline$*"; }
+write_highlight() { _calamari_declare message "highlight$_calamari_newline$*"; }
+
+# update_progress PERCENT MESSAGE
+update_progress() {
+    _calamari_percent=$1
+    shift
+    _calamari_declare progress "$_calamari_percent$_calamari_newline$*"
+}

@@ -1,0 +1,266 @@
+"""The wire: where a call goes, through what, and how it is signed."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from calamari_py.aws import AwsSettings, BotoAws
+from calamari_py.aws.calls import utc_now
+from calamari_py.aws.wire import Wire, _proxies
+from calamari_py.errors import CloudError, Temporary
+from calamari_py.identity import RoleArn
+from calamari_py.masking import SecretRegistry
+from calamari_py.masking.secret import Secret
+from tests.aws.aws_world import FakeTime, World, make_world, request
+from tests.fake_sts import FakeSts
+
+
+def wire(region: str, **environ: str) -> Wire:
+    return Wire(AwsSettings.from_environ(environ, region=region), environ, utc_now, (5, 10))
+
+
+@pytest.mark.parametrize(
+    ("region", "environ", "host"),
+    [
+        pytest.param("eu-west-1", {}, "sts.eu-west-1.amazonaws.com", id="regional"),
+        pytest.param("us-east-1", {}, "sts.us-east-1.amazonaws.com", id="never the global one"),
+        pytest.param("ap-southeast-7", {}, "sts.ap-southeast-7.amazonaws.com", id="new region"),
+        pytest.param("cn-north-1", {}, "sts.cn-north-1.amazonaws.com.cn", id="aws-cn"),
+        pytest.param("us-gov-west-1", {}, "sts.us-gov-west-1.amazonaws.com", id="aws-us-gov"),
+        pytest.param(
+            "us-east-2",
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "sts-fips.us-east-2.amazonaws.com",
+            id="FIPS",
+        ),
+        pytest.param(
+            "eu-west-1",
+            {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+            "sts.eu-west-1.api.aws",
+            id="dual-stack",
+        ),
+        pytest.param(
+            "eu-west-1",
+            {"AWS_ENDPOINT_URL_STS": "https://vpce-1.sts.example.com"},
+            "vpce-1.sts.example.com",
+            id="VPC endpoint",
+        ),
+    ],
+)
+def test_the_endpoint_is_the_regions(region: str, environ: dict[str, str], host: str) -> None:
+    """The regional endpoint of the region's own partition, by botocore's rules."""
+    assert wire(region, **environ).host("sts") == host
+
+
+@pytest.mark.parametrize(
+    ("service", "host"),
+    [
+        pytest.param("ssm", "ssm.eu-west-1.amazonaws.com", id="ssm"),
+        pytest.param("secretsmanager", "secretsmanager.eu-west-1.amazonaws.com", id="secrets"),
+    ],
+)
+def test_other_services_have_their_own_endpoints(service: str, host: str) -> None:
+    """Late variables come from the step's region."""
+    assert wire("eu-west-1").host(service) == host
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        pytest.param("eu-west-1", "aws", id="aws"),
+        pytest.param("mx-central-9", "aws", id="a region to come"),
+        pytest.param("cn-northwest-1", "aws-cn", id="aws-cn"),
+        pytest.param("us-gov-east-1", "aws-us-gov", id="aws-us-gov"),
+        pytest.param("us-iso-east-1", "aws-iso", id="aws-iso"),
+        pytest.param("eusc-de-east-1", "aws-eusc", id="aws-eusc"),
+        pytest.param("nowhere", "aws", id="unknown"),
+    ],
+)
+def test_every_region_has_a_partition(region: str, partition: str) -> None:
+    """By botocore's table."""
+    assert wire("eu-west-1").partition(region) == partition
+
+
+def test_a_role_of_another_partition_is_refused_before_the_call() -> None:
+    """Credentials do not cross partitions: said with both names, without a call."""
+    aws = BotoAws(AwsSettings.from_environ({}, region="eu-west-1"), SecretRegistry(), {})
+    with pytest.raises(CloudError, match="'aws-cn'") as caught:
+        aws.assume_role_with_web_identity(
+            token=Secret("some-token"),
+            role=RoleArn.parse("arn:aws-cn:iam::111111111111:role/Deploy"),
+            session_name="step",
+            duration=3600,
+        )
+    assert caught.value.code == "WrongPartition"
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        pytest.param("evil.example.com/", id="a domain"),
+        pytest.param("eu-west-1@evil", id="a user"),
+        pytest.param("eu west", id="a space"),
+        pytest.param("-", id="no label"),
+    ],
+)
+def test_a_region_cannot_choose_the_domain(world: World, region: str) -> None:
+    """The region is one label of the host name, or no call is made."""
+    aws = BotoAws(AwsSettings.from_environ({}, region=region), SecretRegistry(), {})
+    aws.warm_up()
+    with pytest.raises(CloudError) as caught:
+        aws.caller_identity(world.credentials)
+    assert caught.value.code == "NoEndpoint"
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "proxy"),
+    [
+        pytest.param("https://sts.x", {"HTTPS_PROXY": "http://p:1"}, "http://p:1", id="upper"),
+        pytest.param("https://sts.x", {"https_proxy": "http://p:1"}, "http://p:1", id="lower"),
+        pytest.param("https://sts.x", {"HTTP_PROXY": "http://p:1"}, None, id="another scheme"),
+        pytest.param("https://sts.x", {"HTTPS_PROXY": ""}, None, id="blank"),
+        pytest.param(
+            "https://sts.x", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a,sts.x"}, None, id="except"
+        ),
+        pytest.param(
+            "https://sts.eu.x", {"HTTPS_PROXY": "http://p:1", "no_proxy": ".x"}, None, id="suffix"
+        ),
+        pytest.param("https://sts.x", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None, id="*"),
+        pytest.param("http://127.0.0.1:1", {"HTTP_PROXY": "http://p:1"}, None, id="loopback"),
+        pytest.param("https://localhost", {"HTTPS_PROXY": "http://p:1"}, None, id="localhost"),
+        pytest.param("http://169.254.1.2", {"HTTP_PROXY": "http://p:1"}, None, id="link-local"),
+        pytest.param("http://[::1]:1", {"HTTP_PROXY": "http://p:1"}, None, id="IPv6 loopback"),
+    ],
+)
+def test_proxies(url: str, environ: dict[str, str], proxy: str | None) -> None:
+    """The usual variables, and never for this machine or its metadata."""
+    assert _proxies(environ, url) == (
+        {} if proxy is None else {url.split(":", maxsplit=1)[0]: proxy}
+    )
+
+
+def test_a_call_goes_through_the_proxy(world: World) -> None:
+    """The proxy is asked for the endpoint's own host, which is never looked up here."""
+    environ = {
+        "http_proxy": world.sts.url,
+        "AWS_ENDPOINT_URL": "http://sts.example.invalid",
+    }
+    aws = BotoAws(
+        AwsSettings.from_environ(environ, region="eu-west-1", allow_http=True),
+        world.registry,
+        environ,
+    )
+    assert aws.caller_identity(world.credentials).account == "123456789012"
+    assert world.sts.requests[0].host == "sts.example.invalid"
+
+
+def test_a_proxy_that_is_not_there_is_temporary(world: World) -> None:
+    """A dead proxy is said to be the proxy, not AWS."""
+    environ = {"https_proxy": "http://127.0.0.1:9"}
+    aws = BotoAws(
+        AwsSettings.from_environ(environ, region="eu-west-1"),
+        world.registry,
+        environ,
+        pace=FakeTime().pace(),
+    )
+    with pytest.raises(Temporary, match="the proxy cannot be reached") as caught:
+        aws.caller_identity(world.credentials)
+    assert caught.value.code == "ProxyError"
+    assert caught.value.hint == "check HTTPS_PROXY and NO_PROXY"
+
+
+def test_tls_to_what_speaks_none_is_final(world: World) -> None:
+    """A handshake with a plain server is wrong now and later."""
+    url = world.sts.url.replace("http:", "https:")
+    with pytest.raises(CloudError, match="TLS") as caught:
+        world.aws(url=url).assume_role(world.credentials, request())
+    assert caught.value.code == "TlsError"
+    assert not isinstance(caught.value, Temporary)
+
+
+def test_a_certificate_is_checked_against_the_bundle(tmp_path: Path) -> None:
+    """An unknown authority is refused at once; AWS_CA_BUNDLE makes it known."""
+    certificate = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with FakeSts(tls=context) as sts:
+        world = make_world(sts)
+        with pytest.raises(CloudError, match="certificate") as caught:
+            world.aws().assume_role(world.credentials, request())
+        assert caught.value.code == "TlsError"
+        assert not isinstance(caught.value, Temporary)
+        assert caught.value.hint is not None
+        assert "AWS_CA_BUNDLE" in caught.value.hint
+        assert sts.requests == []
+        aws = world.aws({"AWS_CA_BUNDLE": str(certificate)})
+        assert aws.assume_role(world.credentials, request()).duration == 3600
+
+
+def test_a_bundle_without_certificates_is_a_sentence(tmp_path: Path, world: World) -> None:
+    """A file that is no bundle is no traceback."""
+    bundle = tmp_path / "empty.pem"
+    bundle.write_text("nothing")
+    url = world.sts.url.replace("http:", "https:")
+    aws = world.aws({"AWS_CA_BUNDLE": str(bundle)}, url=url)
+    with pytest.raises(CloudError) as caught:
+        aws.caller_identity(world.credentials)
+    assert caught.value.code == "TlsError"
+
+
+@pytest.mark.parametrize(
+    ("app", "tail"),
+    [
+        pytest.param("my-deployer", " app/my-deployer", id="given"),
+        pytest.param("", "", id="none"),
+        pytest.param("bad name\r\nX: y", "", id="not a token"),
+    ],
+)
+def test_calls_say_who_makes_them(world: World, app: str, tail: str) -> None:
+    """CloudTrail shows calamari, and the application id that AWS's variable sets."""
+    world.aws({"AWS_SDK_UA_APP_ID": app}).caller_identity(world.credentials)
+    agent = world.sts.requests[0].headers["User-Agent"]
+    assert agent.startswith("calamari/")
+    assert agent.partition(" app/")[2] == tail[5:]
+
+
+def _certificate(folder: Path) -> Path:
+    """A self-signed certificate of 127.0.0.1 and its key, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake STS")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "fake-sts.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path

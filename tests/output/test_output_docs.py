@@ -1,0 +1,157 @@
+"""docs/events.md and docs/result.md say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output.jsonl import EVENTS_VERSION, JsonReporter
+from calamari_py.result import Outcome, OutputVariable, StepIdentity
+from tests.output.output_samples import (
+    START,
+    TRACE,
+    Screen,
+    header,
+    identity,
+    manifest_failure,
+    refusal,
+    result,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+EVENTS = (DOCS / "events.md").read_text()
+RESULT = (DOCS / "result.md").read_text()
+SCHEMA = json.loads((DOCS / "result-schema.json").read_text())
+FULL_RESULT = result(
+    identity=StepIdentity(arn="arn", account="111111111111", expires_at=START),
+    outputs={"Url": OutputVariable(value="x", sensitive=False)},
+)
+
+
+def examples(page: str) -> list[dict[str, Any]]:
+    return [json.loads(code) for code in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+
+
+def produced() -> list[dict[str, Any]]:
+    """One of everything, from the code."""
+    screen = Screen()
+    reporter = JsonReporter(screen.options(verbose=True), clock=lambda: START)
+    reporter.failed(manifest_failure())
+    reporter.started(header())
+    reporter.trace(TRACE)
+    reporter.identity(identity())
+    reporter.output("stdout", MaskedBytes(b"text"))
+    reporter.output("stdout", MaskedBytes(b"\xff"))
+    reporter.progress(50.0, Masked("half"))
+    reporter.note(Masked("note"))
+    reporter.highlight(Masked("look"))
+    reporter.warning(Masked("careful"))
+    reporter.failed(refusal())
+    reporter.finished(FULL_RESULT)
+    return [json.loads(line) for line in screen.out.splitlines()]
+
+
+def shape(value: Any) -> Any:
+    """The keys of `value`, all the way down; names that users choose are one key."""
+    if isinstance(value, dict):
+        free = {"outputs", "durations"}
+        return {
+            key: sorted({json.dumps(shape(one)) for one in inner.values()})
+            if key in free
+            else shape(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return sorted({json.dumps(shape(one)) for one in value})
+    return None
+
+
+def shapes(events: list[dict[str, Any]]) -> dict[tuple[str, ...], Any]:
+    """The shape of every kind of event: a problem and an output have more than one."""
+    return {
+        (
+            event["type"],
+            *(key for key in ("text", "base64") if key in event),
+            *(key for key in ("problems", "trace") if event["type"] == "problem" and event[key]),
+        ): shape(event)
+        for event in events
+    }
+
+
+def test_events_page_shows_every_event_as_it_is() -> None:
+    """Every event is documented by an example with exactly the keys that the code writes."""
+    real = shapes(produced())
+    documented = shapes(examples(EVENTS))
+    for event in (real, documented):
+        event[("finished",)]["result"].pop("durations")
+    assert documented == real
+
+
+def test_events_page_has_a_section_for_every_type() -> None:
+    """A reader finds each type by its heading, and each heading is a type."""
+    headings = set(re.findall(r"^## (\w+)$", EVENTS, re.MULTILINE))
+    assert headings == {event["type"] for event in produced()}
+
+
+def test_events_page_names_its_version() -> None:
+    """The page's version is the one that `started` carries."""
+    assert EVENTS.startswith(f"# Events, version {EVENTS_VERSION}\n")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(FULL_RESULT.to_document(), id="full"),
+        pytest.param(result(Outcome.NOT_STARTED, 65).to_document(), id="empty"),
+        pytest.param(result(attempts=({"exit_code": 1},)).to_document(), id="attempts"),
+        pytest.param(
+            result(outputs={"P": OutputVariable(value="x", sensitive=True)}).to_document(),
+            id="sensitive output",
+        ),
+        pytest.param(examples(RESULT)[0], id="the example of result.md"),
+        pytest.param(examples(EVENTS)[-1]["result"], id="the example of events.md"),
+    ],
+)
+def test_documents_match_the_schema(document: dict[str, Any]) -> None:
+    """Every result document is valid, and has no field that the schema does not describe."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert set(document) <= set(SCHEMA["properties"])
+    assert set(document["identity"]) == set(SCHEMA["properties"]["identity"]["properties"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"outcome": "skipped"}, id="unknown outcome"),
+        pytest.param({"exit_code": "0"}, id="a code as text"),
+        pytest.param({"outputs": {"P": {"value": "x", "sensitive": True}}}, id="a told secret"),
+        pytest.param({"started_at": "2026-03-01 09:30"}, id="another time"),
+    ],
+)
+def test_schema_refuses(change: dict[str, Any]) -> None:
+    """The schema tells a wrong document from a right one."""
+    document = {**FULL_RESULT.to_document(), **change}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_result_page_explains_every_field() -> None:
+    """Each field of the document has its row in the table of docs/result.md."""
+    rows = re.findall(r"^\| (`.*?) \|", RESULT, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert explained == set(SCHEMA["properties"])
+
+
+def test_result_page_names_every_outcome() -> None:
+    """The outcomes of the code, of the schema and of the page are the same."""
+    (row,) = re.findall(r"^\| `outcome` \|(.*)$", RESULT, re.MULTILINE)
+    outcomes = [outcome.value for outcome in Outcome]
+    assert re.findall(r"`(\w+)`", row) == outcomes
+    assert SCHEMA["properties"]["outcome"]["enum"] == outcomes

@@ -1,0 +1,82 @@
+"""harden(): unreadable to the child, and nothing of ours breaks by it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calamari_py.process import harden
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="harden() does nothing elsewhere"),
+]
+
+_SCRIPT = """
+import ctypes, os, resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+limit = resource.getrlimit(resource.RLIMIT_CORE)
+from pathlib import Path
+from calamari_py.process import Command, Limits, SignalInbox, harden, private_folder, run
+import subprocess, fcntl, calamari_py.process.spawn
+if os.getuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+harden()
+harden()
+assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
+assert resource.getrlimit(resource.RLIMIT_CORE) == (0, limit[1])
+assert len(os.listdir('/proc/self/fd')) >= 3
+
+class Sink:
+    data = b''
+    def before_feed(self): pass
+    def feed(self, stream, data): self.data += data
+    def holding(self): return False
+    def idle(self): pass
+    def close(self, stream): pass
+
+def sh(script):
+    sink = Sink()
+    command = Command(argv=('/bin/sh', '-c', script), environment={'PATH': '/usr/bin:/bin'},
+                      directory=Path('/'))
+    with SignalInbox() as inbox:
+        ended = run(command, sink, Limits(timeout=20), inbox)
+    return ended.code, sink.data.decode().strip()
+
+with private_folder([Path('/tmp')]) as folder:
+    assert sh(f'echo x > {folder}/file')[0] == 0
+    kept = folder
+assert not kept.exists()
+expected = 'unlimited' if limit[0] == resource.RLIM_INFINITY else str(limit[0] // 512)
+code, said = sh('ulimit -Sc; echo visible > /dev/stdout')
+assert code == 0 and said.split() == [expected, 'visible'], (code, said, expected)
+code, said = sh(f'cat /proc/{os.getpid()}/environ')
+assert code == 1 and 'ermission denied' in said, said
+print('good')
+"""
+
+
+def test_hardened_runner() -> None:
+    """Without root: our memory is closed to the child, our own descriptors and folders still work,
+    and the child has the core limit that we were given.
+    """
+    if os.getuid() == 0 and not _others_may_read(Path(harden.__code__.co_filename)):
+        pytest.skip("the package lies where only root can read it")
+    ended = subprocess.run(
+        [sys.executable, "-c", _SCRIPT],
+        env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
+    )
+    assert (ended.stdout, ended.stderr) == ("good\n", "")
+
+
+def _others_may_read(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents)

@@ -1,0 +1,124 @@
+"""Signals that come from outside: a terminal's keys, and kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.process.support import PATIENCE, RUNNER, ends, state_of
+
+pytestmark = pytest.mark.process
+
+_JOB = RUNNER + "ended = go('echo pid $$; exec sleep 60')\nprint('ended', ended.code, flush=True)\n"
+
+_SHELL = """
+import os, pty, select, signal, sys
+pid, master = pty.fork()
+if pid:
+    while True:
+        ready, _, _ = select.select([0, master], [], [], 30)
+        try:
+            if 0 in ready:
+                os.write(master, os.read(0, 100))
+            if master in ready:
+                os.write(1, os.read(master, 1000))
+        except OSError:
+            ready = []
+        if not ready:
+            os.kill(pid, signal.SIGHUP)
+            os._exit(0)
+job = os.fork()
+if not job:
+    os.setpgid(0, 0)
+    while os.tcgetpgrp(0) != os.getpgrp():
+        os.sched_yield()
+    os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+os.setpgid(job, job)
+os.tcsetpgrp(0, job)
+while True:
+    _, status = os.waitpid(job, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    if not os.WIFSTOPPED(status):
+        print('shell: gone', flush=True)
+        break
+    print('shell: stopped', flush=True)
+    input()
+    os.tcsetpgrp(0, job)
+    os.killpg(job, signal.SIGCONT)
+    print('shell: continued', flush=True)
+"""
+"""A shell with one job in the foreground of a terminal of its own."""
+
+
+@pytest.fixture
+def terminal() -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody at a terminal: what is written are keys, what is read is the screen."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _SHELL, _JOB], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        yield process
+        process.kill()
+
+
+def wait_for(process: subprocess.Popen[bytes], word: bytes) -> bytes:
+    """The line of the screen that holds `word`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return line
+    raise AssertionError(f"the screen ended without {word!r}")
+
+
+def press(process: subprocess.Popen[bytes], keys: bytes) -> None:
+    """Type."""
+    assert process.stdin is not None
+    process.stdin.write(keys)
+    process.stdin.flush()
+
+
+def test_suspend_and_cancel_keys(terminal: subprocess.Popen[bytes]) -> None:
+    """^Z stops the child and calamari, `fg` continues both, ^C then ends the child once."""
+    child = int(wait_for(terminal, b"pid").split()[1])
+    press(terminal, b"\x1a")
+    wait_for(terminal, b"shell: stopped")
+    assert state_of(child) == "T"
+    press(terminal, b"\n")
+    wait_for(terminal, b"shell: continued")
+    press(terminal, b"\x03")
+    assert wait_for(terminal, b"ended").split()[-1] == b"130"
+    assert state_of(child) in {"", "Z"}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_signal_from_outside(signum: int) -> None:
+    """A signal sent to calamari alone ends the child by the same signal."""
+    with subprocess.Popen([sys.executable, "-c", _JOB], stdout=subprocess.PIPE) as runner:
+        child = os.pidfd_open(int(wait_for(runner, b"pid").split()[1]))
+        runner.send_signal(signum)
+        assert wait_for(runner, b"ended") == b"ended %d\n" % (128 + signum)
+        assert runner.wait(PATIENCE) == 0
+    assert ends(child)
+
+
+def test_many_signals_in_a_row() -> None:
+    """Starting a child under fire loses no signal: every run ends by the one it was sent."""
+    script = RUNNER + (
+        "import os, threading, time\n"
+        "for n in range(30):\n"
+        "    timer = threading.Timer(0.0005 * n, os.kill, (os.getpid(), 15))\n"
+        "    with SignalInbox() as inbox, inbox.queued():\n"
+        "        timer.start()\n"
+        "        command = Command(argv=('/bin/sleep', '20'), environment={},"
+        " directory=Path('/'))\n"
+        "        ended = run(command, Sink(), Limits(grace=20), inbox)\n"
+        "        timer.join()\n"
+        "        print(ended.code, ended.signum, flush=True)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert ended.stdout.split() == [b"143", b"15"] * 30

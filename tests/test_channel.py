@@ -1,0 +1,192 @@
+"""The private folder between a child and us: exact bytes in, nothing followed on the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calamari_py.channel import Channel, ChildFileRefused, encode_name, read_child_file
+from calamari_py.messages import MaskDeclaration, Message
+from tests.tools import require_tool
+
+SUPPORT = Path(__file__).parent.parent / "calamari_py" / "steps" / "support"
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Channel:
+    made = Channel(tmp_path / "channel")
+    made.folder.mkdir(mode=0o700)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        pytest.param("Plain_Name-1", "Plain_Name-1", id="plain"),
+        pytest.param("AWS Account.AccessKey", "AWS%20Account.AccessKey", id="space"),
+        pytest.param("A[b]", "A%5Bb%5D", id="brackets"),
+        pytest.param(".hidden", "%2Ehidden", id="leading dot"),
+        pytest.param("..", "%2E.", id="no way up"),
+        pytest.param("a/b", "a%2Fb", id="slash"),
+        pytest.param("ä", "%C3%A4", id="bytes of utf-8"),
+        pytest.param("x" * 255, "x" * 255, id="longest"),
+        pytest.param("x" * 256, None, id="too long"),
+    ],
+)
+def test_encode_name(name: str, encoded: str | None) -> None:
+    """A variable's file name is safe and reversible."""
+    assert encode_name(name) == encoded
+
+
+def test_variables_are_exact_and_private(channel: Channel) -> None:
+    """Each variable is its own 0600 file with the exact bytes; the JSON file holds all."""
+    os.umask(old := os.umask(0))
+    try:
+        os.umask(0)
+        too_long = channel.create({"A b": "v\n", "E": "", "L" * 300: "long"})
+    finally:
+        os.umask(old)
+    assert (channel.variables / "A%20b").read_bytes() == b"v\n"
+    assert (channel.variables / "E").read_bytes() == b""
+    assert too_long == ("L" * 300,)
+    assert json.loads(channel.variables_json.read_bytes())["L" * 300] == "long"
+    for path in channel.folder.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_declarations_are_taken_once_and_in_order(channel: Channel) -> None:
+    """Finished declarations come in the order they were made; each one once."""
+    channel.create({})
+    for index in (2, 1, 10):
+        path = channel.declarations / f"message-{index}-1-x"
+        path.write_bytes(b"verbose\n%d" % index)
+        os.utime(path, ns=(5, 5))
+    (channel.declarations / ".half").write_bytes(b"warning\nnot yet")
+    assert [m.text for m in channel.take() if isinstance(m, Message)] == ["1", "2", "10"]
+    assert list(channel.take()) == []
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def _directory(path: Path) -> None:
+    path.mkdir()
+
+
+def _large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10 * 1024 * 1024 + 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        pytest.param(_fifo, "regular", id="fifo"),
+        pytest.param(_link, "link", id="link"),
+        pytest.param(_directory, "regular", id="directory"),
+        pytest.param(_large, "larger", id="too large"),
+        pytest.param(lambda path: None, "not exist", id="missing"),
+    ],
+)
+def test_what_is_no_plain_file_is_refused(make: object, why: str, tmp_path: Path) -> None:
+    """A file in place of which a child put something else is not read, and nothing blocks."""
+    assert callable(make)
+    make(tmp_path / "x")
+    with pytest.raises(ChildFileRefused, match=why):
+        read_child_file(tmp_path / "x")
+
+
+def test_outputs_behind_a_link_are_lost_aloud(channel: Channel) -> None:
+    """An output file replaced by a link gives no outputs and one complaint."""
+    channel.create({})
+    channel.output.unlink()
+    channel.output.symlink_to("/etc/passwd")
+    outputs, complaints = channel.outputs()
+    assert outputs == []
+    assert "link" in complaints[0]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_shell_functions(shell: str, channel: Channel, tmp_path: Path) -> None:
+    """The functions for bash and sh speak the same protocol as the runner."""
+    require_tool(shell)
+    channel.create({"A b.c[ä]": "line\nend", "Plain": "x"})
+    (tmp_path / "f.txt").write_text("x")
+    script = """
+        set -eu
+        test "$(get_variable 'A b.c[ä]')" = 'line
+end'
+        test "$(get_variable Plain)" = x
+        ! get_variable Nothing 2>/dev/null
+        set_output Url 'a=b
+<<E c'
+        set_output Db 'the secret' --sensitive
+        ! set_output 'bad=name' x 2>/dev/null
+        mask ' spaced  * value '
+        write_warning 'two  spaces *'
+        update_progress 30 'a third'
+        create_artifact f.txt other/../name.txt
+        ! create_artifact missing 2>/dev/null
+        (fail_step 'because') || echo "failed with $?"
+    """
+    done = subprocess.run(
+        [shell, "-c", f'. "{SUPPORT}/functions.sh"\n{script}'],
+        env={**os.environ, **channel.environment()},
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.stdout, done.returncode) == ("", "failed with 1\n", 0)
+    _check_protocol(channel, tmp_path)
+
+
+@pytest.mark.process
+def test_python_functions(channel: Channel, tmp_path: Path) -> None:
+    """The Python module speaks the same protocol, and works with nothing but its folder."""
+    channel.create({"A b.c[ä]": "line\nend", "Plain": "x"})
+    (tmp_path / "f.txt").write_text("x")
+    script = """if True:
+        import calamari_step as step
+        assert step.get_variable('A b.c[ä]') == 'line\\nend'
+        step.set_output('Url', 'a=b\\n<<E c')
+        step.set_output('Db', 'the secret', sensitive=True)
+        step.mask(' spaced  * value ')
+        step.write_warning('two  spaces *')
+        step.update_progress(30, 'a third')
+        step.create_artifact('f.txt', 'other/../name.txt')
+        step.fail_step('because')
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **channel.environment(), "PYTHONPATH": str(SUPPORT / "python")},
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 1)
+    _check_protocol(channel, tmp_path)
+
+
+def _check_protocol(channel: Channel, folder: Path) -> None:
+    assert channel.outputs() == ([("Url", "a=b\n<<E c"), ("Db", "the secret")], [])
+    taken = list(channel.take())
+    assert [type(item).__name__ for item in taken] == [
+        "SensitiveOutput", "MaskDeclaration", "Message", "Progress", "ArtifactDeclaration",
+        "Message",
+    ]  # fmt: skip
+    mask, warning, artifact, failure = taken[1], taken[2], taken[4], taken[5]
+    assert isinstance(mask, MaskDeclaration)
+    assert mask.value.reveal() == " spaced  * value "
+    assert warning == Message(level="warning", text="two  spaces *")
+    assert getattr(artifact, "path", None) == str(folder / "f.txt")
+    assert getattr(artifact, "name", None) == "name.txt"
+    assert failure == Message(level="fail", text="because")
