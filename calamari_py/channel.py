@@ -27,7 +27,7 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _NAME_MAX = 255
 
 
-class ChildFileRefused(Exception):  # noqa: N818  (a refusal; the message is the value)
+class ChildFileRefused(Exception):
     """A file that a child named or wrote is not read; `str()` says why, never what it holds."""
 
 

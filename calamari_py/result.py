@@ -143,7 +143,7 @@ def dump_json(document: Any, *, indent: int | None = None) -> bytes:
     Half characters (bytes of a file name that were no UTF-8) become U+FFFD, because many readers
     refuse a document that holds one.
     """
-    import json  # noqa: PLC0415  # only a run that writes a document pays for it
+    import json  # only a run that writes a document pays for it
 
     separators = (",", ":") if indent is None else None
     text = json.dumps(document, ensure_ascii=False, indent=indent, separators=separators)

@@ -91,7 +91,7 @@ class VariableSet(Mapping[str, Variable]):
         return VariableSet({name: self[name] for name in self if name not in names})
 
 
-class SourceUnreadable(Exception):  # noqa: N818
+class SourceUnreadable(Exception):
     """A value cannot be had. `missing` says that a named file is not there or cannot be read."""
 
     def __init__(self, message: str, *, hint: str, missing: bool = False) -> None:

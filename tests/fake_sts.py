@@ -253,6 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.request_id = _new_request_id()
+        if failure := self.sts._take_failure("GET"):
+            self._fail(failure, json_protocol=True)
+            return
         self._reply(302, b"", "text/html", {"Location": "https://aws.amazon.com/iam"})
 
     def do_POST(self) -> None:

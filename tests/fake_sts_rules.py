@@ -13,7 +13,7 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:\/-]*", re.ASCII)
 
 
-class Refusal(Exception):  # noqa: N818 - it is AWS that errs
+class Refusal(Exception):
     """An AWS error: HTTP status, code, message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

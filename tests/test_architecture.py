@@ -130,7 +130,11 @@ def test_broad_excepts_are_counted() -> None:
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ExceptHandler):
-                names = {n.id for n in ast.walk(node.type or ast.Name(id="bare")) if isinstance(n, ast.Name)}
+                names = {
+                    n.id
+                    for n in ast.walk(node.type or ast.Name(id="bare"))
+                    if isinstance(n, ast.Name)
+                }
                 if node.type is None or names & {"Exception", "BaseException"}:
                     found.append(str(path.relative_to(ROOT)))
     assert sorted(found) == ["cli/__init__.py", "masking/masker.py", "runner/corridor.py"]

@@ -111,7 +111,7 @@ def test_an_unknown_region_is_not_an_empty_one() -> None:
 )
 def test_inherit_env(inherit: bool | tuple[str, ...], kept: set[str]) -> None:
     """`inherit_env` narrows what passes; a few names always do."""
-    inherited = {name: "x" for name in ("PATH", "HOME", "LC_ALL", "MY_TOOL", "OTHER")}
+    inherited = dict.fromkeys(("PATH", "HOME", "LC_ALL", "MY_TOOL", "OTHER"), "x")
     built = build_child_environment(EnvironmentSpec(inherited=inherited, inherit=inherit))
     assert set(built.passed) == kept
 

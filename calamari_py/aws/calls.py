@@ -85,6 +85,11 @@ class Calls:
         self._warnings.clear()
         return taken
 
+    def take_over(self, other: Calls) -> None:
+        """Go on with what `other` has learnt of the clock, and with the warnings it still has."""
+        self._offset = other._offset
+        self._warnings.extend(other.take_warnings())
+
     def run(self, call: Call, *, fresh_key: bool = False) -> Reply:
         """The successful reply to `call`, or a CloudError.
 

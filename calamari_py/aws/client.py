@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from calamari_py.aws import failures
 from calamari_py.aws.calls import Calls, Pace, utc_now
@@ -58,9 +58,9 @@ class BotoAws:
         self._calls = Calls(settings, registry, environ, clock=clock, pace=self._pace)
         self._minted: dict[str, float] = {}
 
-    def in_region(self, region: str) -> BotoAws:
+    def in_region(self, region: str) -> Self:
         """The same in another region: for a region that only the launcher's source knows."""
-        return BotoAws(
+        other = type(self)(
             dataclasses.replace(self.settings, region=region),
             self._registry,
             self._environ,
@@ -68,6 +68,9 @@ class BotoAws:
             clock=self._clock,
             pace=self._pace,
         )
+        other._calls.take_over(self._calls)
+        other._minted.update(self._minted)
+        return other
 
     def warm_up(self) -> None:
         """Load botocore and the STS model, so that the first call does not have to.

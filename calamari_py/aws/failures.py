@@ -136,7 +136,7 @@ class Reply:
         return str((self.fields or {}).get("Error", {}).get("Message") or "")
 
 
-class Unreached(Exception):  # noqa: N818 - a reason, not an error: it never leaves this package
+class Unreached(Exception):
     """No answer of AWS came back. `code` is our word for why, `reason` a clause without secrets."""
 
     def __init__(self, code: str, reason: str, *, retryable: bool) -> None:

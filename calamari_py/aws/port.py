@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from calamari_py.identity import (
     AssumedRole,
@@ -26,6 +26,9 @@ class Parameter:
 
 class AwsPort(Protocol):
     """Every AWS call that calamari makes. All raise CloudError (Temporary when worth a retry)."""
+
+    def in_region(self, region: str) -> Self:
+        """The same in another region: for one that only the launcher's source knows."""
 
     def assume_role(self, credentials: AwsCredentials, request: RoleRequest) -> AssumedRole:
         """``sts:AssumeRole`` at the regional endpoint, in the partition of the role."""

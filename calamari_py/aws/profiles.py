@@ -24,6 +24,7 @@ from botocore.credentials import (
 )
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
     ConfigParseError,
     InfiniteLoopConfigError,
     PartialCredentialsError,
@@ -90,7 +91,7 @@ class Profiles:
                 f"({error.strerror})",
                 hint=f"correct the path in {self._files()}, or the file's permissions",
             ) from None
-        except (BotoCoreError, RuntimeError) as error:
+        except (BotoCoreError, ClientError, RuntimeError) as error:
             what = "cannot be read" if isinstance(error, ConfigParseError) else "does not work"
             raise SourceBroken(
                 f"profile '{name}' {what}: {_clause(error)}",

@@ -36,7 +36,9 @@ from calamari_py.runner import Doors, RunOptions, run_step
     help="Write all output values here, sensitive ones in clear (JSON, 0600).",
 )
 @click.option("--artifacts", metavar="DIR", help="Collect the step's artifacts here.")
-@click.option("-q", "--quiet", is_flag=True, help="Of our own lines, show warnings and errors only.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Of our own lines, show warnings and errors only."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show more of our own lines; never a secret.")
 @click.option(
     "--trace-credentials", is_flag=True, help="Show every credential source that was looked at."

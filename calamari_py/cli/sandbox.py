@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import select
 import shlex
+import signal
+from contextlib import suppress
 
 import click
 
-from calamari_py.process import SignalInbox
 from calamari_py.cli._sandbox import open_sandbox
+from calamari_py.errors import Cancelled
+from calamari_py.process import SignalInbox
 
 
 @click.command(short_help="Keep an embedded AWS running for trials.")
@@ -25,7 +27,9 @@ def command(port: int) -> int:
         click.echo(
             f"calamari: the sandbox listens on {sandbox.endpoint}; end it with Ctrl-C", err=True
         )
-        with inbox.queued():
-            select.select([inbox.fileno()], [], [])
+        while inbox.first is None:
+            # A signal raises Cancelled here; until then there is nothing to do.
+            with suppress(Cancelled):
+                signal.pause()
         click.echo("calamari: the sandbox has ended", err=True)
     return 0

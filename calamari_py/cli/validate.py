@@ -46,7 +46,12 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
         try:
             source = manifest.read_source(file, stdin=sys.stdin.buffer, cwd=Path.cwd())
             prepare_step(
-                source, environ=environ, cwd=Path.cwd(), overrides=overrides, registry=registry, tools_required=False
+                source,
+                environ=environ,
+                cwd=Path.cwd(),
+                overrides=overrides,
+                registry=registry,
+                tools_required=False,
             )
         except ManifestError as found:
             error = found
@@ -63,9 +68,7 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
     return code
 
 
-def _document(
-    file: str, error: ManifestError | None, registry: SecretRegistry
-) -> dict[str, Any]:
+def _document(file: str, error: ManifestError | None, registry: SecretRegistry) -> dict[str, Any]:
     problems = describe_error(error, registry).problems if error else ()
     return {
         "file": file,

@@ -177,7 +177,9 @@ class _Plan:
             places=converter.places, report=report,
         )  # fmt: skip
         report.raise_if_any()
-        return self._loaded(values, fields, kind, converter.places, late, only)
+        return self._loaded(
+            values, fields, kind=kind, places=converter.places, late=late, only=only
+        )
 
     def _convert(self, converter: Converter, report: Report) -> dict[str, Any]:
         """Every key of the file by itself; BAD where it could not be parsed."""
@@ -236,6 +238,7 @@ class _Plan:
         self,
         values: Values,
         fields: Mapping[str, Any],
+        *,
         kind: str | None,
         places: Mapping[str, Place],
         late: Mapping[str, LateValue],

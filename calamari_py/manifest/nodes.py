@@ -5,8 +5,9 @@ from __future__ import annotations
 import collections.abc
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from calamari_py.errors import Problem
 
@@ -50,8 +51,7 @@ class Place(NamedTuple):
         return Place(self.file, self.line + lines, 1) if self.line and lines else self
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """One text as it is written. `kind` is what an unquoted text means in YAML 1.2.
 
     `quoted` is also true for block scalars; `block` for ``|``, whose first line is the one below
@@ -59,14 +59,16 @@ class Scalar:
     """
 
     place: Place
-    text: str = field(repr=False)
+    text: str
     quoted: bool = False
     kind: ScalarKind = "text"
     block: bool = False
 
+    def __repr__(self) -> str:
+        return f"Scalar({self.place})"
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+
+class Sequence(msgspec.Struct, frozen=True):
     """A list."""
 
     place: Place
@@ -80,8 +82,7 @@ class Entry(NamedTuple):
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """Keys, by their text, in the order of the file."""
 
     place: Place
@@ -102,7 +103,7 @@ Node = Scalar | Sequence | Mapping
 PlaceIndex = collections.abc.Mapping[str, Place]
 
 
-class Malformed(Exception):  # noqa: N818
+class Malformed(Exception):
     """A text that is no document; `problems` say why and where."""
 
     def __init__(self, problems: list[Problem]) -> None:

@@ -18,6 +18,7 @@ Hit = tuple[int, bytes]
 FEW = 24
 """Measured: so many `bytes.find` cost as much as one pass over the words."""
 FEW_WORDS = 8
+MANY_WORDS = 256
 
 
 class Engine(Protocol):
@@ -67,7 +68,7 @@ class _Grams:
     """One size class: heads that all hold a whole word at one of the places where words are read.
 
     The words of a head are its last ones, because heads that begin alike differ there: with
-    `offsets` words of `width` bytes, its last ``width + offsets - 1`` bytes.
+    `offsets` words of `width` bytes, its last ``width + offsets - 1`` bytes: its tail.
     """
 
     def __init__(self, *, width: int, code: Literal["Q", "I"], phases: int, few: int) -> None:
@@ -75,9 +76,11 @@ class _Grams:
         self._code: Literal["Q", "I"] = code
         self._phases = phases
         self._offsets = width // phases
+        self._size = width + self._offsets - 1
         self._few = few
         self._heads: set[bytes] = set()
         self._lengths: list[int] = []
+        self._tails: set[bytes] = set()
         self._words: set[int] = set()
 
     def add(self, heads: Sequence[bytes]) -> None:
@@ -88,14 +91,15 @@ class _Grams:
             self._enter(entering)
             self._lengths = sorted({*self._lengths, *map(len, entering)})
 
-    def _enter(self, heads: Sequence[bytes]) -> None:
+    def _enter(self, heads: Iterable[bytes]) -> None:
         # All words at one offset are read at once, from the tails laid side by side.
-        size = self._width + self._offsets - 1
-        record = -(-size // self._width) * self._width
-        padding = bytes(record - size)
-        tails = b"".join([head[-size:] + padding for head in heads]) + bytes(self._width)
+        tails = {head[-self._size :] for head in heads} - self._tails
+        self._tails |= tails
+        record = -(-self._size // self._width) * self._width
+        padding = bytes(record - self._size)
+        laid = b"".join([tail + padding for tail in tails]) + bytes(self._width)
         for offset in range(self._offsets):
-            words = memoryview(tails)[offset : offset + len(heads) * record].cast(self._code)
+            words = memoryview(laid)[offset : offset + len(tails) * record].cast(self._code)
             self._words.update(words[:: record // self._width])
 
     def scan(self, data: bytes, start: int, hits: list[Hit]) -> None:
@@ -106,25 +110,29 @@ class _Grams:
             self._scan_words(data, start + phase, start, hits)
 
     def _scan_words(self, data: bytes, first: int, start: int, hits: list[Hit]) -> None:
-        width = self._width
+        width, size = self._width, self._size
         count = (len(data) - first) // width
         if count <= 0:
             return
         words = memoryview(data)[first : first + count * width].cast(self._code)
         for word_end in self._word_ends(data, first, words):
             for end in range(word_end, min(word_end + self._offsets, len(data) + 1)):
-                for length in self._lengths:
-                    at = end - length
-                    if at < start:
-                        break
-                    if (head := data[at:end]) in self._heads:
-                        hits.append((at, head))
+                if end - start >= size and data[end - size : end] in self._tails:
+                    self._try_lengths(data, start, end, hits)
+
+    def _try_lengths(self, data: bytes, start: int, end: int, hits: list[Hit]) -> None:
+        for length in self._lengths:
+            at = end - length
+            if at < start:
+                break
+            if (head := data[at:end]) in self._heads:
+                hits.append((at, head))
 
     def _word_ends(self, data: bytes, first: int, words: memoryview) -> Iterator[int]:
         """Where the words that belong to a head end."""
         width = self._width
         known = self._words.intersection(words)
-        if len(known) > FEW_WORDS:
+        if len(known) > FEW_WORDS or len(words) < MANY_WORDS:
             for number, word in enumerate(words, 1):
                 if word in known:
                     yield first + number * width

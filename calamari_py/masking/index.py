@@ -79,13 +79,7 @@ class NeedleIndex:
         return length
 
     def _place(self, needle: Needle, touched: dict[bytes, None]) -> None:
-        first = needle.segments[0]
-        size = HEAD
-        head = first[:size]
-        while head in self._crowded and len(first) > len(head):
-            size *= 2
-            # Few different lengths: the engine tries each of them at a hit.
-            head = first[: min(size, len(first) - len(first) % (size // 8))]
+        head = self._head_of(needle.segments[0])
         group = self._by_head.setdefault(head, [])
         group.append(needle)
         touched[head] = None
@@ -94,6 +88,18 @@ class NeedleIndex:
             self._by_head[head] = []
             for member in group:
                 self._place(member, touched)
+
+    def _head_of(self, first: bytes) -> bytes:
+        size = HEAD
+        head = first[:size]
+        while head in self._crowded:
+            size *= 2
+            # Few different lengths: the engine tries each of them at a hit.
+            longer = first[: min(size, len(first) - len(first) % (size // 8))]
+            if len(longer) <= len(head):
+                break
+            head = longer
+        return head
 
     def _remember_prefixes(self, heads: list[bytes]) -> None:
         self.reach = max(self.reach, *map(len, heads))

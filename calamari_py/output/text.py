@@ -153,8 +153,8 @@ def _renderer(options: ReporterOptions) -> Callable[[Line], str]:
 
 
 def _colourful() -> Callable[[Line], str]:
-    from rich.color import ColorSystem  # noqa: PLC0415
-    from rich.style import Style  # noqa: PLC0415
+    from rich.color import ColorSystem
+    from rich.style import Style
 
     styles = {tone: Style.parse(words) for tone, words in _STYLES.items()}
 

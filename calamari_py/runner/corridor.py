@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from calamari_py import __version__, manifest
 from calamari_py.aws import AwsPort, AwsSettings, BotoAws
-from calamari_py.errors import CalamariError, InternalError, Problem
+from calamari_py.errors import CalamariError, Cancelled, InternalError, Problem
 from calamari_py.identity import LauncherCredentials
 from calamari_py.manifest import LoadedManifest, Overrides
 from calamari_py.masking import SecretRegistry, ShortSecrets
@@ -73,7 +73,7 @@ class RunOptions:
 class Doors:
     """The two doors to the world, the clock, and the embedded AWS when it is on."""
 
-    make_aws: Callable[[AwsSettings, SecretRegistry, Mapping[str, str]], AwsPort] = BotoAws
+    make_aws: Callable[..., AwsPort] = BotoAws
     run: RunCommand = run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     install_signals: bool = True
@@ -92,13 +92,23 @@ def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None
         try:
             corridor.walk()
         except CalamariError as error:
-            corridor.stop(error)
+            corridor.stop(_cancelled_instead(error, record, inbox))
         except BrokenPipeError:
             record.reader_gone()
         except Exception as error:  # noqa: BLE001  the edge of a run: its result is still owed
-            corridor.stop(_defect(error, registry))
+            defect = _defect(error, registry)
+            corridor.stop(_cancelled_instead(defect, record, inbox))
         with inbox.queued():
             return corridor.finish()
+
+
+def _cancelled_instead(
+    error: CalamariError, record: RunRecord, inbox: SignalInbox
+) -> CalamariError:
+    """A library may make an error of its own out of the Cancelled that a signal raised in it."""
+    if inbox.first is not None and not record.step_started:
+        return Cancelled(inbox.first)
+    return error
 
 
 def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
@@ -274,10 +284,13 @@ class _Corridor:
             manifest=loaded.manifest,
             environ=self.environ,
             registry=self.registry,
-            make_aws=lambda settings: self.doors.make_aws(settings, self.registry, self.environ),
+            make_aws=lambda settings, credential_source: self.doors.make_aws(
+                settings, self.registry, self.environ, credential_source=credential_source
+            ),
             settings=settings,
             region_source=source,
             warn=self.warn,
+            tell=lambda text: self.reporter.highlight(self.record.masked(text)),
             now=self.doors.now,
             launcher=launcher,
         )

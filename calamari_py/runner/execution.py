@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,11 +12,17 @@ from typing import Any
 from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import EnvironmentSpec, build_child_environment
-from calamari_py.errors import CalamariError, Cancelled, Problem
-from calamari_py.manifest import LoadedManifest
+from calamari_py.errors import CalamariError, Problem
 from calamari_py.masking import SecretRegistry
 from calamari_py.output.base import Reporter
-from calamari_py.process import Command, Limits, ProcessExit, SignalInbox, StopReason, private_folder
+from calamari_py.process import (
+    Command,
+    Limits,
+    ProcessExit,
+    SignalInbox,
+    StopReason,
+    private_folder,
+)
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.output import Declared, MaskedSink
@@ -153,15 +159,17 @@ class Execution:
             f"attempt {attempt} of {retry.attempts} ended with code {ended.code}; "
             f"the next begins in {delay:.0f} s"
         )
-        with self.inbox.queued():
-            select.select([self.inbox.fileno()], [], [], delay)
-            signum = self.inbox.take()
-        if signum is not None:
-            raise Cancelled(signum)
+        self._wait(delay)
         return True
 
+    def _wait(self, delay: float) -> None:
+        """Wait `delay` seconds; a signal meanwhile ends the run."""
+        until = time.monotonic() + delay
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(left)
+
     def _finally(self) -> None:
-        """``finally``, with its own time limit and fresh credentials; never hides the step's end."""
+        """``finally``: its own time limit, fresh credentials; it never hides the step's end."""
         section = self.step.loaded.manifest.finally_
         timeout = getattr(section, "timeout", None)
         script = STEP_KINDS["script"]
@@ -218,7 +226,9 @@ class Execution:
             return ended
 
         environment = self._child_environment(
-            identity or self.identity, {**self.folders.environment(), **names}, kind.environment(spec)
+            identity or self.identity,
+            {**self.folders.environment(), **names},
+            kind.environment(spec),
         )
         context = StepContext(
             environment=environment,

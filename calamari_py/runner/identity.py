@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from calamari_py.aws import AwsPort, AwsSettings
-from calamari_py.credentials import resolve_launcher
+from calamari_py.credentials import profile_credential_source, resolve_launcher
 from calamari_py.credentials.base import SourceContext
 from calamari_py.errors import (
     CloudError,
@@ -41,21 +41,23 @@ from calamari_py.manifest.types import Hop, StepManifest
 from calamari_py.masking import SecretRegistry
 
 READ_ONLY_PRESET = "preset:read-only"
-_MakeAws = Callable[[AwsSettings], AwsPort]
+MakeAws = Callable[[AwsSettings, Callable[[str], AwsCredentials]], AwsPort]
+"""AWS as settings reach it; the second argument answers a profile's ``credential_source``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityInputs:
     """What decides an identity. `environ` is the caller's; `launcher` replaces what the manifest's
-    ``account`` says (the embedded sandbox). `warn` takes plain text; `now` is the clock (UTC)."""
+    ``account`` says (the embedded sandbox). `warn` and `tell` take plain text; `now` is UTC."""
 
     manifest: StepManifest
     environ: Mapping[str, str]
     registry: SecretRegistry
-    make_aws: _MakeAws
+    make_aws: MakeAws
     settings: AwsSettings
     region_source: str | None
     warn: Callable[[str], None]
+    tell: Callable[[str], None]
     now: Callable[[], datetime]
     launcher: LauncherCredentials | None = None
 
@@ -76,12 +78,11 @@ class ResolvedIdentity:
 def resolve_identity(inputs: IdentityInputs) -> ResolvedIdentity:
     """The whole way; every refusal is an IdentityError that carries the trace."""
     requests = build_role_requests(inputs.manifest)
-    aws = inputs.make_aws(inputs.settings)
-    launcher, trace = _launcher(inputs, aws)
+    aws, launcher, trace = _launcher(inputs)
     region, region_source = inputs.settings.region, inputs.region_source
     if region is None and launcher is not None and launcher.region:
         region, region_source = launcher.region, launcher.source
-        aws = inputs.make_aws(replace(inputs.settings, region=region))
+        aws = aws.in_region(region)
     if launcher is None:
         return ResolvedIdentity(
             launcher=None, deployment=None, aws=aws, region=region, region_source=region_source,
@@ -186,22 +187,29 @@ def _session_policy(hop: Hop, role: RoleArn, folder: Path) -> tuple[str | None, 
 
 
 def _launcher(
-    inputs: IdentityInputs, aws: AwsPort
-) -> tuple[LauncherCredentials | None, tuple[TraceRow, ...]]:
-    if inputs.launcher is not None and inputs.manifest.account.type != "none":
-        return inputs.launcher, ()
-    resolution = resolve_launcher(
-        inputs.manifest.account,
-        SourceContext(
-            environ=inputs.environ,
-            aws=aws,
-            registry=inputs.registry,
-            session_name=default_session_name(inputs.manifest),
-        ),
+    inputs: IdentityInputs,
+) -> tuple[AwsPort, LauncherCredentials | None, tuple[TraceRow, ...]]:
+    """AWS, who calls it first, and how that was found out."""
+
+    def credential_source(name: str) -> AwsCredentials:
+        return profile_credential_source(name, context)
+
+    aws = inputs.make_aws(inputs.settings, credential_source)
+    context = SourceContext(
+        environ=inputs.environ,
+        aws=aws,
+        registry=inputs.registry,
+        session_name=default_session_name(inputs.manifest),
+        folder=inputs.manifest.folder,
     )
+    if inputs.launcher is not None and inputs.manifest.account.type != "none":
+        return aws, inputs.launcher, ()
+    resolution = resolve_launcher(inputs.manifest.account, context)
     for warning in resolution.warnings:
         inputs.warn(warning)
-    return resolution.launcher, resolution.trace
+    for note in resolution.notes:
+        inputs.tell(note)
+    return aws, resolution.launcher, resolution.trace
 
 
 def _walk_hops(

@@ -55,7 +55,7 @@ class MaskedSink:
 
     @property
     def faulty(self) -> bool:
-        """Whether a masker failed: output was withheld, and the step must not count as succeeded."""
+        """Whether a masker failed: output was withheld, so the step must not succeed."""
         return any(masker.fault is not None for masker in self._maskers.values())
 
     def before_feed(self) -> None:

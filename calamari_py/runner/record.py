@@ -161,9 +161,7 @@ def describe_error(error: CalamariError, registry: SecretRegistry) -> Failure:
     )
 
 
-def masked_trace(
-    rows: tuple[TraceRow, ...], registry: SecretRegistry
-) -> tuple[TraceRow, ...]:
+def masked_trace(rows: tuple[TraceRow, ...], registry: SecretRegistry) -> tuple[TraceRow, ...]:
     """The trace with every text masked."""
     return tuple(
         TraceRow(

@@ -88,7 +88,7 @@ class ScriptKind:
             crlf=crlf,
         )
 
-    def environment(self, spec: ScriptSpec) -> KindEnvironment:
+    def environment(self, spec: ScriptSpec) -> KindEnvironment:  # noqa: ARG002
         """Python finds `calamari_step` whatever starts it; ``CALAMARI_PYTHON`` has boto3."""
         return KindEnvironment(
             names={"CALAMARI_PYTHON": sys.executable},
@@ -204,9 +204,9 @@ def _interpreter(
             return shell, (tool, "-NoLogo", "-NoProfile", "-NonInteractive", "-File", "{file}")
         return shell, (tool,)
     if not shell or not shell[0]:
-        raise _problem(context, "shell", "is empty; write [argv0, …, \"{file}\"]")
+        raise _problem(context, "shell", 'is empty; write [argv0, …, "{file}"]')
     if not any("{file}" in part for part in shell):
-        raise _problem(context, "shell", "names no \"{file}\", so the script would not be run")
+        raise _problem(context, "shell", 'names no "{file}", so the script would not be run')
     tool = str(resolve_tool(shell[0], context.search_path, folder=context.folder))
     return "custom", (tool, *shell[1:])
 

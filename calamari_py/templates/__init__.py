@@ -81,7 +81,7 @@ class Rendered:
     secrets: tuple[tuple[str, Secret], ...] = ()
 
 
-class TemplateFault(Exception):  # noqa: N818 (a value of the caller, never the user's error)
+class TemplateFault(Exception):
     """A template cannot be rendered. `line` counts from 1 inside its text, None if unknown.
 
     The message never holds a value that came from a sensitive variable. `missing` says that a
@@ -102,11 +102,11 @@ class CertainFault(TemplateFault):
     """A fault that no value of a late variable can cure."""
 
 
-class Unavailable(Exception):  # noqa: N818
+class Unavailable(Exception):
     """A name cannot be read because rendering it failed; that fault is reported where it is."""
 
 
-class UnknownName(Exception):  # noqa: N818
+class UnknownName(Exception):
     """A template reads a name that does not exist."""
 
     def __init__(self, name: str) -> None:

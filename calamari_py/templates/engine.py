@@ -68,11 +68,11 @@ _FAILURES = (
 _HINT = "correct the expression; 'Values and templates' in the manual says what there is"
 
 
-class _Refused(SecurityError):  # noqa: N818
+class _Refused(SecurityError):
     """Something that the sandbox does not allow; the message is ours and holds no value."""
 
 
-class _Unknown(UndefinedError):  # noqa: N818
+class _Unknown(UndefinedError):
     """A name that does not exist was used; the only argument is the name."""
 
 

@@ -170,6 +170,17 @@ def test_a_clock_that_is_off_is_corrected_once(world: World, offset: float, side
     assert aws.take_warnings() == ()
 
 
+def test_another_region_knows_the_clock_already(world: World) -> None:
+    """A correction is made once a run, and its warning is not lost on the way."""
+    world.sts.clock_offset = 700
+    aws = world.aws()
+    aws.caller_identity(world.credentials)
+    assumed = aws.in_region("eu-north-1").assume_role(world.credentials, request())
+    assert len(world.sts.requests) == 3
+    assert len(assumed.warnings) == 1
+    assert aws.take_warnings() == ()
+
+
 @pytest.mark.parametrize(
     ("status", "code", "message"),
     [

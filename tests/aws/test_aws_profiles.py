@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -178,6 +179,55 @@ def test_what_a_credential_source_raises_is_passed_on(world: World, tmp_path: Pa
     config = f"[profile c]\nrole_arn = {DEPLOY}\ncredential_source = Environment\n"
     with pytest.raises(SourceBroken, match="'Environment' is broken"):
         world.aws(home(tmp_path, config), credential_source=ask).profile_credentials("c")
+
+
+def sso(tmp_path: Path) -> dict[str, str]:
+    """A profile of IAM Identity Center whose user has signed in."""
+    url = "https://corp.example.com/start"
+    environ = home(
+        tmp_path,
+        f"[profile s]\nsso_start_url = {url}\nsso_region = eu-west-1\n"
+        "sso_account_id = 111111111111\nsso_role_name = Dev\n",
+    )
+    cache = Path(environ["HOME"], ".aws", "sso", "cache")
+    cache.mkdir(parents=True)
+    token = {"accessToken": "the-sso-token", "expiresAt": "2099-01-01T00:00:00Z", "startUrl": url}
+    name = hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
+    (cache / f"{name}.json").write_text(json.dumps(token))
+    return environ
+
+
+def test_sso_of_a_user_who_signed_in(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token cache below the given home leads to keys, and they are registered."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", world.sts.url)
+    keys = world.sts.add_session(DEPLOY, "me")
+    answer = {
+        "roleCredentials": {
+            "accessKeyId": keys.access_key_id,
+            "secretAccessKey": keys.secret_access_key,
+            "sessionToken": keys.session_token,
+            "expiration": 4070908800000,
+        }
+    }
+    world.sts.answer_next(json.dumps(answer).encode(), content_type="application/json")
+    found = resolve(world.aws(sso(tmp_path)), "s")
+    assert found.credentials.access_key_id == keys.access_key_id
+    assert found.credentials.expires_at is not None
+    assert found.credentials.expires_at.year == 2099
+    assert world.registry.holds_secret(keys.secret_access_key)
+
+
+def test_sso_that_refuses_is_a_broken_source(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the SSO portal answers with is a sentence of ours."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", world.sts.url)
+    world.sts.fail_next(403, "ForbiddenException", "No access", action="GET")
+    with pytest.raises(SourceBroken, match="No access") as caught:
+        world.aws(sso(tmp_path)).profile_credentials("s")
+    assert "the-sso-token" not in str(caught.value)
 
 
 BROKEN = [

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,9 @@ def calamari(tmp_path: Path) -> Calamari:
     folder.mkdir()
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYENV_ROOT") if name in os.environ}
+    environment = {
+        name: os.environ[name] for name in ("PATH", "HOME", "PYENV_ROOT") if name in os.environ
+    }
     return Calamari(folder, {**environment, "LANG": "C.UTF-8", "TMPDIR": str(temporary)})
 
 
@@ -103,6 +105,3 @@ def calamari(tmp_path: Path) -> Calamari:
 def launched(calamari: Calamari, sandbox: Sandbox) -> Calamari:
     """`calamari` on a machine whose environment holds the launcher's keys."""
     return Calamari(calamari.folder, {**calamari.environment, **sandbox.environment})
-
-
-Search = Callable[[str], list[str]]

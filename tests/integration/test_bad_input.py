@@ -34,13 +34,21 @@ SCRIPT = "script: touch ran\n"
 @pytest.mark.parametrize(
     ("manifest", "code", "expected"),
     [
-        pytest.param(HEAD + "asume_role: x\n" + SCRIPT, 65, "did you mean 'assume_role'", id="unknown key"),
+        pytest.param(
+            HEAD + "asume_role: x\n" + SCRIPT, 65, "did you mean 'assume_role'", id="unknown key"
+        ),
         pytest.param(HEAD + "timeout: [1]\n" + SCRIPT, 65, "timeout", id="wrong type"),
-        pytest.param("name: t\nassume_role: arn:aws:iam::1:role/x\n" + SCRIPT, 65, "12 digits", id="bad arn"),
+        pytest.param(
+            "name: t\nassume_role: arn:aws:iam::1:role/x\n" + SCRIPT, 65, "12 digits", id="bad arn"
+        ),
         pytest.param(HEAD + "timeout: soon\n" + SCRIPT, 65, "90s, 15m or 1h30m", id="bad duration"),
-        pytest.param(HEAD + "expect: {account: 012345678901}\n" + SCRIPT, 65, "quote", id="unquoted account"),
+        pytest.param(
+            HEAD + "expect: {account: 012345678901}\n" + SCRIPT, 65, "quote", id="unquoted account"
+        ),
         pytest.param(HEAD + "env: {A: '{{ Nope }}'}\n" + SCRIPT, 65, "Nope", id="undefined name"),
-        pytest.param(HEAD + "terraform: {}\n" + SCRIPT, 65, "terraform", id="kind that is not there"),
+        pytest.param(
+            HEAD + "terraform: {}\n" + SCRIPT, 65, "terraform", id="kind that is not there"
+        ),
         pytest.param(HEAD, 65, "script", id="no kind"),
         pytest.param(HEAD + "script: ''\n", 65, "empty", id="empty script"),
         pytest.param(HEAD + "script: {file: .}\n", 65, "directory", id="directory instead of file"),
@@ -49,19 +57,39 @@ SCRIPT = "script: touch ran\n"
         pytest.param(HEAD + 'variables: {A: "a\\0b"}\n' + SCRIPT, 65, "NUL", id="nul byte"),
         pytest.param(HEAD + "env: {AWS_PROFILE: x}\n" + SCRIPT, 65, "AWS_PROFILE", id="owned name"),
         pytest.param(HEAD + "name: u\n" + SCRIPT, 65, "name", id="duplicate key"),
-        pytest.param(HEAD + "credentials: {delivery: endpoint}\n" + SCRIPT, 65, "delivery", id="delivery"),
-        pytest.param(HEAD + "script: {run: touch ran, shell: [no-such-tool, '{file}']}\n", 127, "no-such-tool", id="tool missing"),
-        pytest.param(f"name: t\nassume_role: {DEV}\n" + SCRIPT, 65, "region", id="no region"),
-        pytest.param(HEAD + "expect: {account: '222222222222'}\n" + SCRIPT, 77, "expected 222222222222", id="wrong account"),
         pytest.param(
-            "name: t\nregion: eu-west-1\nassume_role: arn:aws:iam::111111111111:role/Nobody\n" + SCRIPT,
-            77, "cannot assume role", id="role refused",
+            HEAD + "credentials: {delivery: endpoint}\n" + SCRIPT, 65, "delivery", id="delivery"
         ),
-        pytest.param(HEAD + "variables: {A: {from_env: UNSET_NAME, sensitive: true}}\n" + SCRIPT, 65, "UNSET_NAME", id="unset variable"),
+        pytest.param(
+            HEAD + "script: {run: touch ran, shell: [no-such-tool, '{file}']}\n",
+            127,
+            "no-such-tool",
+            id="tool missing",
+        ),
+        pytest.param(f"name: t\nassume_role: {DEV}\n" + SCRIPT, 65, "region", id="no region"),
+        pytest.param(
+            HEAD + "expect: {account: '222222222222'}\n" + SCRIPT,
+            77,
+            "expected 222222222222",
+            id="wrong account",
+        ),
+        pytest.param(
+            "name: t\nregion: eu-west-1\nassume_role: arn:aws:iam::111111111111:role/Nobody\n"
+            + SCRIPT,
+            77,
+            "cannot assume role",
+            id="role refused",
+        ),
+        pytest.param(
+            HEAD + "variables: {A: {from_env: UNSET_NAME, sensitive: true}}\n" + SCRIPT,
+            65,
+            "UNSET_NAME",
+            id="unset variable",
+        ),
         pytest.param("[1, 2]\n", 65, "mapping", id="no mapping"),
         pytest.param("name: [\n", 65, "step.yaml:", id="no yaml"),
     ],
-)  # fmt: skip
+)
 def test_bad_manifests(manifest: str, code: int, expected: str, launched: Calamari) -> None:
     """Each defect has its code and names the place or the cure."""
     launched.write(manifest)
@@ -106,7 +134,7 @@ def _laughs(path: Path) -> None:
         pytest.param(_large, 65, id="over 1 MB"),
         pytest.param(_laughs, 65, id="billion laughs"),
         pytest.param(lambda path: None, 66, id="missing"),
-        pytest.param(lambda path: os.mkfifo(path), 66, id="fifo"),
+        pytest.param(os.mkfifo, 66, id="fifo"),
     ],
 )
 def test_files_that_are_no_manifest(

@@ -126,7 +126,7 @@ def test_variables_outputs_and_artifacts(launched: Calamari) -> None:
         "  echo hello > file.txt; create_artifact file.txt ../../escape.txt\n"
         "  set_output Plain visible\n"
         "  set_output Hidden declared-secret --sensitive\n"
-        "  set_output Leaky \"$(get_variable Secret)\"\n"
+        '  set_output Leaky "$(get_variable Secret)"\n'
         "  echo 'again: declared-secret'\n"
     )
     ran = launched(
@@ -172,7 +172,11 @@ def test_launcher_variables_do_not_reach_the_child(launched: Calamari) -> None:
     }
     bare = Calamari(
         launched.folder,
-        {k: v for k, v in launched.environment.items() if k == "AWS_ENDPOINT_URL" or not k.startswith("AWS_")},
+        {
+            k: v
+            for k, v in launched.environment.items()
+            if k == "AWS_ENDPOINT_URL" or not k.startswith("AWS_")
+        },
     )
     ran = bare("run", "step.yaml", env=env)
     assert ran.code == 0, ran.err
@@ -190,7 +194,7 @@ def test_late_variables(launched: Calamari) -> None:
         "  Db: {from_secretsmanager: app/db}\n"
         "env: {LICENSE: '{{ License }}'}\n"
         "script: |\n"
-        "  echo \"license=$LICENSE\"\n"
+        '  echo "license=$LICENSE"\n'
         "  get_variable Db | tr ',' '\\n'\n"
     )
     ran = launched("run", "step.yaml")
@@ -203,7 +207,7 @@ def test_finally_runs_and_never_hides_the_step(launched: Calamari) -> None:
     """`finally` sees how the step ended; its own failure does not replace it."""
     launched.write(
         HEAD + "script: exit 5\nfinally:\n"
-        "  run: |\n    echo \"after $CALAMARI_OUTCOME $CALAMARI_EXIT_CODE\"\n    exit 9\n"
+        '  run: |\n    echo "after $CALAMARI_OUTCOME $CALAMARI_EXIT_CODE"\n    exit 9\n'
     )
     ran = launched("run", "step.yaml")
     assert ran.code == 5
@@ -218,7 +222,7 @@ def test_retry(launched: Calamari) -> None:
     """A step that says it is safe to repeat is repeated, and only for the codes it names."""
     launched.write(
         HEAD + "retry: {attempts: 3, delay: 0s, on_exit_codes: [4]}\n"
-        "script: |\n  echo \"attempt $CALAMARI_ATTEMPT\"; test $CALAMARI_ATTEMPT = 2 || exit 4\n"
+        'script: |\n  echo "attempt $CALAMARI_ATTEMPT"; test $CALAMARI_ATTEMPT = 2 || exit 4\n'
     )
     ran = launched("run", "step.yaml", "--result", "r.json")
     assert (ran.code, ran.out) == (0, "attempt 1\nattempt 2\n")
