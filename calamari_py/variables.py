@@ -156,15 +156,17 @@ def read_regular_file(path: Path, *, shown: str, limit: int) -> bytes:
         ) from None
     except (OSError, ValueError) as error:
         raise _unreadable(shown, error) from None
-    with open(descriptor, "rb") as file:
+    try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
             what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
             raise SourceUnreadable(f"'{shown}' is {what}", hint="name a file", missing=True)
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
-        except OSError as error:
-            raise _unreadable(shown, error) from None
+    except OSError as error:
+        raise _unreadable(shown, error) from None
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise SourceUnreadable(
             f"the file '{shown}' is larger than {limit // 1_000_000} MB",

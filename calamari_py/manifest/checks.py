@@ -52,6 +52,7 @@ def check_fields(
     root: MappingNode,
     late: bool,
     places: Mapping[str, Place],
+    hidden: frozenset[str],
     report: Report,
 ) -> None:
     """Report what does not fit together.
@@ -59,7 +60,7 @@ def check_fields(
     `fields` maps the path of everything that is sound to its value
     (`Converter.parsed`). `late` says that some variable is fetched with the step's own credentials.
     """
-    checks = _Checks(fields, root, places, report)
+    checks = _Checks(fields, root, places, hidden=hidden, report=report)
     checks.account()
     checks.roles()
     checks.expectation()
@@ -77,11 +78,14 @@ class _Checks:
         fields: Mapping[str, Any],
         root: MappingNode,
         places: Mapping[str, Place],
+        *,
+        hidden: frozenset[str],
         report: Report,
     ) -> None:
         self._fields = fields
         self._root = root
         self._places = places
+        self._hidden = hidden
         self._report = report
         self._account = as_account(self._get("account", Account()))
         self._sound_account = not report.has("account.type") and not report.has("account")
@@ -99,7 +103,12 @@ class _Checks:
         return default if value is None else value
 
     def _add(self, path: str, message: str, hint: str | None = None) -> None:
-        """One problem, unless that field is known to be wrong already."""
+        """One problem, unless that field is known to be wrong already.
+
+        What came from a secret is not shown.
+        """
+        if any(secret.startswith(path) for secret in self._hidden):
+            message, hint = "has a value that is not allowed here", "look at its variables"
         if not self._report.has(path):
             place = nearest_place(self._places, path) or self._root.place
             self._report.add(place, path, message, hint)
@@ -114,6 +123,8 @@ class _Checks:
         legal = _ACCOUNT_FIELDS[account.type]
         for name in written:
             if name in legal or name in _ANY_ACCOUNT:
+                continue
+            if self._report.has(f"account.{name}"):
                 continue
             owners = [kind for kind, names in _ACCOUNT_FIELDS.items() if name in names]
             typed = "type" in written
@@ -142,7 +153,9 @@ class _Checks:
     def _check_oidc(self, account: Account) -> None:
         if account.role_arn is None:
             self._add("account.role_arn", "is needed by account type 'oidc'", "name the role")
-        given = [name for name in _TOKEN_FIELDS if getattr(account, name) is not None]
+        node = self._root.get("account")
+        written = node.entries if isinstance(node, MappingNode) else {}
+        given = [name for name in _TOKEN_FIELDS if name in written]
         if len(given) != 1:
             found = " and ".join(f"'{name}'" for name in given) if given else "no token"
             self._add(

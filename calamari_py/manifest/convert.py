@@ -216,7 +216,8 @@ class Converter:
     def _anything(self, node: Node, path: str) -> Any:
         """Plain data (an inline policy): as JSON would have it."""
         if isinstance(node, Sequence):
-            return self._items(node, Any, path)
+            items = self._items(node, Any, path)
+            return items if items is BAD else list(items)
         if isinstance(node, Mapping):
             return self._entries(node, Any, path)
         if node.quoted or node.kind == "text":

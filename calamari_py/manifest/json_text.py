@@ -25,7 +25,7 @@ from calamari_py.manifest.nodes import (
 _BLANK = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
 _WORD = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_KEY_AHEAD = re.compile(r'[ \t\r\n\ufeff]*[{\[]\s*(?:"(?:[^"\\]|\\.)*"\s*[:,\]]|[}\]{\[])')
+_KEY_AHEAD = re.compile(r'[ \t\r\n\ufeff]*[{\[]\s*["{\[}\]]')
 
 
 def parse(text: str, file: str, problems: list[Problem]) -> Node:

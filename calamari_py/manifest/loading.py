@@ -120,12 +120,12 @@ class _Plan:
     ) -> list[list[Definition]]:
         """The files of ``variable_files``; their names may use all but what stands in them."""
         node = self.root.get("variable_files")
-        if not isinstance(node, Sequence):
+        if node is None:
             return []
         values = self._values(report, known, {})
         type_ = fields_of(ManifestFile)["variable_files"].type
         names = Converter(report, values.read).convert(node, type_, "variable_files")
-        if names is BAD:
+        if names is BAD or not isinstance(node, Sequence):
             return []
         return [
             read_variable_file(
@@ -173,9 +173,13 @@ class _Plan:
         for path, names in only.leaks():
             report.add(converter.places[path], path, *handed_over(names))
         check_fields(
-            converter.parsed, root=self.root, late=bool(waiting),
-            places=converter.places, report=report,
-        )  # fmt: skip
+            converter.parsed,
+            root=self.root,
+            late=bool(waiting),
+            places=converter.places,
+            hidden=values.secret_paths(),
+            report=report,
+        )
         report.raise_if_any()
         return self._loaded(
             values, fields, kind=kind, places=converter.places, late=late, only=only

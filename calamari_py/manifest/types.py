@@ -1,5 +1,7 @@
 """The step manifest as frozen typed values: the types that parse it also make its JSON Schema.
 
+The reprs of what may hold secrets show no values.
+
 `ManifestFile` has the shape of the file, with its short forms; `StepManifest` is what becomes of
 it after rendering and checking.
 """
@@ -40,6 +42,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     token_file: str | None = None
     token_from: str | TokenFrom | None = None
     profile: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Account(type={self.type!r})"
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +97,9 @@ class VariableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     literal: bool = False
     mask: bool = True
     reason: str | None = None
+
+    def __repr__(self) -> str:
+        return "VariableSpec()"
 
 
 class ManifestFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +163,9 @@ class StepManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     finally_: Any = None
     folder: Path
     source: str
+
+    def __repr__(self) -> str:
+        return f"StepManifest(name={self.name!r}, kind={self.kind!r}, source={self.source!r})"
 
 
 def as_account(value: AccountType | Account) -> Account:

@@ -167,6 +167,10 @@ class Values:
             elif rendered.text:
                 yield path, Secret(rendered.text)
 
+    def secret_paths(self) -> frozenset[str]:
+        """The paths of all texts whose value no message may show."""
+        return frozenset(path for path, found in self.rendered.items() if found.sensitive)
+
     def reads_of(self, name: str) -> frozenset[str]:
         """The variables that `name` is made from, itself included."""
         rendered = self._try_variable(name)

@@ -57,6 +57,13 @@ class MaskStream:
         self._search(0)
         return self._give_all(len(data))
 
+    def occurrences(self, data: bytes) -> bytes:
+        """`data` with every whole occurrence masked, for a stream that got nothing yet: what
+        begins like a secret at its end is no secret that was cut off."""
+        self._data = data
+        self._search(0)
+        return self._release(len(data), len(data))
+
     def flush(self) -> bytes:
         """All that is held: what shows too much of an unfinished secret as a mask."""
         if self._version != self._index.version:

@@ -35,6 +35,8 @@ from calamari_py.templates import (
 
 BUDGET = 10_000_000
 """Units of work of one rendering: characters made, items looped over, products of operands."""
+ITEM_PRICE = 10
+"""Units of one item of a collection: handling it takes longer than a character does."""
 DIGIT_LIMIT = 4_000
 """Bits of a whole number that a power may have."""
 
@@ -144,6 +146,9 @@ def _note_output(context: Context, value: Any) -> Any:
     assert isinstance(context, _Context)
     assert isinstance(context.environment, _Sandbox)
     context.environment.spend(_size(value))
+    for item in value if isinstance(value, list | tuple) else ():
+        if isinstance(item, JinjaUndefined):
+            str(item)  # an undefined item raises, as it does by itself
     text = str(value)
     context.frame.outputs.append(text)
     return text
@@ -393,11 +398,11 @@ def _size(value: Any) -> int:
         if isinstance(item, str | bytes):
             total += len(item)
         elif isinstance(item, dict):
-            total += len(item)
+            total += len(item) * ITEM_PRICE
             waiting.extend(item.keys())
             waiting.extend(item.values())
         elif isinstance(item, list | tuple | set):
-            total += len(item)
+            total += len(item) * ITEM_PRICE
             waiting.extend(item)
         else:
             total += 1

@@ -39,6 +39,9 @@ class FakeAws:
     exchanged: list[tuple[str, str, str, int]] = field(default_factory=list)
     asked_profiles: list[str | None] = field(default_factory=list)
 
+    def in_region(self, region: str) -> FakeAws:
+        return self
+
     def assume_role_with_web_identity(
         self, *, token: Secret, role: RoleArn, session_name: str, duration: int
     ) -> AssumedRole:

@@ -155,7 +155,8 @@ def test_no_secret_in_any_argument_list(launched: Calamari, tmp_path: Path) -> N
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()
     assert b"calamari_py" in arguments
     for value in json.loads(plain.read_text()):
         assert value.encode() not in arguments
@@ -176,9 +177,8 @@ def test_secrets_in_errors_are_masked(launched: Calamari) -> None:
         "assume_role: arn:aws:iam::111111111111:role/DevDeployRole\n"
         "script: {file: '{{ Password }}.sh'}\n"
     )
-    ran = launched(
-        "run", "step.yaml", "--result", "r.json", env={"STEP_PASSWORD": "hunter2hunter2"}
-    )
+    secret = "hunter2hunter2"
+    ran = launched("run", "step.yaml", "--result", "r.json", env={"STEP_PASSWORD": secret})
     assert ran.code == 66
     assert "***" in ran.err
     assert secret not in ran.err + (launched.folder / "r.json").read_text()

@@ -89,11 +89,15 @@ def test_documents_become_their_texts(text: str, expected: object) -> None:
     [
         pytest.param("a: 1\na: 2\n", "2:1 a is there twice, first on line 1", id="twice"),
         pytest.param(
-            "a:\n  - x: 1\n    x: 2\n", "3:5 a[0].x is there twice, first on line 2", id="twice-deep"
+            "a:\n  - x: 1\n    x: 2\n",
+            "3:5 a[0].x is there twice, first on line 2",
+            id="twice-deep",
         ),
         pytest.param('{"a": 1, "a": 2}', "1:10 a is there twice, first on line 1", id="twice-json"),
         pytest.param(
-            '{"a": [{"b": 1,\n"b": 2}]}', "2:1 a[0].b is there twice, first on line 1", id="json-deep"
+            '{"a": [{"b": 1,\n"b": 2}]}',
+            "2:1 a[0].b is there twice, first on line 1",
+            id="json-deep",
         ),
         pytest.param("a:\n\tb: 1\n", "2:1  is indented with a tab", id="tab"),
         pytest.param("a: 1\n---\nb: 2\n", "2:1  a second document begins here", id="documents"),
@@ -124,7 +128,9 @@ def test_documents_become_their_texts(text: str, expected: object) -> None:
         pytest.param("- " * 5_000, "1:129  is nested more than 64 levels deep", id="deep-yaml"),
         pytest.param("{a: " * 5_000, "1:257  is nested more than 64 levels deep", id="deep-flow"),
         pytest.param('{"a": tru}\n', None, id="json-word-is-yaml-text"),
-        pytest.param('{"a": "x}', "1:7  a JSON text is not closed or holds a bad escape", id="open"),
+        pytest.param(
+            '{"a": "x}', "1:7  a JSON text is not closed or holds a bad escape", id="open"
+        ),
         pytest.param('{"a" 1}', "1:6  a ':' is missing after the key", id="json-colon"),
         pytest.param('{"a": 1 "b": 2}', "1:9  ',' or '}' is missing", id="json-comma"),
     ],

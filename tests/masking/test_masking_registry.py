@@ -178,10 +178,13 @@ def test_an_empty_registry_changes_nothing() -> None:
 
 
 def test_the_end_of_a_text_is_an_end() -> None:
-    """A text that ends inside a secret shows at most three bytes of it."""
+    """A stream that ends inside a secret shows at most three bytes of it; a text of ours that
+    ends like the beginning of a secret is a word of its own."""
     registry = registry_of("0123456789abcdef")
-    assert registry.mask_text("x 012") == "x 012"
-    assert registry.mask_text("x 0123") == "x ***"
+    assert registry.mask_bytes(b"x 012") == b"x 012"
+    assert registry.mask_bytes(b"x 0123") == b"x ***"
+    assert registry.mask_text("x 0123") == "x 0123"
+    assert registry.mask_text("x 0123456789abcdef") == "x ***"
 
 
 def test_ten_thousand_secrets_are_added_without_work() -> None:
