@@ -100,7 +100,8 @@ def test_rendering(text: str, expected: str) -> None:
 @given(
     st.lists(
         st.sampled_from(
-            ["{{ A }}", "{{Made}}", "{{ name }}", '{{ variables["A"] }}', "{{ variables['S'] }}", " ",
+            ["{{ A }}", "{{Made}}", "{{ name }}", '{{ variables["A"] }}', "{{ variables['S'] }}",
+             " ",
              "{", "}", "}}", "\n", "x", "%}", "{#", "é", "{{  Data  }}", "'", '"', "#}", "$"]
         ),
         max_size=8,
@@ -251,7 +252,7 @@ def test_bombs_are_refused(text: str) -> None:
     ],
 )  # fmt: skip
 def test_taint(text: str, reads: str, sensitive: bool, late: str) -> None:
-    """A text knows every variable it was made from, whether one is sensitive, and which are late."""
+    """A text knows what it was made from, whether that is sensitive, and what is late."""
     rendered = render(text)
     assert rendered.reads == frozenset(reads.split())
     assert rendered.sensitive is sensitive
@@ -259,7 +260,7 @@ def test_taint(text: str, reads: str, sensitive: bool, late: str) -> None:
 
 
 def test_secrets_are_the_parts_that_came_out() -> None:
-    """The outputs of a tainted text are its secrets, but for those that are known to be harmless."""
+    """The outputs of a tainted text are its secrets, but for those known to be harmless."""
     rendered = renderer().render("set {{ S | upper }} {{ A }} {{ T }}", name="script.run")
     assert [(name, secret.reveal()) for name, secret in rendered.secrets] == [
         ("script.run", "HUNTER2"),

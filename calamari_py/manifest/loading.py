@@ -311,7 +311,7 @@ class _FileRenderer:
             line = f" (line {fault.line} of the file)" if fault.line else ""
             raise self._error(path, f"{fault.message}{line}", fault.hint) from None
         except Unavailable as error:
-            raise self._error(path, f"'{error}' cannot be rendered", None) from None
+            raise self._error(path, f"'{error}' cannot be rendered", "see its own value") from None
         used = sorted(self._only.secrets & rendered.reads)
         if used:
             raise self._error(path, *handed_over(used))

@@ -45,7 +45,8 @@ def read_source(path: str, *, stdin: BinaryIO, cwd: Path) -> Source:
     try:
         data = read_regular_file(file, shown=path, limit=SOURCE_LIMIT)
     except SourceUnreadable as error:
-        problem = Problem(message=error.message, hint=error.hint, file=path)
+        hint = f"{error.hint}; '-' reads standard input" if error.missing else error.hint
+        problem = Problem(message=error.message, hint=hint, file=path)
         kind = FileMissing if error.missing else ManifestError
         raise kind([problem], subject=path) from None
     return Source(name=path, text=_decode(data, path), folder=file.parent)

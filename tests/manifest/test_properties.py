@@ -21,7 +21,8 @@ WORDS = st.sampled_from(
     ["name", "script", "account", "type", "assume_role", "expect", "env", "variables", "finally",
      "timeout", "run", "render", "value", "from_env", "{{ A }}", "{{ A", "{% if A %}", "true", "1",
      "012", "~", "", "A", "\u00e9", "none", "cloudformation", "stack_name", "retry", "attempts",
-     "variable_files", "inherit_env", "{{ variables }}", "{{ A.b }}", "{{ name }}", "tags", "policy",
+     "variable_files", "inherit_env", "{{ variables }}", "{{ A.b }}", "{{ name }}", "tags",
+     "policy",
      "credentials", "min_validity", "mask", "region", "version", "role_arn", "token_from", "<<"]
 )  # fmt: skip
 TREES = st.recursive(
