@@ -55,8 +55,11 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
             )
         except ManifestError as found:
             error = found
-            missing = isinstance(found, FileMissing)
-            code = max(code, EX_FILE_MISSING if missing and code != EX_MANIFEST else EX_MANIFEST)
+            # "Invalid" weighs more than "not there", whatever the order of the files.
+            if not isinstance(found, FileMissing):
+                code = EX_MANIFEST
+            elif code == EX_OK:
+                code = EX_FILE_MISSING
         if format_ == "json":
             documents.append(_document(file, error, registry))
         elif error is None:

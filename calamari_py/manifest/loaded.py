@@ -44,6 +44,10 @@ class LoadedManifest:
     scrub_names: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
     """Names of the variables that the child does not get."""
+    secret_paths: frozenset[str] = frozenset()
+    """The YAML paths of the texts that were made from a sensitive variable."""
+    late_paths: frozenset[str] = frozenset()
+    """The YAML paths of the texts that hold a placeholder."""
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)
     """Where everything stands, by its YAML path."""
     known_secrets: tuple[tuple[str, Secret], ...] = field(default=(), repr=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from calamari_py.errors import ManifestError
+from calamari_py.errors import ManifestError, Problem
 from calamari_py.manifest.checks import check_fields
 from calamari_py.manifest.convert import BAD, Converter
 from calamari_py.manifest.definitions import (
@@ -38,6 +38,8 @@ from calamari_py.templates import METADATA, Rendered, TemplateFault, Unavailable
 from calamari_py.variables import LateValue, VariableSet
 
 FINALLY = "finally"
+FurtherProblems = Callable[[Mapping[str, Any]], Iterable[Problem]]
+"""What is wrong with the parsed values of some top-level keys, by key."""
 _ACCOUNT_SECRETS = ("secret_access_key", "session_token", "token")
 
 
@@ -49,12 +51,15 @@ def load(
     environ: Mapping[str, str],
     cwd: Path,
     overrides: Overrides | None = None,
+    also: FurtherProblems | None = None,
 ) -> LoadedManifest:
     """The step that `source` describes.
 
     `sections` maps the name of each step kind to the type of its section, `finally_section` is
-    the type of ``finally``. `environ` is what ``from_env`` reads. Raises ManifestError with all
-    problems, FileMissing when nothing is wrong but files that are not there.
+    the type of ``finally``. `environ` is what ``from_env`` reads. When there are problems, `also`
+    is asked what else is wrong with the keys that could be parsed, so that all is told at once.
+    Raises ManifestError with all problems, FileMissing when nothing is wrong but files that are
+    not there.
     """
     report = Report(source.name)
     try:
@@ -74,6 +79,7 @@ def load(
         finally_section=finally_section,
         environ=environ,
         overrides=overrides or Overrides(),
+        also=also,
     )
     plan.read_definitions(report, cwd)
     return plan.run(report, {})
@@ -91,8 +97,10 @@ class _Plan:
         finally_section: Any,
         environ: Mapping[str, str],
         overrides: Overrides,
+        also: FurtherProblems | None,
     ) -> None:
         self.source = source
+        self.also = also
         self.root = root
         self.sections = sections
         self.finally_section = finally_section
@@ -180,10 +188,31 @@ class _Plan:
             hidden=values.secret_paths(),
             report=report,
         )
+        if report.problems and self.also is not None:
+            self._add_further(self.also, fields, converter.places, values, report)
         report.raise_if_any()
         return self._loaded(
             values, fields, kind=kind, places=converter.places, late=late, only=only
         )
+
+    def _add_further(
+        self,
+        also: FurtherProblems,
+        fields: Mapping[str, Any],
+        places: Mapping[str, Place],
+        values: Values,
+        report: Report,
+    ) -> None:
+        # Nothing is registered with a masker yet, so what may quote a secret is left out.
+        unsaid = values.secret_paths() | values.late_paths()
+        parsed = {key: value for key, value in fields.items() if value is not BAD}
+        env = self.root.get("env")
+        if isinstance(env, MappingNode):
+            parsed.setdefault("env", dict.fromkeys(env.entries, ""))
+        for problem in also(parsed):
+            place = nearest_place(places, problem.path)
+            if place and problem.path not in unsaid and not report.has(problem.path):
+                report.add(place, problem.path, problem.message, problem.hint)
 
     def _convert(self, converter: Converter, report: Report) -> dict[str, Any]:
         """Every key of the file by itself; BAD where it could not be parsed."""
@@ -265,6 +294,8 @@ class _Plan:
             warnings=(*self._unmasked(), *only.warnings()),
             scrub_names=self.scrub_names | only.environment_names(),
             withheld=only.withheld(),
+            secret_paths=values.secret_paths(),
+            late_paths=values.late_paths(),
             known_secrets=tuple(secrets),
             places=places,
             render_again=lambda more: self.run(Report(self.source.name), {**late, **more}),

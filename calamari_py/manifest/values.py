@@ -171,6 +171,10 @@ class Values:
         """The paths of all texts whose value no message may show."""
         return frozenset(path for path, found in self.rendered.items() if found.sensitive)
 
+    def late_paths(self) -> frozenset[str]:
+        """The paths of all texts that hold a placeholder."""
+        return frozenset(path for path, found in self.rendered.items() if found.late)
+
     def reads_of(self, name: str) -> frozenset[str]:
         """The variables that `name` is made from, itself included."""
         rendered = self._try_variable(name)

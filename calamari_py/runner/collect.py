@@ -65,7 +65,10 @@ def collect_artifacts(
         except (ChildFileRefused, ValueError) as refused:
             warn(f"artifact '{name}' is not collected: the file {refused}")
             continue
-        collected.append(_store(folder, name, content))
+        try:
+            collected.append(_store(folder, name, content))
+        except OSError as error:
+            warn(f"artifact '{name}' is not collected: it cannot be written ({error.strerror})")
     return collected
 
 
@@ -80,16 +83,18 @@ def _store(folder: Path, name: str, content: bytes) -> str:
     """Write `content` under `name`, or under ``name-2`` … where that is taken; atomic, 0600."""
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".calamari-")
-    with open(descriptor, "wb") as file:
-        file.write(content)
-    number = 1
-    while True:
-        candidate = name if number == 1 else f"{stem}-{number}{dot}{suffix}"
-        try:
-            # link() never replaces what is there, as rename() would.
-            os.link(temporary, folder / candidate)
-        except FileExistsError:
-            number += 1
-            continue
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        number = 1
+        while True:
+            candidate = name if number == 1 else f"{stem}-{number}{dot}{suffix}"
+            try:
+                # link() never replaces what is there, as rename() would.
+                os.link(temporary, folder / candidate)
+            except FileExistsError:
+                number += 1
+                continue
+            return candidate
+    finally:
         os.unlink(temporary)
-        return candidate

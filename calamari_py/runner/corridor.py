@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from calamari_py import __version__, manifest
 from calamari_py.aws import AwsPort, AwsSettings, BotoAws
@@ -92,12 +92,14 @@ def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None
         try:
             corridor.walk()
         except CalamariError as error:
-            corridor.stop(_cancelled_instead(error, record, inbox))
+            # A signal now has nothing left to stop, and must not cost the result.
+            with inbox.queued():
+                corridor.stop(_cancelled_instead(error, record, inbox))
         except BrokenPipeError:
             record.reader_gone()
         except Exception as error:  # noqa: BLE001  the edge of a run: its result is still owed
-            defect = _defect(error, registry)
-            corridor.stop(_cancelled_instead(defect, record, inbox))
+            with inbox.queued():
+                corridor.stop(_cancelled_instead(_defect(error, registry), record, inbox))
         with inbox.queued():
             return corridor.finish()
 
@@ -190,21 +192,30 @@ class _Corridor:
         """calamari itself ends the run, and says why."""
         failure = self.record.stopped_by(error)
         if failure is not None:
-            try:
-                self.reporter.failed(failure)
-            except BrokenPipeError:
-                self.record.reader_gone()
+            self._tell(self.reporter.failed, failure)
 
     def finish(self) -> StepResult:
         """The result files and the last event, on every way out."""
-        try:
+        self._write_files()
+        result = self.record.result()
+        if not self._tell(self.reporter.finished, result):
+            # What the files say and the exit code must not differ.
             self._write_files()
             result = self.record.result()
-            self.reporter.finished(result)
+        return result
+
+    def _tell(self, say: Callable[[Any], None], what: Any) -> bool:
+        """Say one of the last words; whether it arrived. The result is owed all the same."""
+        try:
+            say(what)
         except BrokenPipeError:
             self.record.reader_gone()
-            result = self.record.result()
-        return result
+        except OSError as error:
+            # A full disk behind our output: nobody can be told, but for the result file.
+            self.record.failed_after_success(f"our output cannot be written: {error.strerror}")
+        else:
+            return True
+        return False
 
     def _write_files(self) -> None:
         """``--outputs`` and ``--result``; each is tried, whatever became of the other."""
@@ -219,8 +230,9 @@ class _Corridor:
             try:
                 write(path)
             except CalamariError as error:
+                text = f"{error.message}; {error.hint}" if error.hint else error.message
                 record.failed_after_success(error.message)
-                self.warn(f"{error.message}; {error.hint}" if error.hint else error.message)
+                self._tell(self.warn, text)
 
     # --- stages, in order -----------------------------------------------------------------------
 
@@ -297,13 +309,14 @@ class _Corridor:
 
     def note_identity(self, identity: ResolvedIdentity) -> None:
         """What the result says of the identity, and the trace for those who asked."""
-        launcher, deployment = identity.launcher, identity.deployment
+        mask, launcher, deployment = self.record.masked, identity.launcher, identity.deployment
         principal = deployment.principal if deployment else None
+        # A session name may be made from a secret, and the result file is read by others.
         self.record.identity = StepIdentity(
-            launcher_arn=launcher.arn if launcher else None,
-            hops=tuple(hop.principal.arn for hop in deployment.hops) if deployment else (),
-            arn=principal.arn if principal else None,
-            account=principal.account if principal else None,
+            launcher_arn=mask(launcher.arn) if launcher and launcher.arn else None,
+            hops=tuple(mask(hop.principal.arn) for hop in deployment.hops) if deployment else (),
+            arn=mask(principal.arn) if principal else None,
+            account=mask(principal.account) if principal else None,
             region=identity.region,
             expires_at=deployment.credentials.expires_at if deployment else None,
         )
@@ -321,8 +334,13 @@ class _Corridor:
             )
         with self.record.timed("variables"):
             credentials = identity.deployment.credentials
-            values = fetch_late(step.loaded.late, identity.aws, credentials, self.registry)
-            return complete_step(step, values, environ=self.environ, registry=self.registry)
+            values = fetch_late(
+                step.loaded.late, identity.aws, credentials, self.registry, trace=identity.trace
+            )
+            step = complete_step(step, values, environ=self.environ, registry=self.registry)
+        for warning in self.registry.take_warnings():
+            self.warn(warning)
+        return step
 
     def report_identity(self, loaded: LoadedManifest, identity: ResolvedIdentity) -> None:
         """The header: the last thing before the child."""

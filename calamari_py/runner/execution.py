@@ -26,7 +26,7 @@ from calamari_py.process import (
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.output import Declared, MaskedSink
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepare import SCRIPT, PreparedStep
 from calamari_py.runner.record import RunRecord
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import KindEnvironment, StepContext, StepKind, StepOutcome
@@ -172,7 +172,7 @@ class Execution:
         """``finally``: its own time limit, fresh credentials; it never hides the step's end."""
         section = self.step.loaded.manifest.finally_
         timeout = getattr(section, "timeout", None)
-        script = STEP_KINDS["script"]
+        script = STEP_KINDS[SCRIPT]
         try:
             ended, faulty = self._execute(
                 script,
@@ -194,7 +194,11 @@ class Execution:
             return
         stopped = ended.exit.stopped if ended.exit else None
         if ended.code != 0 or stopped is not None or faulty:
-            why = "timed out" if stopped is StopReason.TIMEOUT else f"ended with code {ended.code}"
+            why = f"ended with code {ended.code}"
+            if stopped is StopReason.TIMEOUT:
+                why = "timed out"
+            elif faulty:
+                why = "could not be masked, and its output was withheld"
             self.warn(f"'finally' {why}")
             self.record.failed_after_success(f"'finally' {why}")
 

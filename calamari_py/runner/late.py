@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from calamari_py.aws import AwsPort
-from calamari_py.errors import CloudError, IdentityError, ManifestError, Problem, Temporary
+from calamari_py.errors import (
+    CloudError,
+    IdentityError,
+    ManifestError,
+    Problem,
+    Temporary,
+    TraceRow,
+)
 from calamari_py.identity import AwsCredentials
 from calamari_py.manifest import LateValue, LateVariable
 from calamari_py.masking import SecretRegistry
@@ -19,10 +26,13 @@ def fetch_late(
     aws: AwsPort,
     credentials: AwsCredentials,
     registry: SecretRegistry,
+    *,
+    trace: tuple[TraceRow, ...] = (),
 ) -> dict[str, LateValue]:
     """The values by variable name, the secret ones registered.
 
-    ManifestError for what does not exist, IdentityError for what the role may not read.
+    ManifestError for what does not exist, IdentityError (with `trace`: how the launcher was found)
+    for what the role may not read.
     """
     values: dict[str, LateValue] = {}
     problems: list[Problem] = []
@@ -37,6 +47,7 @@ def fetch_late(
                     f"the step's role may not read '{late.key}' for variable '{late.name}' "
                     f"({error.code})",
                     hint=f"allow {error.service}:{error.operation} on it in the role's policy",
+                    trace=trace,
                     evidence=(error.message, *error.evidence),
                 ) from error
             if error.code not in _MISSING:
@@ -46,6 +57,7 @@ def fetch_late(
                 Problem(
                     path=f"variables.{late.name}",
                     message=f"there is no {what} '{late.key}' in this account and region",
+                    hint="correct the name, the account or the region, or create it",
                     file=late.file,
                     line=late.line,
                     column=late.column,

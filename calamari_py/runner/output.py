@@ -62,6 +62,8 @@ class MaskedSink:
         """Take in what was declared before the bytes that come next."""
         for declaration in self._channel.take():
             self._accept(declaration)
+        for warning in self._registry.take_warnings():
+            self._warn(warning)
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Mask and show."""

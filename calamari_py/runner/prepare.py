@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,16 @@ from calamari_py.errors import (
     Problem,
 )
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
+from calamari_py.manifest.types import CredentialSettings
 from calamari_py.masking import SecretRegistry
 from calamari_py.process import unsafe_entries
 from calamari_py.runner.identity import build_role_requests
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepKind
+
+FINALLY = "finally"
+SCRIPT = "script"
+"""The kind that ``finally`` is, whatever the step's own is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +70,15 @@ def prepare_step(
         environ=environ,
         cwd=cwd,
         overrides=overrides,
+        also=lambda fields: _problems_of_fields(fields, source, environ),
     )
     _register(loaded, registry)
     found = _Findings()
-    found.problems += [*_owned_name_problems(loaded), *_unavailable_problems(loaded)]
+    found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
+    found.problems += _unavailable_problems(
+        loaded.manifest.credentials, service_messages=loaded.manifest.service_messages
+    )
+    found.problems += _argument_problems(loaded)
     with found:
         build_role_requests(loaded.manifest)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
@@ -94,6 +105,8 @@ def complete_step(
     loaded = step.loaded.with_late(values)
     _register(loaded, registry)
     found = _Findings()
+    # What SSM holds turns out to be a secret only now.
+    found.problems += _argument_problems(loaded)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=True)
     found.raise_if_any(loaded)
     return replace(step, loaded=loaded, spec=specs[0], finally_spec=specs[1])
@@ -118,10 +131,12 @@ class _Findings:
         return True
 
     def raise_if_any(self, loaded: LoadedManifest) -> None:
-        """FileMissing when nothing else is wrong than that files are not there."""
-        if not self.problems:
+        """FileMissing when nothing else is wrong than that files are not there. What stands on a
+        placeholder is looked at again when the late variables are there."""
+        problems = [found for found in self.problems if found.path not in loaded.late_paths]
+        if not problems:
             return
-        error = loaded.error(self.problems)
+        error = loaded.error(problems)
         if self._missing == len(self.problems):
             raise FileMissing(error.problems, subject=error.subject)
         raise error
@@ -132,21 +147,23 @@ def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
         registry.add(secret, name=name)
 
 
-def _owned_name_problems(loaded: LoadedManifest) -> list[Problem]:
+def _owned_name_problems(env: Mapping[str, str], scrub_names: frozenset[str]) -> list[Problem]:
     return [
         Problem(
             path=f"env.{name}",
             message="belongs to calamari, because it could select another identity for the step",
             hint="remove it; the step's own credentials and region are set for it",
         )
-        for name in owned_names(loaded.manifest.env, loaded.scrub_names)
+        for name in owned_names(env, scrub_names)
     ]
 
 
-def _unavailable_problems(loaded: LoadedManifest) -> list[Problem]:
+def _unavailable_problems(
+    credentials: CredentialSettings, *, service_messages: bool
+) -> list[Problem]:
     """What the format knows and this version cannot do is refused, never passed over."""
     problems = []
-    delivery = loaded.manifest.credentials.delivery
+    delivery = credentials.delivery
     if delivery is not None and delivery not in DELIVERIES:
         problems.append(
             Problem(
@@ -155,7 +172,7 @@ def _unavailable_problems(loaded: LoadedManifest) -> list[Problem]:
                 hint="write 'env', or leave it out",
             )
         )
-    if loaded.manifest.service_messages:
+    if service_messages:
         problems.append(
             Problem(
                 path="service_messages",
@@ -164,6 +181,44 @@ def _unavailable_problems(loaded: LoadedManifest) -> list[Problem]:
             )
         )
     return problems
+
+
+def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
+    """A secret among a command's arguments could be read by everybody on the machine."""
+    return [
+        Problem(
+            path=path,
+            message="is made from a sensitive variable and would stand on a command line",
+            hint="hand it over under env, or read it with get_variable in the script",
+        )
+        for path in sorted(loaded.secret_paths)
+        if ".args" in path or ".shell" in path
+    ]
+
+
+def _problems_of_fields(
+    fields: Mapping[str, Any], source: Source, environ: Mapping[str, str]
+) -> list[Problem]:
+    """What else is wrong with a manifest that is not valid: told with the rest."""
+    env = fields.get("env", {})
+    found = _Findings()
+    found.problems += _owned_name_problems(env, frozenset())
+    found.problems += _unavailable_problems(
+        fields.get("credentials", CredentialSettings()),
+        service_messages=fields.get("service_messages", False),
+    )
+    for place, section in fields.items():
+        if place in STEP_KINDS or place == FINALLY:
+            kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
+            context = ParseContext(
+                folder=source.folder,
+                search_path=env.get("PATH", environ.get("PATH", "")),
+                path=place,
+                render=lambda text, _place: text,
+            )
+            with found, suppress(CommandNotFound, CommandNotExecutable):
+                kind.parse(section, context)
+    return found.problems
 
 
 def _parse_sections(
@@ -184,7 +239,7 @@ def _parse_sections(
         return rendered.text
 
     specs: dict[str, Any] = {}
-    sections = ((step.kind, step.kind, step.section), ("finally", "script", step.finally_))
+    sections = ((step.kind, step.kind, step.section), (FINALLY, SCRIPT, step.finally_))
     for place, kind, section in sections:
         if section is None:
             continue
@@ -200,7 +255,7 @@ def _parse_sections(
         except (CommandNotFound, CommandNotExecutable):
             if tools_required:
                 raise
-    return specs.get(step.kind), specs.get("finally")
+    return specs.get(step.kind), specs.get(FINALLY)
 
 
 def _search_path(loaded: LoadedManifest, environ: Mapping[str, str]) -> str:

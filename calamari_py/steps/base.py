@@ -67,6 +67,9 @@ class StepKind(Protocol):
     """The msgspec type of the manifest's section."""
     default_grace: float
     """Seconds from the polite signal to SIGTERM, unless the manifest says otherwise."""
+    argument_fields: tuple[str, ...]
+    """The section's fields that become arguments of a process. No secret may stand in them:
+    the whole machine can read the arguments of a process."""
 
     def parse(self, section: Any, context: ParseContext) -> Any:
         """A valid spec of the section: files looked up, tools resolved. ManifestError,

@@ -64,6 +64,7 @@ class ScriptKind:
     name = "script"
     section: Any = str | ScriptSection
     default_grace = 30.0
+    argument_fields: tuple[str, ...] = ("file", "shell", "args")
 
     def parse(self, section: str | ScriptSection, context: ParseContext) -> ScriptSpec:
         """A spec whose file was read and whose interpreter was found."""

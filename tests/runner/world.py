@@ -1,0 +1,117 @@
+"""One run of the corridor with both doors faked."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from calamari_py.manifest import Overrides
+from calamari_py.result import StepResult
+from calamari_py.runner import Doors, RunOptions, run_step
+from tests.fakes import (
+    LAUNCHER_KEY_ID,
+    LAUNCHER_SECRET,
+    Child,
+    FakeAws,
+    FakeRun,
+    FrozenClock,
+    RecordingReporter,
+)
+
+DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
+HUB = "arn:aws:iam::222222222222:role/HubRole"
+HEAD = f"name: deploy\nregion: eu-west-1\nassume_role: {DEV}\n"
+SCRIPT = "script: echo hi\n"
+
+
+@dataclass
+class World:
+    """A folder with a manifest in it, the launcher's environment, and the fakes."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    clock: FrozenClock = field(default_factory=FrozenClock)
+    journal: list[str] = field(default_factory=list)
+    aws: FakeAws = field(init=False)
+    child: FakeRun = field(init=False)
+    reporter: RecordingReporter = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools, private = self.folder / "bin", self.folder / "private"
+        for made in (tools, private):
+            made.mkdir(mode=0o700)
+        for name in ("bash", "sh"):
+            (tools / name).write_text("never run\n")
+            (tools / name).chmod(0o755)
+        self.environ = {
+            "PATH": str(tools),
+            "HOME": str(self.folder),
+            "TMPDIR": str(private),
+            "XDG_RUNTIME_DIR": str(private),
+            "AWS_ACCESS_KEY_ID": LAUNCHER_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": LAUNCHER_SECRET,
+            **self.environ,
+        }
+        self.aws = FakeAws(clock=self.clock, journal=self.journal)
+        self.child = FakeRun(journal=self.journal)
+        self.reporter = RecordingReporter(journal=self.journal)
+
+    @property
+    def private(self) -> Path:
+        """Where private folders are made; empty after every run."""
+        return self.folder / "private"
+
+    def write(self, text: str, name: str = "step.yaml") -> Path:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(
+        self,
+        manifest: str | None = None,
+        *children: Child,
+        sandbox: Any = None,
+        install_signals: bool = False,
+        sensitive: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> StepResult:
+        """Run `manifest` (a text; None: the file that is there) with these children."""
+        if manifest is not None:
+            self.write(manifest)
+        self.child.children = children
+        return run_step(
+            RunOptions(
+                manifest="step.yaml",
+                cwd=self.folder,
+                environ=self.environ,
+                stdin=io.BytesIO(),
+                overrides=Overrides(sensitive=sensitive or {}),
+                **options,
+            ),
+            self.reporter,
+            Doors(
+                make_aws=self.aws.door,
+                run=self.child,
+                now=self.clock,
+                install_signals=install_signals,
+                sandbox=sandbox,
+            ),
+        )
+
+    def document(self, name: str = "result.json") -> Any:
+        """A JSON document that the run wrote."""
+        return json.loads((self.folder / name).read_text("utf-8"))
+
+    def everything(self) -> str:
+        """All that was told and all files below the folder but the manifest's own."""
+        own = {"step.yaml", "common.yaml"}
+        files = [
+            path.read_text("utf-8", "replace")
+            for path in self.folder.rglob("*")
+            if path.is_file() and path.name not in own
+        ]
+        return "\n".join([self.reporter.text, *files])
