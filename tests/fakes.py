@@ -112,8 +112,8 @@ class FakeAws:
     lifetime: int | None = None
     warnings: tuple[str, ...] = ()
     caller_arn: str = LAUNCHER_ARN
-    parameters: dict[str, Parameter | BaseException] = field(default_factory=dict)
-    secrets: dict[str, str | BaseException] = field(default_factory=dict)
+    parameters: dict[str, Parameter | Exception] = field(default_factory=dict)
+    secrets: dict[str, str | Exception] = field(default_factory=dict)
     profiles: dict[str | None, LauncherCredentials] = field(default_factory=dict)
     during: Callable[[AwsCall], None] = lambda call: None
     region: str | None = None
@@ -163,7 +163,7 @@ class FakeAws:
         answer = self.parameters.get(name) or refusal(
             "ParameterNotFound", service="ssm", operation="GetParameter"
         )
-        if isinstance(answer, BaseException):
+        if isinstance(answer, Exception):
             raise answer
         if answer.sensitive:
             self._registry.add(answer.value, name=name)
@@ -174,7 +174,7 @@ class FakeAws:
         answer = self.secrets.get(secret_id) or refusal(
             "ResourceNotFoundException", service="secretsmanager", operation="GetSecretValue"
         )
-        if isinstance(answer, BaseException):
+        if isinstance(answer, Exception):
             raise answer
         self._registry.add(answer, name=secret_id)
         return Secret(answer)

@@ -30,7 +30,7 @@ from calamari_py.runner.identity import (
     IdentityInputs,
     ResolvedIdentity,
     assume,
-    resolve_identity,
+    find_launcher,
 )
 from calamari_py.runner.late import fetch_late
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
@@ -117,7 +117,11 @@ def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
     """A defect of ours: the traceback, masked and without locals, goes to a private file."""
     import tempfile
 
-    text = registry.mask_text("".join(traceback.format_exception(error)))
+    lines = traceback.format_exception(error)
+    if not len(registry):
+        # Nothing could be masked yet, and messages may quote what was being read.
+        lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
+    text = registry.mask_text("".join(lines))
     with tempfile.NamedTemporaryFile(
         "w",
         encoding="utf-8",
@@ -159,16 +163,19 @@ class _Corridor:
         self.announce(step.loaded)
         with self.record.timed("identity"):
             inputs = self.identity_inputs(step.loaded)
-            identity = resolve_identity(inputs)
-        self.note_identity(identity)
+            identity = find_launcher(inputs)
+            self.note_identity(identity)
+            identity = assume(identity, inputs)
+            self.note_identity(identity)
+        if self.options.trace_credentials:
+            self.reporter.trace(masked_trace(identity.trace, self.registry))
         if step.loaded.late:
             step = self.fetch_late(step, identity)
         self.report_identity(step.loaded, identity)
 
         def renew() -> ResolvedIdentity:
-            if identity.deployment is None:
-                return identity
-            return replace(identity, deployment=assume(identity, inputs))
+            # What there was to warn of has been said.
+            return assume(identity, replace(inputs, warn=self.note))
 
         with open_folders(self.environ, warn=self.warn) as folders:
             Execution(
@@ -308,7 +315,7 @@ class _Corridor:
         )
 
     def note_identity(self, identity: ResolvedIdentity) -> None:
-        """What the result says of the identity, and the trace for those who asked."""
+        """What the result says of the identity, as far as it is known."""
         mask, launcher, deployment = self.record.masked, identity.launcher, identity.deployment
         principal = deployment.principal if deployment else None
         # A session name may be made from a secret, and the result file is read by others.
@@ -320,8 +327,6 @@ class _Corridor:
             region=identity.region,
             expires_at=deployment.credentials.expires_at if deployment else None,
         )
-        if self.options.trace_credentials:
-            self.reporter.trace(masked_trace(identity.trace, self.registry))
 
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
         """Variables read with the step's own credentials, registered before they are used."""

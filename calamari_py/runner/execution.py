@@ -12,7 +12,7 @@ from typing import Any
 from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import EnvironmentSpec, build_child_environment
-from calamari_py.errors import CalamariError, Problem
+from calamari_py.errors import CalamariError, Cancelled, Problem
 from calamari_py.masking import SecretRegistry
 from calamari_py.output.base import Reporter
 from calamari_py.process import (
@@ -190,9 +190,13 @@ class Execution:
             )
         except CalamariError as error:
             self.warn(f"'finally' did not run to its end: {error}")
+            if isinstance(error, Cancelled):
+                self.record.cancelled_after_success(error.signum)
             self.record.failed_after_success(f"'finally' did not run to its end: {error}")
             return
         stopped = ended.exit.stopped if ended.exit else None
+        if stopped is StopReason.SIGNAL and ended.exit is not None:
+            self.record.cancelled_after_success(ended.exit.signum or 0)
         if ended.code != 0 or stopped is not None or faulty:
             why = f"ended with code {ended.code}"
             if stopped is StopReason.TIMEOUT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -39,6 +39,7 @@ from calamari_py.identity import (
 )
 from calamari_py.manifest.types import Hop, StepManifest
 from calamari_py.masking import SecretRegistry
+from calamari_py.variables import SourceUnreadable, from_file
 
 READ_ONLY_PRESET = "preset:read-only"
 MakeAws = Callable[[AwsSettings, Callable[[str], AwsCredentials]], AwsPort]
@@ -72,25 +73,21 @@ class ResolvedIdentity:
     region: str | None
     region_source: str | None
     trace: tuple[TraceRow, ...] = ()
-    requests: tuple[RoleRequest, ...] = field(default=())
+    requests: tuple[RoleRequest, ...] = ()
 
 
-def resolve_identity(inputs: IdentityInputs) -> ResolvedIdentity:
-    """The whole way; every refusal is an IdentityError that carries the trace."""
+def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
+    """The first half of the way: who calls STS, from which region, for which roles. There are no
+    deployment credentials yet; `assume` gives them. Every refusal carries the trace."""
     requests = build_role_requests(inputs.manifest)
     aws, launcher, trace = _launcher(inputs)
     region, region_source = inputs.settings.region, inputs.region_source
     if region is None and launcher is not None and launcher.region:
         region, region_source = launcher.region, launcher.source
         aws = aws.in_region(region)
-    if launcher is None:
-        return ResolvedIdentity(
-            launcher=None, deployment=None, aws=aws, region=region, region_source=region_source,
-            trace=trace,
-        )  # fmt: skip
     if requests and region is None:
         raise missing_region()
-    identity = ResolvedIdentity(
+    return ResolvedIdentity(
         launcher=launcher,
         deployment=None,
         aws=aws,
@@ -99,19 +96,20 @@ def resolve_identity(inputs: IdentityInputs) -> ResolvedIdentity:
         trace=trace,
         requests=requests,
     )
-    return replace(identity, deployment=assume(identity, inputs))
 
 
-def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> DeploymentCredentials:
-    """Fresh deployment credentials, guarded by ``expect`` and ``min_validity``."""
+def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> ResolvedIdentity:
+    """The same with fresh deployment credentials, guarded by ``expect`` and ``min_validity``;
+    without a launcher (``account: none``) there are none."""
     launcher = identity.launcher
-    assert launcher is not None
+    if launcher is None:
+        return identity
     if identity.requests:
         deployment = _walk_hops(identity, launcher, inputs)
     else:
         deployment = _launcher_as_deployment(identity, launcher, inputs)
     _guard(deployment, identity, inputs)
-    return deployment
+    return replace(identity, deployment=deployment)
 
 
 def missing_region() -> ManifestError:
@@ -127,7 +125,7 @@ def build_role_requests(manifest: StepManifest) -> tuple[RoleRequest, ...]:
     problems: list[Problem] = []
     requests = []
     for index, hop in enumerate(manifest.assume_role):
-        request = _role_request(hop, manifest)
+        request = _role_request(hop, manifest, f"assume_role[{index}]")
         requests.append(request)
         problems.extend(
             Problem(path=f"assume_role[{index}].{name}", message=message)
@@ -145,9 +143,9 @@ def default_session_name(manifest: StepManifest) -> str:
     )
 
 
-def _role_request(hop: Hop, manifest: StepManifest) -> RoleRequest:
+def _role_request(hop: Hop, manifest: StepManifest, path: str) -> RoleRequest:
     role = RoleArn.parse(hop.role_arn)
-    policy, policy_arns = _session_policy(hop, role, manifest.folder)
+    policy, policy_arns = _session_policy(hop, role, manifest.folder, f"{path}.policy")
     return RoleRequest(
         role=role,
         session_name=hop.session_name or default_session_name(manifest),
@@ -161,7 +159,9 @@ def _role_request(hop: Hop, manifest: StepManifest) -> RoleRequest:
     )
 
 
-def _session_policy(hop: Hop, role: RoleArn, folder: Path) -> tuple[str | None, tuple[str, ...]]:
+def _session_policy(
+    hop: Hop, role: RoleArn, folder: Path, path: str
+) -> tuple[str | None, tuple[str, ...]]:
     """The inline session policy's text, and the policy ARNs."""
     if hop.policy == READ_ONLY_PRESET:
         preset = f"arn:{role.partition}:iam::aws:policy/ReadOnlyAccess"
@@ -170,18 +170,14 @@ def _session_policy(hop: Hop, role: RoleArn, folder: Path) -> tuple[str | None, 
         document = hop.policy
     else:
         try:
-            document = json.loads((folder / hop.policy).read_text("utf-8"))
-        except OSError as error:
-            problem = Problem(
-                path="assume_role.policy",
-                message=f"the policy file '{hop.policy}' cannot be read ({error.strerror})",
-            )
-            raise FileMissing([problem]) from None
+            document = json.loads(from_file(folder / hop.policy, shown=hop.policy))
+        except SourceUnreadable as error:
+            problem = Problem(path=path, message=error.message, hint=error.hint)
+            raise (FileMissing if error.missing else ManifestError)([problem]) from None
         except ValueError:
-            problem = Problem(
-                path="assume_role.policy", message=f"the policy file '{hop.policy}' is no JSON"
-            )
-            raise ManifestError([problem]) from None
+            message = f"the policy file '{hop.policy}' is no JSON"
+            hint = f"write an IAM policy document, or '{READ_ONLY_PRESET}'"
+            raise ManifestError([Problem(path=path, message=message, hint=hint)]) from None
     text = None if document is None else json.dumps(document, separators=(",", ":"))
     return text, hop.policy_arns
 

@@ -185,6 +185,12 @@ def _unavailable_problems(
 
 def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
     """A secret among a command's arguments could be read by everybody on the machine."""
+    kinds = {loaded.manifest.kind: loaded.manifest.kind, FINALLY: SCRIPT}
+    fields = {
+        f"{place}.{field}"
+        for place, kind in kinds.items()
+        for field in STEP_KINDS[kind].argument_fields
+    }
     return [
         Problem(
             path=path,
@@ -192,7 +198,7 @@ def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
             hint="hand it over under env, or read it with get_variable in the script",
         )
         for path in sorted(loaded.secret_paths)
-        if ".args" in path or ".shell" in path
+        if path.partition("[")[0] in fields
     ]
 
 

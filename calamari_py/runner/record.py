@@ -88,6 +88,11 @@ class RunRecord:
         """Nobody reads our output any more: the run ends like a command whose pipe was closed."""
         self._set(Outcome.CANCELLED, READER_GONE_CODE, "calamari")
 
+    def cancelled_after_success(self, signum: int) -> None:
+        """A signal ended what follows the step; never replaces a failure."""
+        if self.outcome is Outcome.SUCCEEDED:
+            self._set(Outcome.CANCELLED, 128 + signum, "calamari")
+
     def stopped_by(self, error: CalamariError) -> Failure | None:
         """calamari itself ends the run; what to tell, None for a cancel (it explains itself)."""
         code = exit_code_of(error)

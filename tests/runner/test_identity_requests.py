@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -81,7 +82,7 @@ def test_the_read_only_preset(role: str, preset: str, world: World) -> None:
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
-        pytest.param(None, 66, "cannot be read", id="missing"),
+        pytest.param(None, 66, "does not exist", id="missing"),
         pytest.param("{", 65, "is no JSON", id="no json"),
         pytest.param('"' + "x" * 2050 + '"', 65, "2048", id="too long"),
     ],
@@ -93,6 +94,18 @@ def test_a_bad_policy_file(content: str | None, code: int, message: str, world: 
     assert world.run(manifest(policy="policy.json")).exit_code == code
     assert message in world.reporter.failure.problems[0].message
     assert world.aws.calls == []
+
+
+def test_a_policy_file_is_never_waited_for(world: World) -> None:
+    """A FIFO in place of the policy file of a later hop is refused with that hop's place."""
+    os.mkfifo(world.folder / "policy.json")
+    hops = json.dumps([{"role_arn": HUB}, {"role_arn": DEV, "policy": "policy.json"}])
+    result = world.run(f"name: deploy\nregion: eu-west-1\nassume_role: {hops}\n{SCRIPT}")
+    assert result.exit_code == 66
+    (problem,) = world.reporter.failure.problems
+    assert problem.path == "assume_role[1].policy"
+    assert problem.place.startswith("step.yaml:3:")
+    assert problem.hint
 
 
 @pytest.mark.parametrize(

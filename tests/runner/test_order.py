@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from calamari_py.delivery import DELIVERIES
 from calamari_py.result import Outcome
 from tests.fakes import LAUNCHER_SECRET, prints, refusal, throttled
 from tests.runner.world import DEV, HEAD, HUB, SCRIPT, World
@@ -26,7 +28,7 @@ def test_the_corridor_in_order(world: World) -> None:
     [
         pytest.param("nme: x\nscript: hi\n", 65, id="unknown key"),
         pytest.param(HEAD, 65, id="no kind"),
-        pytest.param(HEAD + "script: '{{ Nobody }}'\n", 65, id="undefined name"),
+        pytest.param(HEAD + SCRIPT + "env: {X: '{{ Nobody }}'}\n", 65, id="undefined name"),
         pytest.param(HEAD + "script: {file: none.sh}\n", 66, id="missing script"),
         pytest.param(HEAD + "script: {run: x, shell: [nothere, '{file}']}\n", 127, id="no shell"),
         pytest.param(HEAD + SCRIPT + "env: {AWS_PROFILE: me}\n", 65, id="owned name"),
@@ -36,7 +38,6 @@ def test_the_corridor_in_order(world: World) -> None:
             65,
             id="external id",
         ),
-        pytest.param(HEAD + SCRIPT + "credentials: {delivery: profile}\n", 65, id="delivery"),
         pytest.param(HEAD + SCRIPT + "service_messages: true\n", 65, id="service messages"),
         pytest.param(HEAD + SCRIPT + "finally: {file: none.sh}\n", 66, id="missing finally"),
     ],
@@ -48,6 +49,15 @@ def test_nothing_is_asked_for_an_invalid_step(text: str, code: int, world: World
     assert world.journal == ["failed", "finished"]
     assert world.document()["exit_code"] == code
     assert world.document()["problems"]
+
+
+@pytest.mark.parametrize(
+    "delivery", [name for name in ("env", "endpoint", "profile") if name not in DELIVERIES]
+)
+def test_a_delivery_that_is_not_there_is_refused(delivery: str, world: World) -> None:
+    """What the format knows and this version cannot do is never passed over."""
+    assert world.run(f"{HEAD}{SCRIPT}credentials: {{delivery: {delivery}}}\n").exit_code == 65
+    assert world.journal == ["failed", "finished"]
 
 
 def test_a_missing_manifest(world: World) -> None:
@@ -78,9 +88,7 @@ WRONG = [
 
 @pytest.mark.parametrize("head", [HEAD, CHAIN, NO_ROLE], ids=["one role", "chain", "no role"])
 @pytest.mark.parametrize(("expect", "message"), WRONG)
-def test_the_guard_is_before_the_child(
-    expect: str, message: str, head: str, world: World
-) -> None:
+def test_the_guard_is_before_the_child(expect: str, message: str, head: str, world: World) -> None:
     """An identity that is not the expected one starts nothing, on every path."""
     result = world.run(f"{head}expect: {{{expect}}}\n{SCRIPT}")
     assert (result.exit_code, result.outcome) == (77, Outcome.NOT_STARTED)
@@ -158,7 +166,9 @@ def test_no_role_is_said_before_the_child(world: World) -> None:
     """Without assume_role the launcher itself runs the step, and a warning says so first."""
     result = world.run(NO_ROLE + SCRIPT)
     assert result.exit_code == 0
-    assert any("no assume_role: the step runs as the launcher" in w for w in world.reporter.warnings)
+    assert any(
+        "no assume_role: the step runs as the launcher" in w for w in world.reporter.warnings
+    )
     assert world.journal.index("warning") < world.journal.index("run")
     assert world.child.environments[0]["AWS_SECRET_ACCESS_KEY"] == LAUNCHER_SECRET
 
@@ -202,16 +212,13 @@ def test_the_trace_is_shown_to_those_who_ask(world: World) -> None:
     assert LAUNCHER_SECRET not in world.reporter.text
 
 
-def test_broken_targets_are_refused_first(world: World) -> None:
+@pytest.mark.parametrize("option", ["result", "outputs", "artifacts"])
+def test_broken_targets_are_refused_first(option: str, world: World) -> None:
     """A result, outputs file or artifacts folder that cannot be written stops the run at once."""
     (world.folder / "file").write_text("")
-    for options in (
-        {"result": world.folder / "none" / "r.json"},
-        {"outputs": world.folder},
-        {"artifacts": world.folder / "file" / "below"},
-    ):
-        result = world.run(HEAD + SCRIPT, **options)
-        assert result.exit_code == 2
-        assert result.outcome is Outcome.NOT_STARTED
+    options: dict[str, Any] = {option: world.folder / "file" / "below"}
+    result = world.run(HEAD + SCRIPT, **options)
+    assert (result.exit_code, result.outcome) == (2, Outcome.NOT_STARTED)
+    assert f"'{world.folder / 'file'}" in world.reporter.failure.message
     assert "started" not in world.journal
     assert world.child.commands == []

@@ -1,0 +1,225 @@
+"""What a child writes and declares: masked, limited, withheld when masking fails."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from calamari_py.channel import Channel
+from calamari_py.masking import SecretRegistry
+from calamari_py.result import Outcome
+from calamari_py.runner.output import Declared, MaskedSink
+from tests.fakes import RecordingReporter, Running, prints, step_secrets
+from tests.runner.world import HEAD, SCRIPT, World
+
+SECRET = "s3cr3t-value-of-a-variable1"
+WITH_SECRET = f"{HEAD}{SCRIPT}variables: {{T: {{value: {SECRET}, sensitive: true}}}}\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, *step_secrets(1), base64.b64encode(SECRET.encode()).decode()],
+    ids=["variable", "secret key", "session token", "base64"],
+)
+def test_secrets_are_masked_on_both_streams(secret: str, stream: Any, world: World) -> None:
+    """Sensitive variables and issued credentials never pass, cut anywhere."""
+    cut = len(secret) // 2
+    chunks = (b"<" + secret[:cut].encode(), secret[cut:].encode() + b">")
+    world.run(WITH_SECRET, prints(*chunks, stream=stream))
+    assert world.reporter.shown(stream) == b"<***>"
+
+
+def test_bytes_without_secrets_pass_untouched(world: World) -> None:
+    """What holds no secret arrives byte for byte, whatever bytes they are."""
+    data = bytes(range(256)) * 4
+    world.run(WITH_SECRET, prints(data))
+    assert world.reporter.shown() == data
+
+
+def test_a_value_is_masked_from_its_declaration_on(world: World) -> None:
+    """What is written after `mask` is masked; what was shown before, was shown."""
+
+    def child(running: Running) -> int:
+        running.write(b"found-at-run-time\n")
+        running.declare("mask", "found-at-run-time")
+        running.write(b"found-at-run-time\n")
+        running.write(b"found-at-run-time\n", "stderr")
+        return 0
+
+    world.run(HEAD + SCRIPT, child)
+    assert world.reporter.shown() == b"found-at-run-time\n***\n"
+    assert world.reporter.shown("stderr") == b"***\n"
+
+
+def test_a_declaration_without_output_counts_for_what_is_collected(world: World) -> None:
+    """A value masked by a step that writes nothing is masked in its outputs, too."""
+
+    def child(running: Running) -> int:
+        running.declare("mask", "found-at-run-time")
+        running.publish("Url=https://found-at-run-time/\n")
+        return 0
+
+    result = world.run(HEAD + SCRIPT, child)
+    assert result.outputs["Url"].sensitive
+
+
+def test_messages_of_a_step(world: World) -> None:
+    """Each message goes to its method of the reporter, masked."""
+
+    def child(running: Running) -> int:
+        for level in ("warning", "verbose", "highlight", "fail"):
+            running.declare("message", f"{level}\n{level} {SECRET}")
+        running.declare("progress", f"50\nhalf {SECRET}")
+        running.write(b"x")
+        return 1
+
+    result = world.run(WITH_SECRET, child)
+    assert "warning ***" in world.reporter.warnings
+    assert "verbose ***" in world.reporter.notes
+    assert world.reporter.told("highlight") == ["highlight ***", "fail ***"]
+    assert world.reporter.told("progress") == [(50.0, "half ***")]
+    assert [problem.message for problem in result.problems] == ["fail ***"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        pytest.param("nonsense", "x", id="unknown kind"),
+        pytest.param("message", "shout\nx", id="unknown level"),
+    ],
+)
+def test_a_declaration_that_is_not_understood_is_said(
+    kind: str, content: str, world: World
+) -> None:
+    """What a step declares wrongly is a warning, not a failure."""
+
+    def child(running: Running) -> int:
+        running.declare(kind, content)
+        return 0
+
+    assert world.run(HEAD + SCRIPT, child).exit_code == 0
+    assert any("a declaration is not understood" in w for w in world.reporter.warnings)
+
+
+def test_a_declared_value_too_short_to_mask_is_said(world: World) -> None:
+    """A value that cannot be masked safely is not passed over in silence."""
+
+    def child(running: Running) -> int:
+        running.declare("mask", "ab")
+        return 0
+
+    world.run(HEAD + SCRIPT, child)
+    assert any("too short to be masked" in warning for warning in world.reporter.warnings)
+
+
+def test_short_secrets_can_stop_a_run(world: World) -> None:
+    """With `--short-secrets error` a secret too short to mask is a problem, before any call."""
+    text = HEAD + SCRIPT + "variables: {T: {value: ab, sensitive: true}}\n"
+    assert world.run(text, short_secrets="error").exit_code == 65
+    assert world.aws.calls == []
+
+
+# --- output_limit -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunks", "shown", "warned"),
+    [
+        pytest.param((b"12345", b"67890"), b"1234567890", 0, id="just fits"),
+        pytest.param((b"12345", b"678901"), b"1234567890", 1, id="one too many"),
+        pytest.param((b"1234567890", b"x", b"y"), b"1234567890", 1, id="said once"),
+        pytest.param((b"x" * 100,), b"x" * 10, 1, id="at once"),
+    ],
+)
+def test_output_limit(chunks: tuple[bytes, ...], shown: bytes, warned: int, world: World) -> None:
+    """What is over the limit is not shown, that is said once, and the step goes on."""
+    result = world.run(HEAD + SCRIPT + "output_limit: 10\n", prints(*chunks))
+    assert result.exit_code == 0
+    assert world.reporter.shown() == shown
+    assert sum("output_limit" in warning for warning in world.reporter.warnings) == warned
+
+
+def test_output_limit_counts_both_streams(world: World) -> None:
+    """The limit is one for both streams."""
+
+    def child(running: Running) -> int:
+        running.write(b"12345678")
+        running.write(b"12345678", "stderr")
+        return 0
+
+    world.run(HEAD + SCRIPT + "output_limit: 10\n", child)
+    assert world.reporter.shown("stderr") == b"12"
+
+
+# --- a masker that fails ------------------------------------------------------------------------
+
+
+class BrokenEngine:
+    """A search engine with a defect."""
+
+    def build(self, heads: Sequence[bytes]) -> None:
+        return
+
+    def scan(self, data: bytes, start: int) -> Iterable[tuple[int, bytes]]:
+        raise RuntimeError(f"defect while looking at {data!r}")
+
+
+def test_a_fault_in_masking_fails_the_step_and_shows_nothing(world: World) -> None:
+    """What cannot be masked is withheld; a child that succeeds is a failed step all the same."""
+
+    def child(running: Running) -> int:
+        assert isinstance(running.sink, MaskedSink)
+        # The corridor makes its registry itself; the fault is put in where a real one would be.
+        running.sink._registry._index._engine = BrokenEngine()
+        running.write(b"before " + SECRET.encode())
+        running.write(b"after")
+        return 0
+
+    result = world.run(WITH_SECRET, child)
+    assert (result.exit_code, result.outcome, result.exit_origin) == (
+        1,
+        Outcome.FAILED,
+        "calamari",
+    )
+    assert world.reporter.shown() == b""
+    assert SECRET not in world.everything()
+    assert result.problems
+
+
+def test_a_fault_keeps_the_childs_failure(world: World) -> None:
+    """The child's own failure stays what it was."""
+
+    def child(running: Running) -> int:
+        assert isinstance(running.sink, MaskedSink)
+        running.sink._registry._index._engine = BrokenEngine()
+        running.write(b"x" * 100)
+        return 3
+
+    result = world.run(WITH_SECRET, child)
+    assert (result.exit_code, result.exit_origin) == (3, "child")
+
+
+def test_a_faulty_stream_is_told_once_and_stays_silent(world: World) -> None:
+    """A sink over a registry that cannot search gives out no byte of the child."""
+    registry = SecretRegistry(engine=BrokenEngine)
+    registry.add(SECRET, name="T")
+    channel = Channel(world.private / "channel")
+    channel.folder.mkdir()
+    channel.create({})
+    reporter = RecordingReporter()
+    sink = MaskedSink(
+        registry=registry, channel=channel, reporter=reporter, declared=Declared(), limit=None
+    )
+    for data in (b"long enough to be looked at " * 4, SECRET.encode(), b"\n"):
+        sink.feed("stdout", data)
+    sink.idle()
+    for stream in ("stdout", "stderr"):
+        sink.close(stream)
+    assert sink.faulty
+    assert reporter.told("output") == []
+    assert len(reporter.warnings) == 1
+    assert SECRET not in reporter.text

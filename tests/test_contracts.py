@@ -1,0 +1,393 @@
+"""Every entry of every registry keeps what its protocol promises."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from calamari_py import manifest
+from calamari_py.credentials import ACCOUNT_TYPES, SOURCES
+from calamari_py.credentials.base import Absent, CredentialSource, SourceContext
+from calamari_py.delivery import DELIVERIES
+from calamari_py.environment import owned_names
+from calamari_py.errors import TraceRow
+from calamari_py.identity import AwsCredentials
+from calamari_py.manifest.types import Account, AccountType, CredentialSettings
+from calamari_py.masking import Masked, MaskedBytes, Secret, SecretRegistry
+from calamari_py.output import FORMATS
+from calamari_py.output.base import (
+    Failure,
+    IdentityReport,
+    MaskedProblem,
+    Reporter,
+    ReporterOptions,
+    StepHeader,
+)
+from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
+from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
+from calamari_py.steps.base import StepKind
+from tests.fakes import START, FakeAws
+from tests.runner.world import HEAD, World
+
+# --- step kinds ---------------------------------------------------------------------------------
+
+SAMPLES: dict[str, str] = {
+    "script": "script: {run: 'echo {{ Token }}', render: true, args: [plain]}\n",
+}
+"""A section of every kind that uses the sensitive variable `Token` wherever it may stand."""
+
+SECRETS = (
+    "variables:\n"
+    "  Token: {value: s3cr3t-token-value, sensitive: true}\n"
+    "  Made: {value: 'made-of-{{ Token }}'}\n"
+    "env: {TOKEN: '{{ Token }}', MADE: '{{ Made }}'}\n"
+)
+KINDS = [pytest.param(name, id=name) for name in STEP_KINDS]
+
+
+def has_protocol(entry: object, protocol: type) -> list[str]:
+    """The members of `protocol` that `entry` lacks, or has with other parameters."""
+    missing = []
+    for name, member in vars(protocol).items():
+        if name.startswith("_") or name == "from_environ":
+            continue
+        found = getattr(entry, name, None)
+        if found is None:
+            missing.append(name)
+        elif inspect.isfunction(member):
+            wanted = list(inspect.signature(member).parameters)[1:]
+            given = list(inspect.signature(found).parameters)
+            if wanted != given:
+                missing.append(f"{name}({', '.join(given)})")
+    return missing + [n for n in get_type_hints(protocol) if not hasattr(entry, n)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_a_kind(name: str) -> None:
+    """Its name is its key; it has every member of the protocol; what it promises is written."""
+    kind = STEP_KINDS[name]
+    assert kind.name == name
+    assert has_protocol(kind, StepKind) == []
+    assert kind.default_grace >= 0
+    for documented in (type(kind), kind.parse, kind.environment, kind.execute):
+        assert inspect.getdoc(documented)
+    assert inspect.getdoc(inspect.getmodule(type(kind)))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_has_a_sample(name: str) -> None:
+    """A new kind brings its sample: the tests below are about it, too."""
+    assert name in SAMPLES
+
+
+def structs_of(type_: Any) -> Iterator[type[msgspec.Struct]]:
+    """The structures among the forms of a section."""
+    for form in get_args(type_) or (type_,):
+        if isinstance(form, type) and issubclass(form, msgspec.Struct):
+            yield form
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_sections_unknown_keys_are_refused_with_their_place(name: str, world: World) -> None:
+    """A typing mistake in a section is found, with its line, and not passed over."""
+    assert world.run(f"{HEAD}{name}:\n  nonsense_key: 1\n").exit_code == 65
+    (problem,) = (p for p in world.reporter.failure.problems if "nonsense" in p.path)
+    assert problem.path == f"{name}.nonsense_key"
+    assert problem.place == "step.yaml:5:3"
+    assert world.aws.calls == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_secret_in_any_argument(name: str, world: World) -> None:
+    """Whatever a kind runs: no sensitive variable and no credential is among its arguments."""
+    result = world.run(HEAD + SECRETS + SAMPLES[name])
+    assert result.exit_code == 0, world.reporter.text
+    arguments = "\0".join(part for command in world.child.commands for part in command.argv)
+    assert arguments
+    environment = world.child.environments[0]
+    for secret in (
+        "s3cr3t-token-value",
+        environment["AWS_SECRET_ACCESS_KEY"],
+        environment["AWS_SESSION_TOKEN"],
+    ):
+        assert secret not in arguments
+    assert "s3cr3t-token-value" not in world.reporter.text
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        pytest.param(name, field, id=f"{name}.{field}")
+        for name, kind in STEP_KINDS.items()
+        for field in kind.argument_fields
+    ],
+)
+def test_argument_fields_exist(name: str, field: str) -> None:
+    """A field that becomes an argument is a field of the section."""
+    fields = {f for struct in structs_of(STEP_KINDS[name].section)
+              for f in struct.__struct_fields__}  # fmt: skip
+    assert field in fields
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_commands_are_absolute_and_complete(name: str, world: World) -> None:
+    """A program is named by its absolute path, and its environment has the step's credentials."""
+    world.run(HEAD + SECRETS + SAMPLES[name])
+    assert world.child.commands
+    for command in world.child.commands:
+        assert Path(command.argv[0]).is_absolute()
+        assert command.directory.is_absolute()
+        assert command.environment["AWS_SESSION_TOKEN"]
+        assert command.environment["PATH"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_owns_no_name_of_the_identity(name: str, world: World) -> None:
+    """A kind's own names never replace credentials, account or region."""
+    world.run(HEAD + SECRETS + SAMPLES[name])
+    assert world.child.commands
+    environment = world.child.environments[0]
+    assert environment["AWS_REGION"] == "eu-west-1"
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIASTEP")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_section_has_a_schema(name: str) -> None:
+    """Editors know the section: its schema is closed and says what it is."""
+    sections = {key: kind.section for key, kind in STEP_KINDS.items()}
+    schema = manifest.schema(sections, FINALLY_SECTION)
+    assert name in schema["properties"]
+    for struct in structs_of(STEP_KINDS[name].section):
+        definition = schema["$defs"][struct.__name__]
+        assert definition["additionalProperties"] is False
+        assert definition["description"]
+        assert struct.__struct_config__.forbid_unknown_fields
+        assert struct.__struct_config__.frozen
+
+
+# --- formats ------------------------------------------------------------------------------------
+
+HOSTILE = [
+    pytest.param("[bold red]x[/] [/] [link=file:///etc]", id="markup"),
+    pytest.param("\x1b[2J\x1b]0;title\x07\x9b31m", id="terminal control"),
+    pytest.param("a\r\nb\n::error::x\n##octopus[x]", id="lines and commands"),
+    pytest.param("\x00\x01\x7f\u2028\u202e", id="control characters"),
+    pytest.param("bytes \udcff\udc80", id="bytes that are no UTF-8"),
+    pytest.param("half \ud800", id="half a character"),
+    pytest.param("", id="empty"),
+    pytest.param("x" * 20_000, id="long"),
+    pytest.param("{x} %s %(y)s \\ \" '", id="format characters"),
+]
+
+
+def options(**changes: Any) -> ReporterOptions:
+    plain = ReporterOptions(
+        stdout=io.BytesIO(),
+        stderr=io.BytesIO(),
+        terminal=False,
+        width=80,
+        environ={"TERM": "xterm-256color"},
+        verbose=True,
+    )
+    return replace(plain, **changes)
+
+
+def tell_everything(reporter: Reporter, text: str) -> None:
+    """Every method, with `text` wherever a text can stand."""
+    masked = Masked(text)
+    rows = (
+        TraceRow(
+            source="container", present=True, tried=True, result="broken", why=text, milliseconds=1
+        ),
+    )
+    reporter.started(
+        StepHeader(
+            step=masked, kind="script", version="0.1.0", project=masked, environment=masked,
+            deployment_id=masked,
+        )
+    )  # fmt: skip
+    reporter.identity(
+        IdentityReport(
+            launcher=masked, launcher_arn=masked, launcher_source=masked, hops=(masked, masked),
+            role=masked, account=masked, expected=True, region=masked, region_source=text,
+            expires_at=START, seconds_left=-1.0, secrets=0,
+        )
+    )  # fmt: skip
+    reporter.trace(rows)
+    for stream in ("stdout", "stderr"):
+        data = text.encode("utf-8", "surrogatepass") + b"\xff\xfe"
+        reporter.output(cast("Any", stream), MaskedBytes(data))
+    reporter.progress(None, masked)
+    reporter.progress(1e9, masked)
+    for say in (reporter.note, reporter.highlight, reporter.warning):
+        say(masked)
+    problem = MaskedProblem(message=masked, path=masked, place=masked, hint=masked)
+    reporter.failed(
+        Failure(message=masked, hint=masked, problems=(problem,), trace=rows, evidence=(masked,))
+    )
+    reporter.finished(
+        StepResult(
+            step=masked,
+            outcome=Outcome.FAILED,
+            exit_code=255,
+            exit_origin="child",
+            started_at=START,
+            ended_at=START - timedelta(seconds=1),
+            identity=StepIdentity(launcher_arn=text, hops=(text,), arn=text, account=text),
+            outputs={text: OutputVariable(value=text, sensitive=False)},
+            artifacts=(text,),
+        )
+    )
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_format_is_a_reporter(name: str) -> None:
+    """It has every method of the protocol, with the same parameters, each documented."""
+    reporter = FORMATS[name](options())
+    assert has_protocol(reporter, Reporter) == []
+    for method, member in vars(Reporter).items():
+        if inspect.isfunction(member) and not method.startswith("_"):
+            assert inspect.getdoc(getattr(type(reporter), method)), method
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({}, id="piped"),
+        pytest.param({"terminal": True}, id="terminal"),
+        pytest.param({"terminal": True, "width": 1}, id="narrow"),
+        pytest.param({"terminal": True, "width": 0, "environ": {}}, id="no width"),
+        pytest.param({"encoding": "ascii"}, id="ascii"),
+        pytest.param({"quiet": True}, id="quiet"),
+    ],
+)
+def test_a_format_survives_every_text(name: str, text: str, how: Mapping[str, Any]) -> None:
+    """Whatever it is told, a reporter neither raises nor sends a terminal our own controls."""
+    told = options(**how)
+    tell_everything(FORMATS[name](told), text)
+    own = cast("io.BytesIO", told.stderr).getvalue()
+    child = text.encode("utf-8", "surrogatepass") + b"\xff\xfe"
+    assert b"\x1b[2J" not in own.replace(child, b"")
+
+
+# --- credential sources -------------------------------------------------------------------------
+
+
+def context(environ: Mapping[str, str] | None = None, **account: Any) -> SourceContext:
+    return SourceContext(
+        environ=environ or {},
+        aws=FakeAws(),
+        registry=SecretRegistry(),
+        session_name="contract",
+        account=Account(**account),
+    )
+
+
+def all_sources() -> dict[str, CredentialSource]:
+    """Every source that any account type looks at."""
+    return {source.name: source for type_ in ACCOUNT_TYPES.values() for source in type_.sources}
+
+
+@pytest.mark.parametrize("name", list(all_sources()))
+def test_a_source_is_a_source(name: str) -> None:
+    """Its name is what the trace and `account.source` call it."""
+    source = all_sources()[name]
+    assert source.name == name
+    assert has_protocol(source, CredentialSource) == []
+    assert name not in SOURCES or SOURCES[name] is source
+
+
+# Account type oidc always names its token: the manifest refuses it without.
+SEARCHED = [name for name in all_sources() if name != "oidc"]
+
+# Whether IMDS is there only a question can tell; the setting that forbids it must be enough.
+_SILENT = {"imds": {"AWS_EC2_METADATA_DISABLED": "true"}}
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_a_source_is_absent_from_an_empty_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing names it a source is absent: no connection, no secret, and a reason."""
+
+    def no_network(*arguments: Any, **more: Any) -> None:
+        raise AssertionError("a source asked the network")
+
+    monkeypatch.setattr("socket.socket.connect", no_network)
+    asked = context(_SILENT.get(name))
+    outcome = all_sources()[name].resolve(asked)
+    assert isinstance(outcome, Absent)
+    assert outcome.why
+    assert not outcome.asked
+    assert len(asked.registry) == 0
+
+
+@pytest.mark.parametrize("name", [name for name in SEARCHED if name != "imds"])
+def test_blank_counts_as_absent(name: str) -> None:
+    """A variable that is there and blank names nothing."""
+    blank = dict.fromkeys(
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+         "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        "  ",
+    )  # fmt: skip
+    assert isinstance(all_sources()[name].resolve(context(blank)), Absent)
+
+
+def test_account_types_are_those_of_the_format() -> None:
+    """The registry and the manifest's type know the same account types."""
+    assert set(ACCOUNT_TYPES) == set(get_args(AccountType))
+
+
+def test_pinned_sources_are_those_of_the_format() -> None:
+    """Every source that `account.source` can name is one that `ambient` looks at."""
+    pins = set(get_args(get_type_hints(Account)["source"])) - {"auto"}
+    assert pins <= {source.name for source in ACCOUNT_TYPES["ambient"].sources}
+    assert ACCOUNT_TYPES["none"].sources == ()
+
+
+# --- deliveries ---------------------------------------------------------------------------------
+
+
+def test_deliveries_are_those_of_the_format() -> None:
+    """No delivery that the manifest could not name."""
+    words = next(
+        set(get_args(form))
+        for form in get_args(get_type_hints(CredentialSettings)["delivery"])
+        if get_args(form)
+    )
+    assert set(DELIVERIES) <= words
+
+
+@pytest.mark.parametrize("name", list(DELIVERIES))
+@pytest.mark.parametrize("token", [None, Secret("session-token")], ids=["key", "session"])
+def test_a_delivery_sets_owned_names_only(name: str, token: Secret | None) -> None:
+    """What delivers credentials sets names that no manifest and no caller can set."""
+    deliver: Callable[[AwsCredentials], Mapping[str, str]] = DELIVERIES[name]
+    names = deliver(
+        AwsCredentials(
+            access_key_id="ASIAX", secret_access_key=Secret("secret-key"), session_token=token
+        )
+    )
+    assert names
+    assert owned_names(names) == list(names)
+    assert all(values and set(name) <= set(string.ascii_uppercase + "_") for name, values in
+               names.items())  # fmt: skip
+    assert json.dumps(dict(names))
