@@ -114,6 +114,13 @@ class Channel:
         write_private(self.variables_json, document.encode("ascii"))
         return tuple(too_long)
 
+    def clear_outputs(self) -> None:
+        """Forget what was published so far, whatever stands in place of the file."""
+        if self.output.is_dir() and not self.output.is_symlink():
+            return
+        self.output.unlink(missing_ok=True)
+        write_private(self.output, b"")
+
     def environment(self) -> dict[str, str]:
         """The names by which a child finds the channel."""
         return {

@@ -29,7 +29,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -125,6 +125,43 @@ class FileMissing(ManifestError):
     """A file that was named is not there, or is no file that can be read."""
 
     exit_code = EX_FILE_MISSING
+
+
+class Findings:
+    """Problems of several checks, to be told as one. As a context it takes in a ManifestError."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._missing: list[Problem] = []
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, ManifestError):
+            return False
+        self.problems.extend(error.problems)
+        if isinstance(error, FileMissing):
+            self._missing.extend(error.problems)
+        return True
+
+    def without(self, paths: Collection[str]) -> Findings:
+        """The same but for the problems at `paths`."""
+        rest = Findings()
+        rest.problems = [problem for problem in self.problems if problem.path not in paths]
+        rest._missing = [problem for problem in self._missing if problem.path not in paths]
+        return rest
+
+    def raise_if_any(
+        self, error_of: Callable[[Sequence[Problem]], ManifestError] = ManifestError
+    ) -> None:
+        """The error of all; FileMissing when nothing else is wrong than that files are missing."""
+        if not self.problems:
+            return
+        error = error_of(self.problems)
+        if len(self._missing) == len(self.problems):
+            raise FileMissing(error.problems, subject=error.subject)
+        raise error
 
 
 class IdentityError(CalamariError):

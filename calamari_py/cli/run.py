@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +92,12 @@ def command(**options: Any) -> int:
         allow_http_endpoint=options["allow_http_endpoint"],
         short_secrets=options["short_secrets"],
     )
-    with ExitStack() as stack:
-        doors = Doors()
-        if options["sandbox"]:
-            from calamari_py.cli._sandbox import open_sandbox
+    doors = Doors()
+    if options["sandbox"]:
+        from calamari_py.cli._sandbox import open_sandbox
 
-            doors = Doors(sandbox=stack.enter_context(open_sandbox()))
-        return run_step(run_options, reporter, doors).exit_code
+        doors = Doors(open_sandbox=open_sandbox)
+    return run_step(run_options, reporter, doors).exit_code
 
 
 def _width() -> int:

@@ -15,7 +15,7 @@ from calamari_py.errors import EX_FILE_MISSING, EX_MANIFEST, EX_OK, FileMissing,
 from calamari_py.masking import SecretRegistry
 from calamari_py.output import describe_failure
 from calamari_py.runner.prepare import prepare_step
-from calamari_py.runner.record import describe_error
+from calamari_py.runner.record import failure_of
 
 
 @click.command(short_help="Check manifests and report every problem.")
@@ -65,14 +65,14 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
         elif error is None:
             click.echo(f"{file}: ok")
         else:
-            click.echo("\n".join(describe_failure(describe_error(error, registry))), err=True)
+            click.echo("\n".join(describe_failure(failure_of(error, registry))), err=True)
     if format_ == "json":
         click.echo(json.dumps({"schema_version": 1, "files": documents}, indent=2))
     return code
 
 
 def _document(file: str, error: ManifestError | None, registry: SecretRegistry) -> dict[str, Any]:
-    problems = describe_error(error, registry).problems if error else ()
+    problems = failure_of(error, registry).problems if error else ()
     return {
         "file": file,
         "valid": error is None,

@@ -53,7 +53,7 @@ class IdentityReport:
     """Who the step runs as. `launcher` is an ARN, or ``SOURCE, access key AKIA…`` where the source
     gave none; None when there is no launcher. `hops` are the ARNs of all role sessions on the way,
     `role` being the last of them; None when the launcher itself runs the step.
-    `expected` says whether ``expect`` named the account.
+    `expected` is true when ``expect`` names the account, None when it does not.
     `region_source` says where the region came from (``manifest``, ``AWS_REGION``, …).
     `seconds_left` counts from now."""
 
@@ -63,7 +63,7 @@ class IdentityReport:
     hops: tuple[Masked, ...]
     role: Masked | None
     account: Masked | None
-    expected: bool
+    expected: bool | None
     region: Masked | None
     region_source: str | None
     expires_at: datetime | None

@@ -42,7 +42,7 @@ def _program_problem(error: OSError, program: Path) -> CalamariError:
     if first_line.startswith(b"#!"):
         problem = _interpreter_problem(program, first_line)
         if problem is not None:
-            return CommandNotExecutable(problem[0], hint=problem[1])
+            return problem
     if error.errno == errno.EACCES and os.path.exists(program) and not os.access(program, os.X_OK):
         return not_executable(program)
     return CommandNotExecutable(
@@ -89,22 +89,28 @@ def _first_line(program: Path) -> bytes:
         return b""
 
 
-def _interpreter_problem(program: Path, first_line: bytes) -> tuple[str, str] | None:
-    """What is wrong with the '#!' line, and the cure; None when nothing is."""
+def _interpreter_problem(program: Path, first_line: bytes) -> CalamariError | None:
+    """What is wrong with the '#!' line; None when nothing is."""
     if first_line.endswith(b"\r\n"):
-        return (
+        return CommandNotExecutable(
             f"the first line of '{program}' ends in a carriage return",
-            f"save it with LF line ends: sed -i 's/\\r$//' '{program}'",
+            hint=f"save it with LF line ends: sed -i 's/\\r$//' '{program}'",
         )
     words = first_line[2:].split()
     if not words:
-        return f"the '#!' line of '{program}' names no interpreter", "write '#!/bin/sh'"
+        return CommandNotExecutable(
+            f"the '#!' line of '{program}' names no interpreter", hint="write '#!/bin/sh'"
+        )
     interpreter = os.fsdecode(words[0])
     said = f"the interpreter '{interpreter}' of '{program}'"
     if not os.path.exists(interpreter):
-        return f"{said} was not found", "install it, or correct the script's first line"
+        return CommandNotFound(
+            f"{said} was not found", hint="install it, or correct the script's first line"
+        )
     if os.path.isdir(interpreter) or not os.access(interpreter, os.X_OK):
-        return f"{said} is not executable", "correct the script's first line"
+        return CommandNotExecutable(
+            f"{said} is not executable", hint="correct the script's first line"
+        )
     return None
 
 

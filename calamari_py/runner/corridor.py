@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, Protocol
 
 from calamari_py import __version__, manifest
 from calamari_py.aws import AwsPort, AwsSettings, BotoAws
-from calamari_py.errors import CalamariError, Cancelled, InternalError, Problem
+from calamari_py.errors import CalamariError, Cancelled, Findings, InternalError
 from calamari_py.identity import LauncherCredentials
 from calamari_py.manifest import LoadedManifest, Overrides
 from calamari_py.masking import SecretRegistry, ShortSecrets
@@ -77,7 +78,7 @@ class Doors:
     run: RunCommand = run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     install_signals: bool = True
-    sandbox: SandboxPort | None = None
+    open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
 
 
 def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
@@ -154,23 +155,34 @@ class _Corridor:
         self.record = record
         self.registry = record.registry
         self.inbox = inbox
-        self.environ = _with_sandbox(options.environ, doors.sandbox)
+        self.environ = options.environ
+        self.sandbox: SandboxPort | None = None
+        self.refused_targets: set[Path] = set()
 
     def walk(self) -> None:
         """From the manifest to the end of the child."""
         self.check_targets()
+        with ExitStack() as stack:
+            if self.doors.open_sandbox is not None:
+                self.sandbox = stack.enter_context(self.doors.open_sandbox())
+                self.environ = _with_sandbox(self.environ, self.sandbox)
+            self._walk()
+
+    def _walk(self) -> None:
         step = self.prepare()
         self.announce(step.loaded)
         with self.record.timed("identity"):
-            inputs = self.identity_inputs(step.loaded)
-            identity = find_launcher(inputs)
-            self.note_identity(identity)
-            identity = assume(identity, inputs)
+            inputs = self.identity_inputs(step)
+            with _placed(step.loaded):
+                identity = find_launcher(inputs)
+                self.note_identity(identity)
+                identity = assume(identity, inputs)
             self.note_identity(identity)
         if self.options.trace_credentials:
             self.reporter.trace(masked_trace(identity.trace, self.registry))
         if step.loaded.late:
-            step = self.fetch_late(step, identity)
+            with _placed(step.loaded):
+                step = self.fetch_late(step, identity)
         self.report_identity(step.loaded, identity)
 
         def renew() -> ResolvedIdentity:
@@ -232,7 +244,7 @@ class _Corridor:
             (options.result, lambda path: write_result(path, record.result().to_document())),
         ]
         for path, write in writers:
-            if path is None:
+            if path is None or path in self.refused_targets:
                 continue
             try:
                 write(path)
@@ -250,7 +262,9 @@ class _Corridor:
             ("--outputs", self.options.outputs),
         ):
             if target is not None:
+                self.refused_targets.add(target)
                 check_result_target(target, option=option)
+                self.refused_targets.discard(target)
         if self.options.artifacts is not None:
             prepare_artifacts_folder(self.options.artifacts)
 
@@ -287,20 +301,22 @@ class _Corridor:
             )
         )
 
-    def identity_inputs(self, loaded: LoadedManifest) -> IdentityInputs:
+    def identity_inputs(self, step: PreparedStep) -> IdentityInputs:
         """Everything that decides who the step runs as."""
-        region, source = _region(loaded, self.environ, sandbox=self.doors.sandbox is not None)
+        loaded = step.loaded
+        region, source = _region(loaded, self.environ, sandbox=self.sandbox is not None)
         settings = AwsSettings.from_environ(
             self.environ, region=region, allow_http=self.options.allow_http_endpoint
         )
         for warning in settings.warnings:
             self.warn(warning)
         launcher = None
-        if self.doors.sandbox is not None:
-            launcher = self.doors.sandbox.launcher
+        if self.sandbox is not None:
+            launcher = self.sandbox.launcher
             self.warn("sandbox: its launcher role replaces what 'account' says")
         return IdentityInputs(
             manifest=loaded.manifest,
+            requests=step.requests,
             environ=self.environ,
             registry=self.registry,
             make_aws=lambda settings, credential_source: self.doors.make_aws(
@@ -312,6 +328,7 @@ class _Corridor:
             tell=lambda text: self.reporter.highlight(self.record.masked(text)),
             now=self.doors.now,
             launcher=launcher,
+            name_launcher=self.options.trace_credentials,
         )
 
     def note_identity(self, identity: ResolvedIdentity) -> None:
@@ -330,13 +347,7 @@ class _Corridor:
 
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
         """Variables read with the step's own credentials, registered before they are used."""
-        if identity.deployment is None:
-            raise step.loaded.error(
-                [
-                    Problem(path=f"variables.{late.name}", message="needs AWS, and account is none")
-                    for late in step.loaded.late
-                ]
-            )
+        assert identity.deployment is not None, "the manifest refuses late variables without AWS"
         with self.record.timed("variables"):
             credentials = identity.deployment.credentials
             values = fetch_late(
@@ -362,7 +373,7 @@ class _Corridor:
                 hops=tuple(mask(arn) for arn in known.hops),
                 role=mask(known.arn) if known.arn else None,
                 account=mask(known.account) if known.account else None,
-                expected=expect is not None and expect.account is not None,
+                expected=True if expect is not None and expect.account is not None else None,
                 region=mask(identity.region) if identity.region else None,
                 region_source=identity.region_source,
                 expires_at=expires_at,
@@ -384,6 +395,15 @@ class _Corridor:
         self.reporter.note(self.record.masked(text))
 
 
+@contextmanager
+def _placed(loaded: LoadedManifest) -> Iterator[None]:
+    """A manifest's problem that only shows later still names its file and line."""
+    found = Findings()
+    with found:
+        yield
+    found.raise_if_any(loaded.error)
+
+
 def _region(
     loaded: LoadedManifest, environ: Mapping[str, str], *, sandbox: bool
 ) -> tuple[str | None, str | None]:
@@ -396,10 +416,8 @@ def _region(
     return ("us-east-1", "sandbox") if sandbox else (None, None)
 
 
-def _with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort | None) -> Mapping[str, str]:
+def _with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort) -> Mapping[str, str]:
     """The caller's environment with every AWS endpoint replaced by the sandbox's."""
-    if sandbox is None:
-        return environ
     kept = {k: v for k, v in environ.items() if not k.startswith("AWS_ENDPOINT_URL")}
     kept.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
     return {**kept, "AWS_ENDPOINT_URL": sandbox.endpoint}

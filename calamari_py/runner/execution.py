@@ -12,8 +12,16 @@ from typing import Any
 from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import EnvironmentSpec, build_child_environment
-from calamari_py.errors import CalamariError, Cancelled, Problem
+from calamari_py.errors import (
+    CalamariError,
+    Cancelled,
+    CommandNotExecutable,
+    CommandNotFound,
+    FileMissing,
+    Problem,
+)
 from calamari_py.masking import SecretRegistry
+from calamari_py.output import format_seconds
 from calamari_py.output.base import Reporter
 from calamari_py.process import (
     Command,
@@ -106,11 +114,16 @@ class Execution:
         try:
             with self.record.timed("step"):
                 self._attempts()
+        except CalamariError as error:
+            self.record.ended_by(error)
+            raise
         finally:
             if self.record.step_started:
+                self._note_failures()
                 if self.step.finally_spec is not None:
                     with self.record.timed("finally"):
                         self._finally()
+                    self._note_failures()
                 self._collect()
 
     def _create_channel(self) -> None:
@@ -140,12 +153,14 @@ class Execution:
                 names={"CALAMARI_ATTEMPT": str(attempt)},
             )
             self.record.child_ended(ended)
+            self._say_timeout(ended, limits)
             if faulty:
                 self.record.failed_after_success("masking failed and output was withheld")
             if manifest.retry.attempts > 1:
                 self.record.attempts.append({"exit_code": ended.code})
             if not self._again(ended, attempt):
                 return
+            self._forget_attempt()
 
     def _again(self, ended: StepOutcome, attempt: int) -> bool:
         """Whether another attempt is due; waits for it."""
@@ -161,6 +176,30 @@ class Execution:
         )
         self._wait(delay)
         return True
+
+    def _forget_attempt(self) -> None:
+        """What a failed attempt left is not the step's."""
+        self.declared.failures.clear()
+        self.declared.artifacts.clear()
+        self.folders.channel.clear_outputs()
+
+    def _note_failures(self) -> None:
+        """Who called ``fail_step`` has failed, whatever the code was."""
+        for text in self.declared.failures:
+            self.record.failed_after_success(text)
+        self.declared.failures.clear()
+
+    def _say_timeout(self, ended: StepOutcome, limits: Limits) -> None:
+        stopped = ended.exit.stopped if ended.exit else None
+        if stopped is StopReason.TIMEOUT and limits.timeout is not None:
+            said = f"still running after {format_seconds(limits.timeout)} (timeout)"
+        elif stopped is StopReason.IDLE_TIMEOUT and limits.idle_timeout is not None:
+            said = f"no output for {format_seconds(limits.idle_timeout)} (idle_timeout)"
+        else:
+            return
+        self.warn(f"{said}: the step was ended")
+        hint = "see what it was waiting for, or allow it more time in the manifest"
+        self.record.problems.append(Problem(message=said, hint=hint))
 
     def _wait(self, delay: float) -> None:
         """Wait `delay` seconds; a signal meanwhile ends the run."""
@@ -228,7 +267,12 @@ class Execution:
         def masked_run(command: Command) -> ProcessExit:
             if self.interactive:
                 command = replace(command, stdin="inherit")
-            ended = self.run(command, sink, limits, self.inbox)
+            try:
+                ended = self.run(command, sink, limits, self.inbox)
+            except (CommandNotFound, CommandNotExecutable, FileMissing):
+                # There was no process, so there is nothing to clean up after.
+                self.record.step_started = started_before
+                raise
             for process in ended.left_running:
                 self.warn(f"{process} was still running after the step and was ended")
             return ended
@@ -244,7 +288,7 @@ class Execution:
             run=masked_run,
             warn=self.warn,
         )
-        self.record.step_started = True
+        started_before, self.record.step_started = self.record.step_started, True
         return kind.execute(spec, context), sink.faulty
 
     def _child_environment(
@@ -291,7 +335,4 @@ class Execution:
                 registry=self.registry,
                 warn=self.warn,
             )
-        )
-        self.record.problems.extend(
-            Problem(message=self.record.masked(text)) for text in self.declared.failures
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import NoReturn
 
 from calamari_py.aws import AwsPort, AwsSettings
@@ -15,7 +13,6 @@ from calamari_py.credentials.base import SourceContext
 from calamari_py.errors import (
     CloudError,
     ExpectationNotMet,
-    FileMissing,
     IdentityError,
     ManifestError,
     Problem,
@@ -24,34 +21,34 @@ from calamari_py.errors import (
     TraceRow,
 )
 from calamari_py.identity import (
-    DEFAULT_DURATION,
     AssumedRole,
     AwsCredentials,
     DeploymentCredentials,
     Expectation,
     LauncherCredentials,
     Principal,
-    RoleArn,
     RoleRequest,
-    build_session_name,
     clamp_chained,
-    request_violations,
 )
-from calamari_py.manifest.types import Hop, StepManifest
+from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
-from calamari_py.variables import SourceUnreadable, from_file
+from calamari_py.runner.requests import default_session_name
 
-READ_ONLY_PRESET = "preset:read-only"
 MakeAws = Callable[[AwsSettings, Callable[[str], AwsCredentials]], AwsPort]
 """AWS as settings reach it; the second argument answers a profile's ``credential_source``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityInputs:
-    """What decides an identity. `environ` is the caller's; `launcher` replaces what the manifest's
-    ``account`` says (the embedded sandbox). `warn` and `tell` take plain text; `now` is UTC."""
+    """What decides an identity.
+
+    `requests` are the hops; `environ` is the caller's; `launcher` replaces what the manifest's
+    ``account`` says (the embedded sandbox); `name_launcher` asks AWS for the launcher's ARN where
+    the source does not give it. `warn` and `tell` take plain text; `now` is UTC.
+    """
 
     manifest: StepManifest
+    requests: tuple[RoleRequest, ...]
     environ: Mapping[str, str]
     registry: SecretRegistry
     make_aws: MakeAws
@@ -61,6 +58,7 @@ class IdentityInputs:
     tell: Callable[[str], None]
     now: Callable[[], datetime]
     launcher: LauncherCredentials | None = None
+    name_launcher: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +71,20 @@ class ResolvedIdentity:
     region: str | None
     region_source: str | None
     trace: tuple[TraceRow, ...] = ()
-    requests: tuple[RoleRequest, ...] = ()
 
 
 def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
     """The first half of the way: who calls STS, from which region, for which roles. There are no
     deployment credentials yet; `assume` gives them. Every refusal carries the trace."""
-    requests = build_role_requests(inputs.manifest)
     aws, launcher, trace = _launcher(inputs)
     region, region_source = inputs.settings.region, inputs.region_source
     if region is None and launcher is not None and launcher.region:
         region, region_source = launcher.region, launcher.source
         aws = aws.in_region(region)
-    if requests and region is None:
+    if inputs.requests and region is None:
         raise missing_region()
+    if inputs.name_launcher and launcher is not None and launcher.arn is None and region:
+        launcher = _named(launcher, aws)
     return ResolvedIdentity(
         launcher=launcher,
         deployment=None,
@@ -94,8 +92,15 @@ def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
         region=region,
         region_source=region_source,
         trace=trace,
-        requests=requests,
     )
+
+
+def _named(launcher: LauncherCredentials, aws: AwsPort) -> LauncherCredentials:
+    """The same with its ARN, when AWS tells it."""
+    try:
+        return replace(launcher, arn=aws.caller_identity(launcher.credentials).arn)
+    except CloudError:
+        return launcher
 
 
 def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> ResolvedIdentity:
@@ -104,82 +109,27 @@ def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> ResolvedIdenti
     launcher = identity.launcher
     if launcher is None:
         return identity
-    if identity.requests:
+    if inputs.requests:
         deployment = _walk_hops(identity, launcher, inputs)
     else:
         deployment = _launcher_as_deployment(identity, launcher, inputs)
+        if deployment.principal is not None:
+            launcher = replace(launcher, arn=deployment.principal.arn)
     _guard(deployment, identity, inputs)
-    return replace(identity, deployment=deployment)
+    return replace(identity, launcher=launcher, deployment=deployment)
 
 
 def missing_region() -> ManifestError:
     """Assuming a role needs a region, and none is known."""
     return ManifestError(
-        [Problem(path="region", message="is not known, and assuming a role needs one")],
-        hint="write 'region: eu-west-1' into the manifest, or set AWS_REGION",
+        [
+            Problem(
+                path="region",
+                message="is not known, and assuming a role needs one",
+                hint="write 'region: eu-west-1' into the manifest, or set AWS_REGION",
+            )
+        ]
     )
-
-
-def build_role_requests(manifest: StepManifest) -> tuple[RoleRequest, ...]:
-    """The hops as STS will be asked for them; ManifestError when one breaks STS's input rules."""
-    problems: list[Problem] = []
-    requests = []
-    for index, hop in enumerate(manifest.assume_role):
-        request = _role_request(hop, manifest, f"assume_role[{index}]")
-        requests.append(request)
-        problems.extend(
-            Problem(path=f"assume_role[{index}].{name}", message=message)
-            for name, message in request_violations(request)
-        )
-    if problems:
-        raise ManifestError(problems, subject=manifest.source)
-    return tuple(requests)
-
-
-def default_session_name(manifest: StepManifest) -> str:
-    """What CloudTrail shows of a step unless the manifest says otherwise."""
-    return build_session_name(
-        manifest.project, manifest.environment, manifest.name, manifest.deployment_id
-    )
-
-
-def _role_request(hop: Hop, manifest: StepManifest, path: str) -> RoleRequest:
-    role = RoleArn.parse(hop.role_arn)
-    policy, policy_arns = _session_policy(hop, role, manifest.folder, f"{path}.policy")
-    return RoleRequest(
-        role=role,
-        session_name=hop.session_name or default_session_name(manifest),
-        duration=int(hop.duration or DEFAULT_DURATION),
-        external_id=hop.external_id,
-        policy=policy,
-        policy_arns=policy_arns,
-        tags=hop.tags,
-        transitive_tags=hop.transitive_tags,
-        source_identity=hop.source_identity,
-    )
-
-
-def _session_policy(
-    hop: Hop, role: RoleArn, folder: Path, path: str
-) -> tuple[str | None, tuple[str, ...]]:
-    """The inline session policy's text, and the policy ARNs."""
-    if hop.policy == READ_ONLY_PRESET:
-        preset = f"arn:{role.partition}:iam::aws:policy/ReadOnlyAccess"
-        return None, (*hop.policy_arns, preset)
-    if not isinstance(hop.policy, str):
-        document = hop.policy
-    else:
-        try:
-            document = json.loads(from_file(folder / hop.policy, shown=hop.policy))
-        except SourceUnreadable as error:
-            problem = Problem(path=path, message=error.message, hint=error.hint)
-            raise (FileMissing if error.missing else ManifestError)([problem]) from None
-        except ValueError:
-            message = f"the policy file '{hop.policy}' is no JSON"
-            hint = f"write an IAM policy document, or '{READ_ONLY_PRESET}'"
-            raise ManifestError([Problem(path=path, message=message, hint=hint)]) from None
-    text = None if document is None else json.dumps(document, separators=(",", ":"))
-    return text, hop.policy_arns
 
 
 def _launcher(
@@ -215,7 +165,7 @@ def _walk_hops(
     credentials, chained = launcher.credentials, launcher.is_session
     caller = launcher.arn
     hops: list[AssumedRole] = []
-    for asked in identity.requests:
+    for asked in inputs.requests:
         request, clamped = clamp_chained(asked, chained=chained)
         if clamped:
             inputs.warn(clamped)
@@ -224,7 +174,13 @@ def _walk_hops(
         except Temporary:
             raise
         except CloudError as error:
-            _refused(error, request, caller, credentials, identity)
+            who = caller or ask_who(credentials, identity.aws)
+            raise RoleNotAssumable(
+                f"cannot assume role '{request.role}' as '{who}' ({error.code})",
+                hint=_refusal_hint(error, request, first=not hops),
+                trace=identity.trace,
+                evidence=(error.message, *error.evidence),
+            ) from error
         for warning in assumed.warnings:
             inputs.warn(warning)
         hops.append(assumed)
@@ -234,50 +190,28 @@ def _walk_hops(
     )
 
 
-def _refused(
-    error: CloudError,
-    request: RoleRequest,
-    caller: str | None,
-    credentials: AwsCredentials,
-    identity: ResolvedIdentity,
-) -> NoReturn:
-    """STS said no: name both ends, whose fault it can be, and the evidence."""
-    who = caller or _ask_who(credentials, identity.aws)
-    raise RoleNotAssumable(
-        f"cannot assume role '{request.role}' as '{who}' ({error.code})",
-        hint=_refusal_hint(error, request),
-        trace=identity.trace,
-        evidence=(error.message, *error.evidence),
-    ) from error
-
-
-def _ask_who(credentials: AwsCredentials, aws: AwsPort) -> str:
+def ask_who(credentials: AwsCredentials, aws: AwsPort) -> str:
+    """The ARN behind `credentials`, or their access key id when AWS does not say."""
     try:
         return aws.caller_identity(credentials).arn
     except CloudError:
         return f"access key {credentials.access_key_id}"
 
 
-def _refusal_hint(error: CloudError, request: RoleRequest) -> str:
-    if error.hint:
+def _refusal_hint(error: CloudError, request: RoleRequest, *, first: bool) -> str | None:
+    """What to look at, in the words of the two roles; else what the call's own error says."""
+    if error.code != "AccessDenied":
         return error.hint
-    if error.code in {"AccessDenied", "AccessDeniedException"}:
-        external = (
-            "\nthe trust policy may also ask for an external id: write external_id"
-            if request.external_id is None
-            else "\nor its condition on sts:ExternalId does not match external_id"
-        )
-        return (
-            "either the launcher lacks sts:AssumeRole on this ARN, or the role's trust policy "
-            f"does not name the launcher{external}"
-        )
-    if error.code in {"ExpiredToken", "ExpiredTokenException"}:
-        return "the launcher credentials have expired; renew them and run the step again"
-    if error.code in {"InvalidClientTokenId", "UnrecognizedClientException"}:
-        return "the launcher's access key does not exist, is inactive, or lacks its session token"
-    if error.code == "RegionDisabledException":
-        return "STS is not active in this region for the account; activate it or use another region"
-    return "see the message of STS below; the role and its trust policy decide this"
+    caller = "launcher" if first else "previous role"
+    external = (
+        "it may also ask for an external id (external_id) or for tags"
+        if request.external_id is None
+        else "its condition on sts:ExternalId may not match external_id"
+    )
+    return (
+        f"either the {caller} lacks sts:AssumeRole on this ARN, or the role's trust policy does "
+        f"not name the {caller};\n{external}"
+    )
 
 
 def _launcher_as_deployment(

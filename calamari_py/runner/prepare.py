@@ -17,15 +17,15 @@ from calamari_py.environment import owned_names
 from calamari_py.errors import (
     CommandNotExecutable,
     CommandNotFound,
-    FileMissing,
-    ManifestError,
+    Findings,
     Problem,
 )
+from calamari_py.identity import RoleRequest
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
 from calamari_py.manifest.types import CredentialSettings
 from calamari_py.masking import SecretRegistry
 from calamari_py.process import unsafe_entries
-from calamari_py.runner.identity import build_role_requests
+from calamari_py.runner.requests import build_role_requests
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepKind
 
@@ -39,13 +39,14 @@ class PreparedStep:
     """A step that can be run as far as anyone can tell without a call.
 
     `spec` is what `kind` parsed its section to, `finally_spec` the same of ``finally`` (always a
-    script), None without one. `notes` are for ``--verbose``.
+    script), None without one. `requests` are the hops. `notes` are for ``--verbose``.
     """
 
     loaded: LoadedManifest
     kind: StepKind
     spec: Any
     finally_spec: Any
+    requests: tuple[RoleRequest, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -73,22 +74,24 @@ def prepare_step(
         also=lambda fields: _problems_of_fields(fields, source, environ),
     )
     _register(loaded, registry)
-    found = _Findings()
+    found = Findings()
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
     found.problems += _unavailable_problems(
         loaded.manifest.credentials, service_messages=loaded.manifest.service_messages
     )
     found.problems += _argument_problems(loaded)
+    requests: tuple[RoleRequest, ...] = ()
     with found:
-        build_role_requests(loaded.manifest)
+        requests = build_role_requests(loaded.manifest)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
-    found.raise_if_any(loaded)
+    found.without(loaded.late_paths).raise_if_any(loaded.error)
     path = _search_path(loaded, environ)
     return PreparedStep(
         loaded=loaded,
         kind=STEP_KINDS[loaded.manifest.kind],
         spec=specs[0],
         finally_spec=specs[1],
+        requests=requests,
         notes=tuple(f"PATH entry '{entry}' is not absolute and is skipped"
                     for entry in unsafe_entries(path)),
     )  # fmt: skip
@@ -104,42 +107,12 @@ def complete_step(
     """The same step with its late variables filled in and all that uses them rendered."""
     loaded = step.loaded.with_late(values)
     _register(loaded, registry)
-    found = _Findings()
+    found = Findings()
     # What SSM holds turns out to be a secret only now.
     found.problems += _argument_problems(loaded)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=True)
-    found.raise_if_any(loaded)
+    found.without(loaded.late_paths).raise_if_any(loaded.error)
     return replace(step, loaded=loaded, spec=specs[0], finally_spec=specs[1])
-
-
-class _Findings:
-    """Problems of several checks, told as one. As a context it takes in a ManifestError."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self._missing = 0
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, ManifestError):
-            return False
-        self.problems.extend(error.problems)
-        if isinstance(error, FileMissing):
-            self._missing += len(error.problems)
-        return True
-
-    def raise_if_any(self, loaded: LoadedManifest) -> None:
-        """FileMissing when nothing else is wrong than that files are not there. What stands on a
-        placeholder is looked at again when the late variables are there."""
-        problems = [found for found in self.problems if found.path not in loaded.late_paths]
-        if not problems:
-            return
-        error = loaded.error(problems)
-        if self._missing == len(self.problems):
-            raise FileMissing(error.problems, subject=error.subject)
-        raise error
 
 
 def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
@@ -151,8 +124,12 @@ def _owned_name_problems(env: Mapping[str, str], scrub_names: frozenset[str]) ->
     return [
         Problem(
             path=f"env.{name}",
-            message="belongs to calamari, because it could select another identity for the step",
-            hint="remove it; the step's own credentials and region are set for it",
+            message="is set by calamari"
+            if name.startswith("CALAMARI_")
+            else "belongs to calamari, because it could select another identity for the step",
+            hint="choose another name"
+            if name.startswith("CALAMARI_")
+            else "remove it; the step's own credentials and region are set for it",
         )
         for name in owned_names(env, scrub_names)
     ]
@@ -177,7 +154,7 @@ def _unavailable_problems(
             Problem(
                 path="service_messages",
                 message=f"is not available in calamari {__version__}",
-                hint="use the helper functions (set_output, mask, create_artifact, …)",
+                hint="use the functions set_output, mask, create_artifact, …",
             )
         )
     return problems
@@ -207,7 +184,7 @@ def _problems_of_fields(
 ) -> list[Problem]:
     """What else is wrong with a manifest that is not valid: told with the rest."""
     env = fields.get("env", {})
-    found = _Findings()
+    found = Findings()
     found.problems += _owned_name_problems(env, frozenset())
     found.problems += _unavailable_problems(
         fields.get("credentials", CredentialSettings()),
@@ -231,7 +208,7 @@ def _parse_sections(
     loaded: LoadedManifest,
     environ: Mapping[str, str],
     registry: SecretRegistry,
-    found: _Findings,
+    found: Findings,
     *,
     tools_required: bool,
 ) -> tuple[Any, Any]:

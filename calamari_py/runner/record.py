@@ -93,18 +93,22 @@ class RunRecord:
         if self.outcome is Outcome.SUCCEEDED:
             self._set(Outcome.CANCELLED, 128 + signum, "calamari")
 
-    def stopped_by(self, error: CalamariError) -> Failure | None:
-        """calamari itself ends the run; what to tell, None for a cancel (it explains itself)."""
-        code = exit_code_of(error)
+    def ended_by(self, error: CalamariError) -> None:
+        """calamari itself ends the run: what that means for its outcome."""
         if isinstance(error, Cancelled):
-            self._set(Outcome.CANCELLED, code, "calamari")
-            return None
-        if isinstance(error, Indeterminate):
+            outcome = Outcome.CANCELLED
+        elif isinstance(error, Indeterminate):
             outcome = Outcome.INDETERMINATE
         else:
             outcome = Outcome.FAILED if self.step_started else Outcome.NOT_STARTED
-        self._set(outcome, code, "calamari")
-        failure = describe_error(error, self.registry)
+        self._set(outcome, exit_code_of(error), "calamari")
+
+    def stopped_by(self, error: CalamariError) -> Failure | None:
+        """The same at the end of the run; what to tell, None for a cancel (it explains itself)."""
+        self.ended_by(error)
+        if isinstance(error, Cancelled):
+            return None
+        failure = failure_of(error, self.registry)
         if failure.problems:
             self.problems.extend(
                 Problem(message=p.message, path=p.path, file=p.place, hint=p.hint)
@@ -142,7 +146,7 @@ class RunRecord:
         self.outcome, self.exit_code, self.exit_origin = outcome, code, origin
 
 
-def describe_error(error: CalamariError, registry: SecretRegistry) -> Failure:
+def failure_of(error: CalamariError, registry: SecretRegistry) -> Failure:
     """`error` as a reporter is told of it, masked."""
     mask = registry.mask_text
     problems = error.problems if isinstance(error, ManifestError) else ()

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from calamari_py.channel import write_private
-from calamari_py.errors import FileMissing, ManifestError, Problem
+from calamari_py.errors import FileMissing, Findings, ManifestError, Problem
 from calamari_py.manifest.scalars import Duration
 from calamari_py.process import Command, resolve_tool
 from calamari_py.steps.base import KindEnvironment, ParseContext, StepContext, StepOutcome
@@ -70,10 +70,16 @@ class ScriptKind:
         """A spec whose file was read and whose interpreter was found."""
         if isinstance(section, str):
             section = ScriptSection(run=section)
-        text, file = _script_source(section, context)
-        shell = section.shell
-        if shell is None:
-            shell = _BY_SUFFIX.get(file.suffix if file else "", "bash")
+        text, file, directory = b"", None, context.folder
+        found = Findings()
+        with found:
+            text, file = _script_source(section, context)
+        with found:
+            _check_shell(section.shell, context)
+        with found:
+            directory = _directory(section, context)
+        found.raise_if_any()
+        shell = section.shell or _BY_SUFFIX.get(file.suffix if file else "", "bash")
         interpreter, argv = _interpreter(shell, context)
         crlf = interpreter in {"bash", "sh"} and b"\r\n" in text
         if crlf:
@@ -82,7 +88,7 @@ class ScriptKind:
             interpreter=interpreter,
             argv=argv,
             args=section.args,
-            directory=_directory(section, context),
+            directory=directory,
             suffix=_SHELLS.get(interpreter, file.suffix if file else ""),
             text=text if file is None or section.render or crlf else None,
             file=file,
@@ -170,7 +176,7 @@ def _rendered(text: bytes, context: ParseContext) -> bytes:
 def _read_script(file: Path, written: str, context: ParseContext) -> bytes:
     try:
         if file.is_dir():
-            raise _problem(context, "file", f"'{written}' is a directory, not a file")
+            raise _problem(context, "file", f"'{written}' is a folder, not a file")
         if not file.is_file():
             raise _missing(context, "file", f"there is no file '{written}' in {context.folder}")
         if file.stat().st_size > _LIMIT:
@@ -184,32 +190,37 @@ def _read_script(file: Path, written: str, context: ParseContext) -> bytes:
 def _directory(section: ScriptSection, context: ParseContext) -> Path:
     directory = (context.folder / (section.working_directory or ".")).resolve()
     if not directory.is_dir():
-        message = f"'{section.working_directory}' is not a directory"
+        message = f"'{section.working_directory}' is not a folder"
         raise _missing(context, "working_directory", message)
     return directory
+
+
+def _check_shell(shell: str | tuple[str, ...] | None, context: ParseContext) -> None:
+    if isinstance(shell, str):
+        if shell not in _SHELLS:
+            legal = ", ".join(_SHELLS)
+            message = f"'{shell}' is no shell; write one of {legal}, or [argv0, \"{{file}}\"]"
+            raise _problem(context, "shell", message)
+    elif shell is not None:
+        if not shell or not shell[0]:
+            raise _problem(context, "shell", 'is empty; write [argv0, "{file}"]')
+        if not any("{file}" in part for part in shell):
+            raise _problem(context, "shell", 'names no "{file}", so the script would not be run')
 
 
 def _interpreter(
     shell: str | tuple[str, ...], context: ParseContext
 ) -> tuple[str, tuple[str, ...]]:
     """The interpreter's name and the argv it is started with."""
-    if isinstance(shell, str):
-        if shell not in _SHELLS:
-            legal = ", ".join(_SHELLS)
-            message = f"'{shell}' is no shell; write one of {legal}, or [argv, \"{{file}}\"]"
-            raise _problem(context, "shell", message)
-        if shell == "python":
-            return shell, (sys.executable, "-u", "{file}")
-        tool = str(resolve_tool(shell, context.search_path))
-        if shell == "pwsh":
-            return shell, (tool, "-NoLogo", "-NoProfile", "-NonInteractive", "-File", "{file}")
-        return shell, (tool,)
-    if not shell or not shell[0]:
-        raise _problem(context, "shell", 'is empty; write [argv0, …, "{file}"]')
-    if not any("{file}" in part for part in shell):
-        raise _problem(context, "shell", 'names no "{file}", so the script would not be run')
-    tool = str(resolve_tool(shell[0], context.search_path, folder=context.folder))
-    return "custom", (tool, *shell[1:])
+    if not isinstance(shell, str):
+        tool = str(resolve_tool(shell[0], context.search_path, folder=context.folder))
+        return "custom", (tool, *shell[1:])
+    if shell == "python":
+        return shell, (sys.executable, "-u", "{file}")
+    tool = str(resolve_tool(shell, context.search_path))
+    if shell == "pwsh":
+        return shell, (tool, "-NoLogo", "-NoProfile", "-NonInteractive", "-File", "{file}")
+    return shell, (tool,)
 
 
 def _problem(context: ParseContext, field: str, message: str) -> ManifestError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ class World:
                 run=self.child,
                 now=self.clock,
                 install_signals=install_signals,
-                sandbox=sandbox,
+                open_sandbox=(lambda: nullcontext(sandbox)) if sandbox else None,
             ),
         )
 

@@ -1,0 +1,85 @@
+"""The manifest's ``assume_role`` as STS will be asked for it. Makes no call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from calamari_py.errors import FileMissing, Findings, ManifestError, Problem
+from calamari_py.identity import (
+    DEFAULT_DURATION,
+    RoleArn,
+    RoleRequest,
+    build_session_name,
+    request_violations,
+)
+from calamari_py.manifest.types import Hop, StepManifest
+from calamari_py.variables import SourceUnreadable, from_file
+
+READ_ONLY_PRESET = "preset:read-only"
+
+
+def build_role_requests(manifest: StepManifest) -> tuple[RoleRequest, ...]:
+    """The hops as STS will be asked for them; ManifestError when one breaks STS's input rules."""
+    found = Findings()
+    requests = []
+    for index, hop in enumerate(manifest.assume_role):
+        path = f"assume_role[{index}]"
+        with found:
+            request = _role_request(hop, manifest, path)
+            requests.append(request)
+            found.problems.extend(
+                Problem(path=f"{path}.{name}", message=message)
+                for name, message in request_violations(request)
+            )
+    found.raise_if_any()
+    return tuple(requests)
+
+
+def default_session_name(manifest: StepManifest) -> str:
+    """What CloudTrail shows of a step unless the manifest says otherwise."""
+    return build_session_name(
+        manifest.project, manifest.environment, manifest.name, manifest.deployment_id
+    )
+
+
+def _role_request(hop: Hop, manifest: StepManifest, path: str) -> RoleRequest:
+    role = RoleArn.parse(hop.role_arn)
+    policy, policy_arns = _session_policy(hop, role, manifest.folder, f"{path}.policy")
+    return RoleRequest(
+        role=role,
+        session_name=hop.session_name or default_session_name(manifest),
+        duration=int(hop.duration or DEFAULT_DURATION),
+        external_id=hop.external_id,
+        policy=policy,
+        policy_arns=policy_arns,
+        tags=hop.tags,
+        transitive_tags=hop.transitive_tags,
+        source_identity=hop.source_identity,
+    )
+
+
+def _session_policy(
+    hop: Hop, role: RoleArn, folder: Path, path: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """The inline session policy's text, and the policy ARNs."""
+    if hop.policy == READ_ONLY_PRESET:
+        preset = f"arn:{role.partition}:iam::aws:policy/ReadOnlyAccess"
+        return None, (*hop.policy_arns, preset)
+    if not isinstance(hop.policy, str):
+        document = hop.policy
+    elif hop.policy.startswith("preset:"):
+        message = f"'{hop.policy}' is no preset; write '{READ_ONLY_PRESET}'"
+        raise ManifestError([Problem(path=path, message=message)])
+    else:
+        try:
+            document = json.loads(from_file(folder / hop.policy, shown=hop.policy))
+        except SourceUnreadable as error:
+            problem = Problem(path=path, message=error.message, hint=error.hint)
+            raise (FileMissing if error.missing else ManifestError)([problem]) from None
+        except ValueError:
+            message = f"the policy file '{hop.policy}' is no JSON"
+            hint = f"write an IAM policy document, or '{READ_ONLY_PRESET}'"
+            raise ManifestError([Problem(path=path, message=message, hint=hint)]) from None
+    text = None if document is None else json.dumps(document, separators=(",", ":"))
+    return text, hop.policy_arns
