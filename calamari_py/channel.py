@@ -62,7 +62,14 @@ def read_child_file(path: Path | str, *, limit: int = CHILD_FILE_LIMIT) -> bytes
         if status.st_size > limit:
             raise ChildFileRefused(f"is larger than {limit // (1024 * 1024)} MB")
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(limit)
+            content = file.read(status.st_size + 1)
+        if len(content) > status.st_size:
+            # /proc shows files of size 0 that hold what their reader may see, not their writer.
+            raise ChildFileRefused("holds more than its size")
+    except OSError as error:
+        raise ChildFileRefused(f"cannot be read ({error.strerror})") from None
+    else:
+        return content
     finally:
         os.close(descriptor)
 
@@ -75,12 +82,22 @@ def _refuse_unopened(path: Path | str, error: OSError) -> NoReturn:
     raise ChildFileRefused(f"cannot be opened ({error.strerror})") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedDeclaration:
+    """A declaration that could not be taken in. When `secret` it may have been a value to mask:
+    what follows must not be shown. `why` is a clause for people."""
+
+    why: str
+    secret: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One child's channel below `folder`, a private 0700 folder that somebody else removes."""
 
     folder: Path
     _taken: set[str] = field(default_factory=set)
+    _lost: list[Path] = field(default_factory=list)
 
     @property
     def variables(self) -> Path:
@@ -130,12 +147,17 @@ class Channel:
             "CALAMARI_OUTPUT": str(self.output),
         }
 
-    def take(self) -> Iterator[Declaration | ChildFileRefused]:
+    def take(self) -> Iterator[Declaration | RefusedDeclaration]:
         """Every declaration since the last call, in the order it was made; each is removed."""
         try:
             with os.scandir(self.declarations) as entries:
                 names = [entry.name for entry in entries if entry.name not in self._taken]
-        except FileNotFoundError:
+        except OSError as error:
+            if not self._lost:
+                self._lost.append(self.folder)
+                yield RefusedDeclaration(
+                    why=f"the declarations folder is gone ({error.strerror})", secret=True
+                )
             return
         for name in sorted(names, key=self._order):
             if declaration_order(name) is None:
@@ -144,10 +166,11 @@ class Channel:
             path = self.declarations / name
             try:
                 yield parse_declaration(name, read_child_file(path))
-            except ChildFileRefused as refused:
-                yield ChildFileRefused(f"a declaration {refused}")
-            except ValueError as error:
-                yield ChildFileRefused(f"a declaration is not understood: {error}")
+            except (ChildFileRefused, ValueError) as refused:
+                yield RefusedDeclaration(
+                    why=f"a declaration is refused: {refused}",
+                    secret=name.startswith(("mask-", "sensitive-")),
+                )
             _remove(path)
 
     def _order(self, name: str) -> tuple[int, int]:

@@ -19,8 +19,9 @@
     │  ├─ Temporary                                           75
     │  ├─ Indeterminate                                       76
     │  └─ StackFailed                                         1
-    ├─ Cancelled(signal)                                      128 + signal
+    ├─ OutputNotWritable                                      1
     └─ InternalError                                          70
+    Cancelled(signal), no Exception                           128 + signal
 
 ``str(error)`` is one sentence without a full stop: lower-case start, names in quotes.
 ``error.hint`` is what the user can do next. A child's failure is a value, never one of these.
@@ -264,12 +265,23 @@ class StackFailed(CloudError):
     exit_code = EX_FAILED
 
 
-class Cancelled(CalamariError):
-    """A signal told calamari to stop; the exit code is 128 plus its number."""
+class Cancelled(BaseException):
+    """A signal told calamari to stop; the exit code is 128 plus its number.
+
+    No `Exception`: it is raised inside libraries, which must not make an error of their own of it
+    and try again.
+    """
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"cancelled by {signal.Signals(signum).name}")
+        self.message = f"cancelled by {signal.Signals(signum).name}"
+        super().__init__(self.message)
         self.signum = signum
+
+
+class OutputNotWritable(CalamariError):
+    """Our own stdout or stderr takes no more, a full disk for example."""
+
+    exit_code = EX_FAILED
 
 
 class InternalError(CalamariError):
@@ -278,7 +290,7 @@ class InternalError(CalamariError):
     exit_code = EX_INTERNAL
 
 
-def exit_code_of(error: CalamariError) -> int:
+def exit_code_of(error: CalamariError | Cancelled) -> int:
     """The exit code that `error` means for the whole run."""
     if isinstance(error, Cancelled):
         return 128 + error.signum

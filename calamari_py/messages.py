@@ -6,6 +6,7 @@ Nothing here reads a file. A declaration is one file's name and content; its nam
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -78,7 +79,7 @@ def parse_declaration(file_name: str, content: bytes) -> Declaration:
     head, _, rest = content.decode("utf-8", "surrogateescape").partition("\n")
     match kind:
         case "sensitive":
-            return SensitiveOutput(name=head, value=Secret(rest))
+            return SensitiveOutput(name=head.strip(), value=Secret(rest))
         case "artifact":
             return ArtifactDeclaration(name=head, path=rest)
         case "message" if head in {"warning", "verbose", "highlight", "fail"}:
@@ -90,9 +91,10 @@ def parse_declaration(file_name: str, content: bytes) -> Declaration:
 
 def _percent(text: str) -> float | None:
     try:
-        return min(100.0, max(0.0, float(text)))
+        percent = float(text)
     except ValueError:
         return None
+    return min(100.0, max(0.0, percent)) if math.isfinite(percent) else None
 
 
 def parse_outputs(text: str) -> tuple[list[tuple[str, str]], list[str]]:

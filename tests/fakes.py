@@ -62,7 +62,14 @@ def refusal(
     operation: str = "AssumeRole",
 ) -> CloudError:
     """An answer of AWS that says no."""
-    return CloudError(message, service=service, operation=operation, code=code, request_id="req-1")
+    return CloudError(
+        message,
+        service=service,
+        operation=operation,
+        code=code,
+        request_id="req-1",
+        hint=f"what {code} asks for",
+    )
 
 
 def throttled() -> Temporary:

@@ -190,3 +190,49 @@ def _check_protocol(channel: Channel, folder: Path) -> None:
     assert getattr(artifact, "path", None) == str(folder / "f.txt")
     assert getattr(artifact, "name", None) == "name.txt"
     assert failure == Message(level="fail", text="because")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize(
+    "before", ["set -C", "PATH=/nonexistent", "set -eu", "IFS=x", "umask 777"], ids=str
+)
+def test_mask_works_whatever_the_script_has_set(shell: str, before: str, channel: Channel) -> None:
+    """A script's own settings do not keep a value from being declared."""
+    require_tool(shell)
+    channel.create({})
+    script = f'. "{SUPPORT}/functions.sh"\n{before}\nmask the-value\n'
+    done = subprocess.run(
+        [shell, "-c", script],
+        env={**os.environ, **channel.environment()},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 0)
+    (declared,) = channel.take()
+    assert isinstance(declared, MaskDeclaration)
+    assert declared.value.reveal() == "the-value"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_a_mask_that_cannot_be_declared_ends_the_script(shell: str, channel: Channel) -> None:
+    """What was to be hidden is not shown afterwards."""
+    require_tool(shell)
+    channel.create({})
+    channel.declarations.rmdir()
+    script = f'. "{SUPPORT}/functions.sh"\nmask the-value\necho the-value\n'
+    done = subprocess.run(
+        [shell, "-c", script],
+        env={**os.environ, **channel.environment()},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert "could not declare" in done.stderr
+
+
+def test_what_is_larger_than_its_size_is_refused() -> None:
+    """A file of /proc shows its reader's secrets, not its writer's."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("there is no /proc")
+    with pytest.raises(ChildFileRefused):
+        read_child_file("/proc/self/environ")

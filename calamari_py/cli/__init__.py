@@ -5,6 +5,7 @@ Only this package reads the process's environment, knows click, and exits.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from calamari_py import __version__
-from calamari_py.errors import EX_INTERNAL, EX_USAGE, CalamariError, exit_code_of
+from calamari_py.errors import EX_INTERNAL, EX_USAGE, CalamariError, Cancelled, exit_code_of
 
 COMMANDS = {
     "run": "Run one step from its manifest.",
@@ -61,6 +62,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code. The one top-level handler."""
+    _open_standard_streams()
     try:
         code = cli.main(args=arguments, prog_name="calamari", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -72,6 +74,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _exit(EX_USAGE)
     except (click.Abort, KeyboardInterrupt):
         _exit(130)
+    except Cancelled as error:
+        _exit(exit_code_of(error))
     except CalamariError as error:
         _say(error.message, error.hint)
         _exit(exit_code_of(error))
@@ -84,22 +88,32 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _defect(error: Exception) -> tuple[str, str]:
-    """Where the traceback went. Its last line is left out: it may quote what was being read."""
-    import tempfile
+    """The message and the hint. Messages are left out: they may quote what was being read."""
     import traceback
 
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", prefix="calamari-defect-", suffix=".txt", delete=False
-    ) as file:
-        file.writelines(traceback.format_tb(error.__traceback__))
-        file.write(type(error).__name__)
-    return f"a defect in calamari ({type(error).__name__})", f"please report it with {file.name}"
+    from calamari_py.runner.defect import save_defect
+
+    text = "".join([*traceback.format_tb(error.__traceback__), type(error).__name__])
+    return f"a defect in calamari ({type(error).__name__})", save_defect(text)
 
 
 def _say(message: str, hint: str | None) -> None:
     click.echo(f"calamari: {message}", err=True)
     if hint:
         click.echo(f"  hint: {hint}", err=True)
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where a standard stream was closed, so that no file of ours lands there."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free number is the one that is missing: they are looked at in order.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def _lower_first(text: str) -> str:
@@ -111,12 +125,10 @@ def _exit(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):
             _silence(stream)
     sys.exit(code)
 
 
 def _silence(stream: Any) -> None:
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

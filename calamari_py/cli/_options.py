@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -63,6 +64,16 @@ def read_overrides(
         environ.pop(name, None)
     overrides = Overrides(variables=values, sensitive=secrets, variable_files=tuple(var_files))
     return overrides, environ
+
+
+def working_directory() -> Path:
+    """Where relative paths of the command line start."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the working directory does not exist any more", hint="change to one that does: cd"
+        ) from None
 
 
 def _read_secret(name: str, environ: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._options import read_overrides, variable_options
+from calamari_py.cli._options import read_overrides, variable_options, working_directory
 from calamari_py.output import FORMATS
 from calamari_py.output.base import ReporterOptions
 from calamari_py.process import harden
@@ -77,7 +77,7 @@ def command(**options: Any) -> int:
             verbose=options["verbose"],
         )
     )
-    cwd = Path(os.getcwd())
+    cwd = working_directory()
     run_options = RunOptions(
         manifest=options["manifest"],
         cwd=cwd,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from calamari_py import manifest
-from calamari_py.cli._options import read_overrides, variable_options
+from calamari_py.cli._options import read_overrides, variable_options, working_directory
 from calamari_py.errors import EX_FILE_MISSING, EX_MANIFEST, EX_OK, FileMissing, ManifestError
 from calamari_py.masking import SecretRegistry
 from calamari_py.output import describe_failure
@@ -38,17 +37,18 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
     overrides, environ = read_overrides(
         options["variables"], options["var_files"], options["sensitive"]
     )
+    cwd = working_directory()
     code = EX_OK
     documents = []
     for file in files:
         registry = SecretRegistry()
         error = None
         try:
-            source = manifest.read_source(file, stdin=sys.stdin.buffer, cwd=Path.cwd())
+            source = manifest.read_source(file, stdin=sys.stdin.buffer, cwd=cwd)
             prepare_step(
                 source,
                 environ=environ,
-                cwd=Path.cwd(),
+                cwd=cwd,
                 overrides=overrides,
                 registry=registry,
                 tools_required=False,
@@ -63,7 +63,7 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
         if format_ == "json":
             documents.append(_document(file, error, registry))
         elif error is None:
-            click.echo(f"{file}: ok")
+            click.echo(f"{source.name}: ok")
         else:
             click.echo("\n".join(describe_failure(failure_of(error, registry))), err=True)
     if format_ == "json":

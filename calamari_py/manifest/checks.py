@@ -43,7 +43,23 @@ _ACCOUNT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "none": (),
 }
 _ANY_ACCOUNT = ("type", "name", "expose_to_step")
+_METADATA = ("name", "project", "environment", "deployment_id")
 _SAMPLE_SESSION = "calamari"
+
+
+def check_metadata(
+    places: Mapping[str, Place], secret_paths: frozenset[str], report: Report
+) -> None:
+    """Report metadata that were made from a sensitive variable."""
+    for key in _METADATA:
+        if key in secret_paths and not report.has(key):
+            report.add(
+                places[key],
+                key,
+                "is made from a sensitive variable; it stands in the role's session name and in "
+                "CloudTrail",
+                "use a value that may be seen",
+            )
 
 
 def check_fields(
@@ -172,7 +188,14 @@ class _Checks:
             self._add("account.session_duration", "must be between 15m and 12h")
 
     def roles(self) -> None:
-        """STS's input rules for each hop, and hops that are there twice."""
+        """STS's input rules for each hop, hops that are there twice, and a chain of none."""
+        node = self._root.get("assume_role")
+        if isinstance(node, Sequence) and not node.items:
+            self._add(
+                "assume_role",
+                "is an empty list",
+                "name the role, or leave the key out for a step without one",
+            )
         seen: dict[str, str] = {}
         for path, hop in self._hops.items():
             for name, message in request_violations(_request(hop)):
@@ -267,7 +290,7 @@ class _Checks:
 
     def texts(self) -> None:
         """The name and the metadata, which appear in logs and session names."""
-        for key in ("name", "project", "environment", "deployment_id"):
+        for key in _METADATA:
             text = self._fields.get(key)
             if not isinstance(text, str):
                 continue

@@ -99,7 +99,8 @@ class Converter:
             return {}
         if shape.none and node.text:
             return None
-        hint = 'write "" for the empty text' if shape.text else "write one, or remove the key"
+        empty = shape.text and not shape.given
+        hint = 'write "" for the empty text' if empty else "write one, or remove the key"
         return self._fail(node, path, "has no value", hint)
 
     def _scalar(self, node: Scalar, shape: Shape, path: str, *, body: bool) -> Any:

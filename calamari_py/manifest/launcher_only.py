@@ -1,33 +1,102 @@
-"""What only the launcher is for: variables that ``account`` and ``assume_role`` use."""
+"""What only the launcher is for: variables that ``account`` and ``assume_role`` use.
+
+`launcher_secrets` is asked before anything is rendered for good, `LauncherOnly` afterwards.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from calamari_py.manifest.convert import Converter
 from calamari_py.manifest.definitions import Definition
+from calamari_py.manifest.nodes import Mapping as MappingNode
+from calamari_py.manifest.nodes import Node, Scalar
+from calamari_py.manifest.report import Report
 from calamari_py.manifest.types import Account, TokenFrom
 from calamari_py.manifest.values import Values
+from calamari_py.templates import is_template
 
+SECRET_FIELDS = ("secret_access_key", "session_token", "token")
+"""The fields of ``account`` that hold the launcher's secret; an access key id only names a key."""
+
+_WORDS = re.compile(r"""[A-Za-z_]\w*|"([^"]*)"|'([^']*)'""")
 _ACCOUNT = ("account",)
 _IDENTITY = ("account", "assume_role")
+
+
+def launcher_secrets(
+    account: Node | None, values: Values, definitions: Mapping[str, Definition]
+) -> frozenset[str]:
+    """The variables that the launcher's secret is made of, whatever the manifest calls them: what
+    the `SECRET_FIELDS` use, also through others, and what is read from where the secret is.
+
+    `values` is spent on it; problems are left to those who render for good.
+    """
+    if not isinstance(account, MappingNode):
+        return frozenset()
+    converter = Converter(Report(""), values.read)
+    converter.convert(account, Account, "account")
+    found: set[str] = set()
+    for field in SECRET_FIELDS:
+        node, rendered = account.get(field), values.rendered.get(f"account.{field}")
+        if rendered is not None:
+            found |= rendered.sources
+        elif isinstance(node, Scalar) and is_template(node.text):
+            # It cannot be rendered, and the messages that say so must not show what it is made of.
+            found |= _mentioned(node.text, definitions)
+    origins = {values.origin_of(definitions[name]) for name in found}
+    for source, field in (("from_env", "token_from.from_env"), ("from_file", "token_file")):
+        text = converter.parsed.get(f"account.{field}")
+        if text:
+            origins.add(values.origin(source, text))
+    origins.discard(None)
+    if origins:
+        found.update(name for name in definitions if values.origin_of(definitions[name]) in origins)
+    return frozenset(found)
+
+
+def _mentioned(text: str, definitions: Mapping[str, Definition]) -> set[str]:
+    """The variables that `text` names, also through others."""
+    found: set[str] = set()
+    texts = [text]
+    while texts:
+        for match in _WORDS.finditer(texts.pop()):
+            definition = definitions.get(match[1] or match[2] or match[0])
+            if definition is None or definition.name in found:
+                continue
+            found.add(definition.name)
+            if definition.template and definition.source == "value":
+                texts.append(definition.text)
+    return found
 
 
 class LauncherOnly:
     """Decides, after everything was rendered, what the child may not have.
 
-    `account` is the parsed section; anything else counts as the default one.
+    `account` is the parsed section; anything else counts as the default one. `secrets` are the
+    `launcher_secrets`, which `definitions` call sensitive.
     """
 
-    def __init__(self, values: Values, definitions: Mapping[str, Definition], account: Any) -> None:
+    def __init__(
+        self,
+        values: Values,
+        definitions: Mapping[str, Definition],
+        account: Any,
+        *,
+        secrets: frozenset[str],
+    ) -> None:
         self._values = values
         self._definitions = definitions
+        self._secrets = secrets
         self._account = account if isinstance(account, Account) else Account()
         self._of_account = self._reads_under(_ACCOUNT)
         self._of_identity = self._reads_under(_IDENTITY)
         exposed = self._account.expose_to_step
         self.secrets = frozenset() if exposed else self._sensitive(self._of_account)
-        """The sensitive variables that ``account`` uses, if the child may not have them."""
+        """The launcher's secrets and all sensitive variables that ``account`` uses, if the child
+        may not have them."""
 
     def leaks(self) -> Iterator[tuple[str, list[str]]]:
         """Texts outside the two sections that use such a secret: path and names."""
@@ -63,7 +132,7 @@ class LauncherOnly:
             yield f"account.expose_to_step: the step gets the launcher's own {names}"
 
     def _sensitive(self, names: frozenset[str]) -> frozenset[str]:
-        return frozenset(name for name in names if self._definitions[name].sensitive)
+        return self._secrets | {name for name in names if self._definitions[name].sensitive}
 
     def _reads_under(self, keys: tuple[str, ...]) -> frozenset[str]:
         found: set[str] = set()

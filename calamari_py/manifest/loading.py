@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from calamari_py.errors import ManifestError, Problem
-from calamari_py.manifest.checks import check_fields
+from calamari_py.manifest.checks import check_fields, check_metadata
 from calamari_py.manifest.convert import BAD, Converter
 from calamari_py.manifest.definitions import (
     Definition,
@@ -17,7 +18,12 @@ from calamari_py.manifest.definitions import (
     read_variable_file,
     secret_environment_names,
 )
-from calamari_py.manifest.launcher_only import LauncherOnly, handed_over
+from calamari_py.manifest.launcher_only import (
+    SECRET_FIELDS,
+    LauncherOnly,
+    handed_over,
+    launcher_secrets,
+)
 from calamari_py.manifest.loaded import LoadedManifest, Overrides
 from calamari_py.manifest.nodes import (
     Malformed,
@@ -31,16 +37,24 @@ from calamari_py.manifest.nodes import Mapping as MappingNode
 from calamari_py.manifest.report import Report
 from calamari_py.manifest.shapes import fields_of
 from calamari_py.manifest.source import Source
-from calamari_py.manifest.types import Account, ManifestFile, StepManifest, as_account, as_hops
+from calamari_py.manifest.types import (
+    Account,
+    ManifestFile,
+    StepManifest,
+    TokenFrom,
+    as_account,
+    as_hops,
+)
 from calamari_py.manifest.values import Reader, Values
 from calamari_py.masking.secret import Secret
 from calamari_py.templates import METADATA, Rendered, TemplateFault, Unavailable
 from calamari_py.variables import LateValue, VariableSet
 
 FINALLY = "finally"
+ALL_KINDS = ("script", "cloudformation", "terraform", "kubectl", "helm", "template")
+"""The step kinds of the format; which of them there are is said by the caller's sections."""
 FurtherProblems = Callable[[Mapping[str, Any]], Iterable[Problem]]
 """What is wrong with the parsed values of some top-level keys, by key."""
-_ACCOUNT_SECRETS = ("secret_access_key", "session_token", "token")
 
 
 def load(
@@ -108,6 +122,7 @@ class _Plan:
         self.overrides = overrides
         self.definitions: dict[str, Definition] = {}
         self.scrub_names: frozenset[str] = frozenset()
+        self.launcher_secrets: frozenset[str] = frozenset()
         self.reader = Reader(environ, source.folder)
 
     def read_definitions(self, report: Report, cwd: Path) -> None:
@@ -121,6 +136,11 @@ class _Plan:
         ]
         layers = [*files, manifest, *given, command_line]
         self.definitions = merge(layers)
+        values = self._values(Report(self.source.name), self.definitions, {})
+        account = self.root.get("account")
+        self.launcher_secrets = launcher_secrets(account, values, self.definitions)
+        for name in self.launcher_secrets:
+            self.definitions[name] = replace(self.definitions[name], sensitive=True)
         self.scrub_names = secret_environment_names(layers, self.definitions)
 
     def _named_files(
@@ -174,12 +194,16 @@ class _Plan:
         values = self._values(report, self.definitions, late)
         converter = Converter(report, values.read)
         fields = self._convert(converter, report)
-        kind = self._kind(report)
+        kind = self._kind(fields, report)
         waiting = values.late_variables()
         values.finish()
-        only = LauncherOnly(values, self.definitions, fields.get("account"))
+        only = LauncherOnly(
+            values, self.definitions, fields.get("account"), secrets=self.launcher_secrets
+        )
+        check_metadata(converter.places, values.secret_paths(), report)
         for path, names in only.leaks():
-            report.add(converter.places[path], path, *handed_over(names))
+            if not report.has(path):
+                report.add(converter.places[path], path, *handed_over(names))
         check_fields(
             converter.parsed,
             root=self.root,
@@ -228,6 +252,15 @@ class _Plan:
                 type_ = self.finally_section if key == FINALLY else self.sections[key]
                 body = isinstance(entry.value, Scalar)
                 found[key] = converter.convert(entry.value, type_, key, body=body)
+            elif key in ALL_KINDS:
+                report.add(
+                    entry.key,
+                    key,
+                    f"'{key}' is not a step kind of this version; "
+                    f"kinds: {', '.join(self.sections)}",
+                    "write what it does as one of these kinds",
+                )
+                found[key] = BAD
             else:
                 every = [*known, *self.sections, FINALLY]
                 near = converter.unknown_key(key, entry.key, key, every)
@@ -240,15 +273,14 @@ class _Plan:
             found["name"] = BAD
         return found
 
-    def _kind(self, report: Report) -> str | None:
+    def _kind(self, fields: Mapping[str, Any], report: Report) -> str | None:
         """The name of the one step kind."""
         present = [key for key in self.sections if key in self.root.entries]
         present.sort(key=lambda key: self.root.entries[key].key)
         legal = ", ".join(self.sections)
         if not present:
-            meant = {problem.message.rsplit("'", 2)[1] for problem in report.problems
-                     if problem.message.startswith("unknown key; did you mean")}  # fmt: skip
-            if not meant & set(self.sections):
+            # What was misspelt, or is not there in this version, was told where it stands.
+            if not fields.keys() & {*self.sections, *ALL_KINDS}:
                 report.add(
                     self.root.place, "", "has no step kind", f"write one of these keys: {legal}"
                 )
@@ -283,10 +315,7 @@ class _Plan:
         secrets = [(name, Secret(variable.text)) for name, variable in variables.items()
                    if variable.is_masked and variable.text]  # fmt: skip
         secrets.extend(values.secrets())
-        for key in _ACCOUNT_SECRETS:
-            text = getattr(manifest.account, key)
-            if text:
-                secrets.append((f"account.{key}", Secret(text)))
+        secrets.extend(self._account_secrets(manifest.account))
         return LoadedManifest(
             manifest=manifest,
             variables=VariableSet(variables),
@@ -301,6 +330,15 @@ class _Plan:
             render_again=lambda more: self.run(Report(self.source.name), {**late, **more}),
             render=_FileRenderer(self.source.name, values, only, places).render,
         )
+
+    def _account_secrets(self, account: Account) -> Iterator[tuple[str, Secret]]:
+        for key in SECRET_FIELDS:
+            if text := getattr(account, key):
+                yield f"account.{key}", Secret(text)
+        if isinstance(account.token_from, TokenFrom):
+            token = self.environ.get(account.token_from.from_env, "")
+            if token.strip():
+                yield "account.token_from", Secret(token)
 
     def _step(self, fields: Mapping[str, Any], kind: str) -> StepManifest:
         known = {key: value for key, value in fields.items() if key in fields_of(ManifestFile)}

@@ -43,13 +43,20 @@ class Report:
         return path in self._paths
 
     def suggest(self, word: str, known: Iterable[str]) -> str | None:
-        """The known word that `word` most likely was meant to be."""
+        """The known word that `word` most likely was meant to be.
+
+        People rarely get the first letter wrong, so another one has to be nearer.
+        """
         if self._suggestions <= 0:
             return None
         from difflib import get_close_matches
 
         self._suggestions -= 1
-        found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+        every = list(known)
+        alike = [candidate for candidate in every if candidate[:1] == word[:1]]
+        found = get_close_matches(word, alike, n=1, cutoff=0.6) or get_close_matches(
+            word, every, n=1, cutoff=0.7
+        )
         return found[0] if found else None
 
     def raise_if_any(self) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 import msgspec.structs
 
 from calamari_py.manifest.scalars import Rule
+
+GIVEN: Final = "given"
+"""An annotation: the field may be left out, but null is no value for it."""
 
 
 class Field(NamedTuple):
@@ -25,7 +28,8 @@ class Shape(NamedTuple):
     """The alternatives of a type, by what the file may hold.
 
     `words` are the texts of a Literal (with the values they stand for); `item` is the type of a
-    list's items, `entry` of a mapping's values; `struct` has named fields.
+    list's items, `entry` of a mapping's values; `struct` has named fields. `given` says that what
+    is written must not be null, though the field may be left out.
     """
 
     none: bool = False
@@ -38,6 +42,7 @@ class Shape(NamedTuple):
     entry: Any = None
     struct: type[msgspec.Struct] | None = None
     any_: bool = False
+    given: bool = False
 
     @property
     def expected(self) -> str:
@@ -79,7 +84,8 @@ def _single(type_: Any) -> Shape:
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
         rules = [extra for extra in arguments[1:] if isinstance(extra, Rule)]
-        return Shape(rule=rules[0]) if rules else shape_of(arguments[0])
+        shape = Shape(rule=rules[0]) if rules else shape_of(arguments[0])
+        return shape._replace(none=False, given=True) if GIVEN in arguments[1:] else shape
     if origin is Literal:
         return Shape(words={str(value): value for value in arguments})
     if origin in (tuple, list):

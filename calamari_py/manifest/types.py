@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from calamari_py.manifest.scalars import AccountId, ByteSize, Duration, Region, RoleArnText
+from calamari_py.manifest.shapes import GIVEN
 
 AccountType = Literal["ambient", "access-key", "oidc", "profile", "auto", "none"]
 
@@ -62,12 +63,12 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The guard on the final credentials."""
+    """The guard on the final credentials: a member that is null would guard nothing."""
 
-    account: AccountId | None = None
-    role: str | None = None
-    region: Region | None = None
-    partition: str | None = None
+    account: Annotated[AccountId | None, GIVEN] = None
+    role: Annotated[str | None, GIVEN] = None
+    region: Annotated[Region | None, GIVEN] = None
+    partition: Annotated[str | None, GIVEN] = None
 
 
 class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

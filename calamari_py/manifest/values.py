@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from calamari_py.variables import (
     from_file,
 )
 
+Origin = tuple[str, str]
+"""A source and what it is asked for: two variables of one origin have one value."""
+
 
 class Reader:
     """Reads environment variables and files once for all renderings of a manifest."""
@@ -37,22 +41,24 @@ class Reader:
     def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
         self._environ = environ
         self._folder = folder
-        self._known: dict[tuple[str, str], str] = {}
+        self._files: dict[str, str] = {}
 
     def read(self, definition: Definition, text: str) -> str:
         """What the source of `definition` holds under `text`. Raises TemplateFault."""
-        key = (definition.source, text)
-        if key not in self._known:
-            try:
-                self._known[key] = self._fresh(definition, text)
-            except SourceUnreadable as error:
-                raise CertainFault(error.message, hint=error.hint, missing=error.missing) from None
-        return self._known[key]
+        try:
+            if definition.source == "from_env":
+                return from_environment(text, self._environ, sensitive=definition.sensitive)
+            if text not in self._files:
+                self._files[text] = from_file(self._folder / text, shown=text)
+        except SourceUnreadable as error:
+            raise CertainFault(error.message, hint=error.hint, missing=error.missing) from None
+        return self._files[text]
 
-    def _fresh(self, definition: Definition, text: str) -> str:
-        if definition.source == "from_env":
-            return from_environment(text, self._environ, sensitive=definition.sensitive)
-        return from_file(self._folder / text, shown=text)
+    def origin(self, source: str, text: str) -> Origin:
+        """What `source` reads for `text`, alike for all ways to write one file."""
+        if source == "from_file":
+            text = os.path.normpath(self._folder / text)
+        return source, text
 
 
 class Values:
@@ -179,6 +185,19 @@ class Values:
         """The variables that `name` is made from, itself included."""
         rendered = self._try_variable(name)
         return rendered.reads if rendered else frozenset((name,))
+
+    def origin(self, source: str, text: str) -> Origin:
+        """As `Reader.origin`."""
+        return self._reader.origin(source, text)
+
+    def origin_of(self, definition: Definition) -> Origin | None:
+        """Where the value of `definition` is read from, None where it is written out."""
+        if definition.source not in ("from_env", "from_file"):
+            return None
+        try:
+            return self.origin(definition.source, self._reference(definition, Frame(None)))
+        except (TemplateFault, Unavailable):
+            return None
 
     def _try_variable(self, name: str) -> Rendered | None:
         try:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 Write = Callable[[str], str]
 
 _SPECIAL = re.compile("[^0-9A-Za-z]")
+_QUOTE_OR_CONTROL = re.compile("['\"\x00-\x08\x0b\x0c\x0e-\x1f]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 
 _UNRESERVED = "-._~"
 _PERCENT_SAFE = (
@@ -94,11 +96,19 @@ def escaped(text: str) -> Iterator[tuple[str, str]]:
     if not specials:
         return
     seen = {tuple(specials)}
-    for escape in ESCAPES:
+    for escape in _escapes_for(text):
         written = tuple(map(escape.__getitem__, specials))
         if written not in seen:
             seen.add(written)
             yield escape.kind, _SPECIAL.sub(escape.of_match, text)
+
+
+def _escapes_for(text: str) -> Iterator[Escape]:
+    yield from ESCAPES
+    if _QUOTE_OR_CONTROL.search(text):
+        yield from NESTED_ESCAPES
+    if _BEYOND_ASCII.search(text):
+        yield from ASCII_ESCAPES
 
 
 def _bytes_of(char: str) -> bytes:
@@ -174,27 +184,45 @@ def _ansi_c(*, ascii_only: bool) -> Write:
     return write
 
 
-def _repr(*, quote: str = "") -> Write:
+def _python(spell: Write, quote: str) -> Write:
+    """A Python literal, of which `quote` is the one that is escaped in it."""
+
     def write(char: str) -> str:
         if char in "'\"":
             return "\\" + char if char == quote else char
-        return repr(char)[1:-1]
+        return spell(char)
 
     return write
 
 
-def _bytes_repr(*, quote: str = "") -> Write:
-    def write(char: str) -> str:
-        if char in "'\"":
-            return "\\" + char if char == quote else char
-        return repr(_bytes_of(char))[2:-1]
+def _repr(quote: str = "") -> Write:
+    return _python(lambda char: repr(char)[1:-1], quote)
 
-    return write
+
+def _bytes_repr(quote: str = "") -> Write:
+    return _python(lambda char: repr(_bytes_of(char))[2:-1], quote)
+
+
+def _ascii(quote: str = "") -> Write:
+    """``ascii()``; without a quote ``unicode_escape``; ``repr()`` of Latin-1 bytes too."""
+    return _python(lambda char: ascii(char)[1:-1], quote)
+
+
+def _backslashreplace(codec: str) -> Write:
+    return lambda char: char.encode(codec, "backslashreplace").decode(codec)
+
+
+def _decoded_with_backslashreplace(codec: str) -> Write:
+    return lambda char: _bytes_of(char).decode(codec, "backslashreplace")
 
 
 def _within(outer: Write, inner: Write) -> Write:
     """`inner`'s text, escaped once more by `outer`."""
     return lambda char: "".join([outer(part) for part in inner(char)])
+
+
+_ASCII_JSON, _PLAIN_JSON = _json(ascii_only=True), _json(ascii_only=False)
+_SINGLE_QUOTED, _SHLEX_QUOTED = _table({"'": "'\\''"}), _table({"'": "'\"'\"'"})
 
 
 def _escapes() -> Iterator[Escape]:
@@ -203,12 +231,11 @@ def _escapes() -> Iterator[Escape]:
             for space in ("%20", "+"):
                 yield Escape("percent", _percent(safe, upper=upper, space=space))
 
-    ascii_json, plain_json = _json(ascii_only=True), _json(ascii_only=False)
     slash_json = _json(ascii_only=True, slash=True)
     html_json = _json(ascii_only=False, unicode_escaped="<>&" + _LINE_SEPARATORS)
     for write in (
-        ascii_json,
-        plain_json,
+        _ASCII_JSON,
+        _PLAIN_JSON,
         slash_json,
         html_json,
         _json(ascii_only=False, slash=True),
@@ -220,9 +247,9 @@ def _escapes() -> Iterator[Escape]:
     ):
         yield Escape("json", write)
     for outer, inner in (
-        (ascii_json, ascii_json),
-        (plain_json, plain_json),
-        (ascii_json, plain_json),
+        (_ASCII_JSON, _ASCII_JSON),
+        (_PLAIN_JSON, _PLAIN_JSON),
+        (_ASCII_JSON, _PLAIN_JSON),
         (slash_json, slash_json),
         (html_json, html_json),
     ):
@@ -232,27 +259,65 @@ def _escapes() -> Iterator[Escape]:
         yield Escape("xml", _table(_XML_BASE | extra))
     yield Escape("xml", _xml_ascii)
 
-    single_quoted = _table({"'": "'\\''"})
     for write in (
-        single_quoted,
-        _table({"'": "'\"'\"'"}),
+        _SINGLE_QUOTED,
+        _SHLEX_QUOTED,
         _backslash(_BASH_BACKSLASH),
         _backslash_unless_plain,
         _backslash('\\"$`'),
         _ansi_c(ascii_only=False),
         _ansi_c(ascii_only=True),
-        _within(single_quoted, plain_json),
-        _within(single_quoted, ascii_json),
+        _within(_SINGLE_QUOTED, _PLAIN_JSON),
+        _within(_SINGLE_QUOTED, _ASCII_JSON),
     ):
         yield Escape("shell", write)
 
     yield Escape("doubled quotes", _table({"'": "''"}))
     yield Escape("doubled quotes", _table({'"': '""'}))
     for quote in ("", "'", '"'):
-        yield Escape("repr", _repr(quote=quote))
-        yield Escape("repr", _bytes_repr(quote=quote))
-    yield Escape("repr", _within(_repr(), ascii_json))
+        yield Escape("repr", _repr(quote))
+        yield Escape("repr", _bytes_repr(quote))
+    yield Escape("repr", _within(_repr(), _ASCII_JSON))
+
+
+def _nested_escapes() -> Iterator[Escape]:
+    yield Escape("shell", _within(_SHLEX_QUOTED, _ASCII_JSON))
+    # The quotes of the JSON text itself make Python choose single ones for the literal.
+    yield Escape("repr", _within(_repr("'"), _ASCII_JSON))
+    for quote in ("", "'"):
+        yield Escape("json", _within(_ASCII_JSON, _repr(quote)))
+        yield Escape("repr", _within(_repr(quote), _repr()))
+    yield Escape("repr", _within(_repr("'"), _repr("'")))
+
+
+def _ascii_escapes() -> Iterator[Escape]:
+    replaced = _backslashreplace("ascii")
+    for quote in ("", "'", '"'):
+        yield Escape("repr", _ascii(quote))
+    for write in (
+        replaced,
+        _backslashreplace("utf-8"),  # Python's standard error: only what is no UTF-8
+        _decoded_with_backslashreplace("ascii"),
+        _decoded_with_backslashreplace("utf-8"),
+        _within(replaced, _PLAIN_JSON),
+    ):
+        yield Escape("backslashreplace", write)
+    for quote in ("", "'"):
+        for inner in (_PLAIN_JSON, replaced, _ascii(), _ascii(quote)):
+            yield Escape("repr", _within(_repr(quote), inner))
+        yield Escape("repr", _within(_bytes_repr(quote), _PLAIN_JSON))
+        yield Escape("repr", _within(_ascii(quote), _PLAIN_JSON))
+        yield Escape("repr", _within(_ascii(quote), _backslashreplace("latin-1")))
+        yield Escape("json", _within(_ASCII_JSON, _ascii(quote)))
+        for outer in (_ASCII_JSON, _PLAIN_JSON):
+            yield Escape("json", _within(outer, _repr(quote)))
+    yield Escape("json", _within(_ASCII_JSON, replaced))
+    yield Escape("shell", _within(_SHLEX_QUOTED, _PLAIN_JSON))
 
 
 ESCAPES = tuple(_escapes())
-"""Every escape, in the order in which forms are named."""
+"""What any text may need, in the order in which forms are named."""
+NESTED_ESCAPES = tuple(_nested_escapes())
+"""What quotes and control characters may need besides: one notation inside another."""
+ASCII_ESCAPES = tuple(_ascii_escapes())
+"""What a text beyond printable ASCII may need besides: how Python writes it in ASCII."""

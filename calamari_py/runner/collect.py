@@ -19,13 +19,13 @@ def collect_outputs(
     *,
     sensitive: Iterable[str],
     registry: SecretRegistry,
-    warn: Callable[[str], None],
+    lost: Callable[[str], None],
 ) -> dict[str, OutputVariable]:
-    """The outputs by name, the last value of each. One whose value or name holds a registered
-    secret counts as sensitive, whatever the step said of it."""
+    """The outputs by name, the last value of each; `lost` hears of what could not be read. One
+    whose value holds a registered secret counts as sensitive, whatever the step said of it."""
     pairs, complaints = channel.outputs()
     for complaint in complaints:
-        warn(complaint)
+        lost(complaint)
     declared = set(sensitive)
     outputs: dict[str, OutputVariable] = {}
     for name, value in pairs:
@@ -52,8 +52,10 @@ def collect_artifacts(
     folder: Path | None,
     registry: SecretRegistry,
     warn: Callable[[str], None],
+    lost: Callable[[str], None],
 ) -> list[str]:
-    """Copy the declared files into `folder`; returns their names there, masked."""
+    """Copy the declared files into `folder`; returns their names there, masked. `lost` hears of
+    what could not be collected."""
     collected: list[str] = []
     for artifact in declared:
         name = registry.mask_text(_base_name(artifact))
@@ -63,12 +65,12 @@ def collect_artifacts(
         try:
             content = read_child_file(artifact.path)
         except (ChildFileRefused, ValueError) as refused:
-            warn(f"artifact '{name}' is not collected: the file {refused}")
+            lost(f"artifact '{name}' is not collected: the file {refused}")
             continue
         try:
             collected.append(_store(folder, name, content))
         except OSError as error:
-            warn(f"artifact '{name}' is not collected: it cannot be written ({error.strerror})")
+            lost(f"artifact '{name}' is not collected: it cannot be written ({error.strerror})")
     return collected
 
 

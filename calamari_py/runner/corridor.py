@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 
 from calamari_py import __version__, manifest
 from calamari_py.aws import AwsPort, AwsSettings, BotoAws
-from calamari_py.errors import CalamariError, Cancelled, Findings, InternalError
+from calamari_py.errors import CalamariError, Cancelled, Findings, InternalError, UsageError
 from calamari_py.identity import LauncherCredentials
 from calamari_py.manifest import LoadedManifest, Overrides
 from calamari_py.masking import SecretRegistry, ShortSecrets
@@ -26,7 +27,8 @@ from calamari_py.result import (
     write_result,
 )
 from calamari_py.runner.collect import prepare_artifacts_folder
-from calamari_py.runner.execution import Execution, RunCommand, open_folders
+from calamari_py.runner.defect import save_defect
+from calamari_py.runner.execution import ChildFolders, Execution, RunCommand, open_folders
 from calamari_py.runner.identity import (
     IdentityInputs,
     ResolvedIdentity,
@@ -92,7 +94,7 @@ def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None
         corridor = _Corridor(options, reporter, doors, record, inbox)
         try:
             corridor.walk()
-        except CalamariError as error:
+        except (CalamariError, Cancelled) as error:
             # A signal now has nothing left to stop, and must not cost the result.
             with inbox.queued():
                 corridor.stop(_cancelled_instead(error, record, inbox))
@@ -106,9 +108,9 @@ def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None
 
 
 def _cancelled_instead(
-    error: CalamariError, record: RunRecord, inbox: SignalInbox
-) -> CalamariError:
-    """A library may make an error of its own out of the Cancelled that a signal raised in it."""
+    error: CalamariError | Cancelled, record: RunRecord, inbox: SignalInbox
+) -> CalamariError | Cancelled:
+    """A signal that came before the step started is why it did not, whatever failed then."""
     if inbox.first is not None and not record.step_started:
         return Cancelled(inbox.first)
     return error
@@ -116,26 +118,12 @@ def _cancelled_instead(
 
 def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
     """A defect of ours: the traceback, masked and without locals, goes to a private file."""
-    import tempfile
-
     lines = traceback.format_exception(error)
     if not len(registry):
         # Nothing could be masked yet, and messages may quote what was being read.
         lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
     text = registry.mask_text("".join(lines))
-    with tempfile.NamedTemporaryFile(
-        "w",
-        encoding="utf-8",
-        errors="backslashreplace",
-        prefix="calamari-defect-",
-        suffix=".txt",
-        delete=False,
-    ) as file:
-        file.write(text)
-    return InternalError(
-        f"a defect in calamari ({type(error).__name__})",
-        hint=f"please report it with the file {file.name}; secrets are masked in it",
-    )
+    return InternalError(f"a defect in calamari ({type(error).__name__})", hint=save_defect(text))
 
 
 class _Corridor:
@@ -166,48 +154,23 @@ class _Corridor:
             if self.doors.open_sandbox is not None:
                 self.sandbox = stack.enter_context(self.doors.open_sandbox())
                 self.environ = _with_sandbox(self.environ, self.sandbox)
-            self._walk()
-
-    def _walk(self) -> None:
-        step = self.prepare()
-        self.announce(step.loaded)
-        with self.record.timed("identity"):
+            step = self.prepare()
+            self.announce(step.loaded)
+            folders = stack.enter_context(open_folders(self.environ, self.inbox, warn=self.warn))
             inputs = self.identity_inputs(step)
-            with _placed(step.loaded):
-                identity = find_launcher(inputs)
-                self.note_identity(identity)
-                identity = assume(identity, inputs)
-            self.note_identity(identity)
-        if self.options.trace_credentials:
-            self.reporter.trace(masked_trace(identity.trace, self.registry))
-        if step.loaded.late:
-            with _placed(step.loaded):
+            identity = self.identify(step, inputs)
+            if step.loaded.late:
                 step = self.fetch_late(step, identity)
-        self.report_identity(step.loaded, identity)
+            self.report_identity(step.loaded, identity)
+            self.stop_if_told()
+            self.execute(step, identity, inputs, folders)
 
-        def renew() -> ResolvedIdentity:
-            # What there was to warn of has been said.
-            return assume(identity, replace(inputs, warn=self.note))
+    def stop_if_told(self) -> None:
+        """A signal that had to wait is a reason not to start."""
+        if self.inbox.first is not None:
+            raise Cancelled(self.inbox.first)
 
-        with open_folders(self.environ, warn=self.warn) as folders:
-            Execution(
-                step=step,
-                identity=identity,
-                renew=renew,
-                environ=self.environ,
-                folders=folders,
-                registry=self.registry,
-                reporter=self.reporter,
-                record=self.record,
-                inbox=self.inbox,
-                run=self.doors.run,
-                warn=self.warn,
-                note=self.note,
-                interactive=self.options.interactive,
-                artifacts=self.options.artifacts,
-            ).run_all()
-
-    def stop(self, error: CalamariError) -> None:
+    def stop(self, error: CalamariError | Cancelled) -> None:
         """calamari itself ends the run, and says why."""
         failure = self.record.stopped_by(error)
         if failure is not None:
@@ -257,14 +220,21 @@ class _Corridor:
 
     def check_targets(self) -> None:
         """A result that could not be written is known before anything runs."""
+        used = {os.path.realpath(self.options.cwd / self.options.manifest): "the manifest"}
         for option, target in (
             ("--result", self.options.result),
             ("--outputs", self.options.outputs),
         ):
-            if target is not None:
-                self.refused_targets.add(target)
-                check_result_target(target, option=option)
-                self.refused_targets.discard(target)
+            if target is None:
+                continue
+            self.refused_targets.add(target)
+            check_result_target(target, option=option)
+            other = used.setdefault(os.path.realpath(target), option)
+            if other != option:
+                raise UsageError(
+                    f"{option} names the same file as {other}", hint="give each a file of its own"
+                )
+            self.refused_targets.discard(target)
         if self.options.artifacts is not None:
             prepare_artifacts_folder(self.options.artifacts)
 
@@ -331,6 +301,17 @@ class _Corridor:
             name_launcher=self.options.trace_credentials,
         )
 
+    def identify(self, step: PreparedStep, inputs: IdentityInputs) -> ResolvedIdentity:
+        """The launcher, the hops and the guard; the result knows how far it came."""
+        with self.record.timed("identity"), _placed(step.loaded):
+            identity = find_launcher(inputs)
+            self.note_identity(identity)
+            identity = assume(identity, inputs)
+        self.note_identity(identity)
+        if self.options.trace_credentials:
+            self.reporter.trace(masked_trace(identity.trace, self.registry))
+        return identity
+
     def note_identity(self, identity: ResolvedIdentity) -> None:
         """What the result says of the identity, as far as it is known."""
         mask, launcher, deployment = self.record.masked, identity.launcher, identity.deployment
@@ -348,7 +329,7 @@ class _Corridor:
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
         """Variables read with the step's own credentials, registered before they are used."""
         assert identity.deployment is not None, "the manifest refuses late variables without AWS"
-        with self.record.timed("variables"):
+        with self.record.timed("variables"), _placed(step.loaded):
             credentials = identity.deployment.credentials
             values = fetch_late(
                 step.loaded.late, identity.aws, credentials, self.registry, trace=identity.trace
@@ -383,6 +364,36 @@ class _Corridor:
                 secrets=len(self.registry),
             )
         )
+
+    def execute(
+        self,
+        step: PreparedStep,
+        identity: ResolvedIdentity,
+        inputs: IdentityInputs,
+        folders: ChildFolders,
+    ) -> None:
+        """The child, ``finally``, and what they leave."""
+
+        def renew() -> ResolvedIdentity:
+            # What there was to warn of has been said.
+            return assume(identity, replace(inputs, warn=self.note))
+
+        Execution(
+            step=step,
+            identity=identity,
+            renew=renew,
+            environ=self.environ,
+            folders=folders,
+            registry=self.registry,
+            reporter=self.reporter,
+            record=self.record,
+            inbox=self.inbox,
+            run=self.doors.run,
+            warn=self.warn,
+            note=self.note,
+            interactive=self.options.interactive,
+            artifacts=self.options.artifacts,
+        ).run_all()
 
     # --- our own words --------------------------------------------------------------------------
 

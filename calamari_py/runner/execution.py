@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -61,26 +61,34 @@ class ChildFolders:
     def new(self, name: str) -> Path:
         """A folder for one execution of a kind."""
         folder = self.memory / name
-        folder.mkdir(mode=0o700)
+        # A step may have removed what it was given; `finally` runs all the same.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
 
 @contextmanager
 def open_folders(
-    environ: Mapping[str, str], *, warn: Callable[[str], None]
+    environ: Mapping[str, str], inbox: SignalInbox, *, warn: Callable[[str], None]
 ) -> Iterator[ChildFolders]:
-    """Private folders, removed on every way out; secrets in memory where the system has such."""
+    """Private folders, removed on every way out; secrets in memory where the system has such.
+
+    They are made and removed as a whole: a signal meanwhile waits in `inbox`.
+    """
     memory = _folders(environ.get("XDG_RUNTIME_DIR"), "/dev/shm")  # noqa: S108
     disk = _folders(environ.get("TMPDIR"), "/tmp")  # noqa: S108
-    with (
-        private_folder([*memory, *disk], warn=warn) as private,
-        private_folder(disk, warn=warn) as spacious,
-    ):
-        channel = Channel(private / "channel")
-        channel.folder.mkdir(mode=0o700)
-        temp = spacious / "temp"
-        temp.mkdir(mode=0o700)
+    stack = ExitStack()
+    try:
+        with inbox.queued():
+            private = stack.enter_context(private_folder([*memory, *disk], warn=warn))
+            spacious = stack.enter_context(private_folder([*disk, *memory], warn=warn))
+            channel = Channel(private / "channel")
+            channel.folder.mkdir(mode=0o700)
+            temp = spacious / "temp"
+            temp.mkdir(mode=0o700)
         yield ChildFolders(memory=private, channel=channel, temp=temp)
+    finally:
+        with inbox.queued():
+            stack.close()
 
 
 def _folders(*names: str | None) -> list[Path]:
@@ -114,7 +122,7 @@ class Execution:
         try:
             with self.record.timed("step"):
                 self._attempts()
-        except CalamariError as error:
+        except (CalamariError, Cancelled) as error:
             self.record.ended_by(error)
             raise
         finally:
@@ -169,6 +177,8 @@ class Execution:
             return False
         if ended.exit is not None and ended.exit.stopped is not None:
             return False
+        if self.inbox.first is not None:
+            raise Cancelled(self.inbox.first)
         delay = RETRY_DELAY if retry.delay is None else float(retry.delay)
         self.warn(
             f"attempt {attempt} of {retry.attempts} ended with code {ended.code}; "
@@ -227,7 +237,7 @@ class Execution:
                 },
                 identity=self.renew(),
             )
-        except CalamariError as error:
+        except (CalamariError, Cancelled) as error:
             self.warn(f"'finally' did not run to its end: {error}")
             if isinstance(error, Cancelled):
                 self.record.cancelled_after_success(error.signum)
@@ -325,7 +335,7 @@ class Execution:
                 self.folders.channel,
                 sensitive=self.declared.sensitive_outputs,
                 registry=self.registry,
-                warn=self.warn,
+                lost=self._lost,
             )
         )
         self.record.artifacts.extend(
@@ -334,5 +344,11 @@ class Execution:
                 folder=self.artifacts,
                 registry=self.registry,
                 warn=self.warn,
+                lost=self._lost,
             )
         )
+
+    def _lost(self, text: str) -> None:
+        """What the step meant to leave is not there: that is no success."""
+        self.warn(text)
+        self.record.failed_after_success(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from calamari_py.channel import Channel, ChildFileRefused
+from calamari_py.channel import Channel, RefusedDeclaration
 from calamari_py.masking import MaskedBytes, Masker, SecretRegistry
 from calamari_py.messages import (
     ArtifactDeclaration,
@@ -52,11 +52,12 @@ class MaskedSink:
             "stderr": Masker(registry),
         }
         self._faults_told: set[Stream] = set()
+        self._withheld = False
 
     @property
     def faulty(self) -> bool:
-        """Whether a masker failed: output was withheld, so the step must not succeed."""
-        return any(masker.fault is not None for masker in self._maskers.values())
+        """Whether output was withheld, so that the step must not succeed."""
+        return self._withheld or any(m.fault is not None for m in self._maskers.values())
 
     def before_feed(self) -> None:
         """Take in what was declared before the bytes that come next."""
@@ -89,6 +90,8 @@ class MaskedSink:
         if masker.fault is not None and stream not in self._faults_told:
             self._faults_told.add(stream)
             self._warn(f"masking failed: the rest of {stream} is withheld, and the step fails")
+        if self._withheld:
+            return
         if self._left is not None:
             data = self._limited(data)
         if data:
@@ -104,7 +107,7 @@ class MaskedSink:
             self._left -= len(data)
         return data
 
-    def _accept(self, declaration: Declaration | ChildFileRefused) -> None:
+    def _accept(self, declaration: Declaration | RefusedDeclaration) -> None:
         match declaration:
             case MaskDeclaration(value=value):
                 self._registry.add(value, name="a value masked by the step")
@@ -124,8 +127,16 @@ class MaskedSink:
                 self._reporter.highlight(self._registry.mask_text(text))
             case Message(text=text):
                 self._reporter.note(self._registry.mask_text(text))
-            case ChildFileRefused():
-                self._warn(str(declaration))
+            case RefusedDeclaration(secret=False):
+                self._warn(declaration.why)
+            case RefusedDeclaration():
+                self._withhold(declaration.why)
+
+    def _withhold(self, why: str) -> None:
+        """Something should have been masked from here on, and nobody knows what."""
+        if not self._withheld:
+            self._withheld = True
+            self._warn(f"{why}; the rest of the output is withheld, and the step fails")
 
     def _warn(self, text: str) -> None:
         self._reporter.warning(self._registry.mask_text(text))

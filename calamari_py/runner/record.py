@@ -93,7 +93,7 @@ class RunRecord:
         if self.outcome is Outcome.SUCCEEDED:
             self._set(Outcome.CANCELLED, 128 + signum, "calamari")
 
-    def ended_by(self, error: CalamariError) -> None:
+    def ended_by(self, error: CalamariError | Cancelled) -> None:
         """calamari itself ends the run: what that means for its outcome."""
         if isinstance(error, Cancelled):
             outcome = Outcome.CANCELLED
@@ -103,7 +103,7 @@ class RunRecord:
             outcome = Outcome.FAILED if self.step_started else Outcome.NOT_STARTED
         self._set(outcome, exit_code_of(error), "calamari")
 
-    def stopped_by(self, error: CalamariError) -> Failure | None:
+    def stopped_by(self, error: CalamariError | Cancelled) -> Failure | None:
         """The same at the end of the run; what to tell, None for a cancel (it explains itself)."""
         self.ended_by(error)
         if isinstance(error, Cancelled):

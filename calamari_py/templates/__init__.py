@@ -70,12 +70,16 @@ class Rendered:
     """A rendered text: the names of all variables it was made from, also through others, the ones
     among them that are late (then `text` holds a placeholder), and whether it is sensitive.
 
+    `sources` are those of the `reads` whose own text went in; the others only said which file or
+    environment variable to read.
+
     `secrets` are the parts, by the name of the text, that came out of expressions of a sensitive
     text; a script body registers those instead of itself, lest ``done`` and ``fi`` become secrets.
     """
 
     text: str = field(repr=False)
     reads: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     sensitive: bool = False
     secrets: tuple[tuple[str, Secret], ...] = ()
@@ -124,11 +128,12 @@ class Engine(Protocol):
 class Frame:
     """What one rendering has read so far."""
 
-    __slots__ = ("harmless", "key", "late", "outputs", "reads", "sensitive")
+    __slots__ = ("harmless", "key", "late", "outputs", "reads", "sensitive", "sources")
 
     def __init__(self, key: str | None) -> None:
         self.key = key
         self.reads: set[str] = set()
+        self.sources: set[str] = set()
         self.late: set[str] = set()
         self.sensitive = False
         self.harmless: set[str] = set()
@@ -137,6 +142,7 @@ class Frame:
     def note(self, rendered: Rendered) -> None:
         """Take over what `rendered` was made from."""
         self.reads |= rendered.reads
+        self.sources |= rendered.sources
         self.late |= rendered.late
         self.sensitive = self.sensitive or rendered.sensitive
         if not rendered.sensitive:
@@ -191,6 +197,7 @@ class Renderer:
         return Rendered(
             text=result,
             reads=frozenset(frame.reads),
+            sources=frozenset(frame.sources),
             late=frozenset(frame.late),
             sensitive=frame.sensitive,
             secrets=tuple((name, Secret(part)) for part in secrets) if frame.sensitive else (),
@@ -281,15 +288,21 @@ class Renderer:
             frame = Frame(None)
             text = bound.fetch(frame)
             reads = own | frame.reads
-            return Rendered(text=text, reads=reads, sensitive=bound.sensitive)
+            return Rendered(text=text, reads=reads, sources=own, sensitive=bound.sensitive)
         if bound.text is None:
-            return Rendered(text=LATE_TEXT, reads=own, late=own, sensitive=bound.sensitive)
+            return Rendered(
+                text=LATE_TEXT, reads=own, sources=own, late=own, sensitive=bound.sensitive
+            )
         if not bound.template:
-            return Rendered(text=bound.text, reads=own, sensitive=bound.sensitive)
+            return Rendered(text=bound.text, reads=own, sources=own, sensitive=bound.sensitive)
         key = name if kind == "metadata" else None
         made = self.render(bound.text, key=key, secret=bound.sensitive)
         return Rendered(
-            text=made.text, reads=made.reads | own, late=made.late, sensitive=made.sensitive
+            text=made.text,
+            reads=made.reads | own,
+            sources=made.sources | own,
+            late=made.late,
+            sensitive=made.sensitive,
         )
 
     def _render(self, text: str, frame: Frame) -> str | None:

@@ -175,7 +175,7 @@ def test_secrets_in_errors_are_masked(launched: Calamari) -> None:
         "name: err\nregion: eu-west-1\n"
         "variables: {Password: {from_env: STEP_PASSWORD, sensitive: true}}\n"
         "assume_role: arn:aws:iam::111111111111:role/DevDeployRole\n"
-        "script: {file: '{{ Password }}.sh'}\n"
+        "script: {run: 'true', working_directory: '{{ Password }}'}\n"
     )
     secret = "hunter2hunter2"
     ran = launched("run", "step.yaml", "--result", "r.json", env={"STEP_PASSWORD": secret})

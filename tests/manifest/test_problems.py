@@ -66,6 +66,16 @@ def test_all_problems_are_told_at_once_in_order() -> None:
         pytest.param("name: x\nnam: y\nscript: z\n",
                      ["2:1 nam unknown key; did you mean 'name'?"], id="typo"),
         pytest.param("name: x\nzzzzzz: y\nscript: z\n", ["2:1 zzzzzz unknown key"], id="unknown"),
+        pytest.param("asume: y\nname: x\nscript: z\n",
+                     ["1:1 asume unknown key; did you mean 'assume_role'?"], id="first-letter"),
+        pytest.param("cscript: z\nname: x\n",
+                     ["1:1 cscript unknown key; did you mean 'script'?"], id="letter-too-many"),
+        pytest.param("terraform: {dir: .}\nname: x\n",
+                     ["1:1 terraform 'terraform' is not a step kind of this version; "
+                      "kinds: script, cloudformation"], id="kind-not-there"),
+        pytest.param("name: x\nscript: z\nhelm:\n",
+                     ["3:1 helm 'helm' is not a step kind of this version; "
+                      "kinds: script, cloudformation"], id="kind-not-there-beside-another"),
         pytest.param("name: x\nname: y\nscript: z\n",
                      ["2:1 name is there twice, first on line 1"], id="twice"),
         pytest.param(HEAD + "version: 2\n", ["3:10 version must be 1, is '2'"], id="version"),
@@ -188,6 +198,14 @@ def test_account(line: str, expected: list[str]) -> None:
         pytest.param("expect: {}", "3:9 expect checks nothing", id="empty-guard"),
         pytest.param("expect:", "3:8 expect has no value", id="null-guard"),
         pytest.param("expect: ~", "3:9 expect checks nothing", id="explicit-null-guard"),
+        pytest.param("expect: {account: null}", "3:19 expect.account has no value",
+                     id="null-account"),
+        pytest.param("expect: {role: ~}", "3:16 expect.role has no value", id="null-role"),
+        pytest.param('expect: {"account": "111111111111", "region": null}',
+                     "3:47 expect.region has no value", id="null-beside-another"),
+        pytest.param("expect:\n  partition:", "4:13 expect.partition has no value",
+                     id="null-partition"),
+        pytest.param("assume_role: []", "3:14 assume_role is an empty list", id="empty-chain"),
         pytest.param("expect: {account: 111111111111}",
                      '3:19 expect.account 111111111111 is not quoted; write "111111111111"',
                      id="account-number"),
@@ -431,6 +449,51 @@ def test_the_launchers_secret_does_not_reach_the_step() -> None:
     assert load_text(exposed).warnings == (
         "account.expose_to_step: the step gets the launcher's own 'K'",
     )
+
+
+@pytest.mark.parametrize("key", ["name", "project", "environment", "deployment_id"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("{{ S }}", id="itself"),
+        pytest.param("x{{ Made | upper }}", id="made-of-it"),
+        pytest.param("{{ K }}", id="launchers"),
+    ],
+)
+def test_metadata_are_not_made_from_secrets(key: str, value: str) -> None:
+    """What names the step at AWS is seen there by everybody who may read CloudTrail."""
+    head = "script: x\n" if key == "name" else HEAD
+    text = (
+        f'{head}{key}: "{value}"\nvariables:\n  S: {{value: hunter2, sensitive: true}}\n'
+        "  Made: 'x{{ S }}'\n  K: launcher\n"
+        "account: {type: access-key, access_key_id: A, secret_access_key: '{{ K }}'}\n"
+    )
+    (found,) = problems_of(text)
+    line = head.count("\n") + 1
+    assert (found.place, found.path) == (f"deploy.yaml:{line}:{len(key) + 3}", key)
+    assert found.message == (
+        "is made from a sensitive variable; it stands in the role's session name and in CloudTrail"
+    )
+    assert found.hint == "use a value that may be seen"
+
+
+def test_metadata_may_use_a_variable_that_is_declared_not_to_be_masked() -> None:
+    """``mask: false`` says that the value may be seen, so it may be seen at AWS as well."""
+    variable = "{value: pk_test, sensitive: true, mask: false, reason: public}"
+    loaded = load_text(f"{HEAD}project: '{{{{ P }}}}'\nvariables: {{P: {variable}}}\n")
+    assert loaded.manifest.project == "pk_test"
+
+
+def test_every_null_of_a_guard_is_told() -> None:
+    """Each member without a value is a problem with a hint, in JSON as in YAML."""
+    found = problems_of(
+        '{"name": "x", "script": "y",\n"expect": {"account": null, "role": null,\n'
+        ' "region": null, "partition": null}}\n'
+    )
+    assert [(p.path, p.message) for p in found] == [
+        (f"expect.{name}", "has no value") for name in ("account", "role", "region", "partition")
+    ]
+    assert {p.hint for p in found} == {"write one, or remove the key"}
 
 
 def test_late_variables_are_refused_where_they_come_too_late() -> None:

@@ -252,10 +252,10 @@ def test_the_launchers_own_region_comes_last(world: World) -> None:
 def test_no_region_is_a_problem_of_the_manifest(text: str, world: World) -> None:
     """Assuming a role, or checking who runs the step, needs a region: 65, and how to name one."""
     assert world.run(text).exit_code == 65
-    failure = world.reporter.failure
-    assert failure.problems[0].path == "region"
-    assert failure.hint is not None
-    assert "AWS_REGION" in failure.hint
+    problem = world.reporter.failure.problems[0]
+    assert problem.path == "region"
+    assert problem.hint is not None
+    assert "AWS_REGION" in problem.hint
     assert world.aws.calls == []
     assert world.child.commands == []
 

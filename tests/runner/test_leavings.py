@@ -74,10 +74,11 @@ def test_outputs(text: str, outputs: dict[str, str], world: World) -> None:
         pytest.param(f"A=1\nB<<E\n{SECRET}\n", id="no end"),
     ],
 )
-def test_bad_lines_are_said_and_cost_only_themselves(text: str, world: World) -> None:
-    """A line that is no output is a warning with its number, without its content."""
+def test_bad_lines_are_no_success(text: str, world: World) -> None:
+    """A line that is no output is named by its number, without its content; an output is lost, so
+    the step has not succeeded."""
     result = world.run(WITH_SECRET, publishes(text))
-    assert result.exit_code == 0
+    assert (result.exit_code, result.exit_origin) == (1, "calamari")
     assert set(result.outputs) == {"A"}
     assert len(world.reporter.warnings) == 1
     assert "line" in world.reporter.warnings[0]
@@ -200,10 +201,10 @@ def _big(folder: Path) -> None:
 def test_what_is_no_plain_file_is_not_collected(
     make: Callable[[Path], object], why: str, world: World
 ) -> None:
-    """Each refusal is said by name and reason, and the step is not affected."""
+    """Each refusal is said by name and reason; a lost artifact is no success."""
     folder = world.folder / "artifacts"
     result = world.run(HEAD + SCRIPT, leaves(("x", "x"), make=make), artifacts=folder)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.artifacts == ()
     assert list(folder.iterdir()) == []
     (warning,) = world.reporter.warnings
@@ -212,16 +213,16 @@ def test_what_is_no_plain_file_is_not_collected(
 
 
 def test_a_name_too_long_for_the_file_system_is_said(world: World) -> None:
-    """An artifact that cannot be written is a warning, and leaves nothing half written."""
+    """An artifact that cannot be written is said, and leaves nothing half written."""
     folder = world.folder / "artifacts"
     result = world.run(HEAD + SCRIPT, leaves(("n" * 300, "a"), make=files), artifacts=folder)
-    assert (result.exit_code, result.artifacts) == (0, ())
+    assert (result.exit_code, result.artifacts) == (1, ())
     assert list(folder.iterdir()) == []
     assert any("cannot be written" in warning for warning in world.reporter.warnings)
 
 
 def test_an_artifacts_folder_that_vanished_is_said(world: World) -> None:
-    """A step that removes the folder loses its artifacts and nothing else."""
+    """A step that removes the folder loses its artifacts, and that is no success."""
     folder = world.folder / "artifacts"
 
     def child(running: Running) -> int:
@@ -229,7 +230,7 @@ def test_an_artifacts_folder_that_vanished_is_said(world: World) -> None:
         return leaves(("a", "a"), make=files)(running)  # type: ignore[return-value]
 
     result = world.run(HEAD + SCRIPT, child, artifacts=folder)
-    assert (result.exit_code, result.artifacts) == (0, ())
+    assert (result.exit_code, result.artifacts) == (1, ())
     assert any("cannot be written" in warning for warning in world.reporter.warnings)
 
 

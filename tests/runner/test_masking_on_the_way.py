@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,7 +104,7 @@ def test_a_declaration_that_is_not_understood_is_said(
         return 0
 
     assert world.run(HEAD + SCRIPT, child).exit_code == 0
-    assert any("a declaration is not understood" in w for w in world.reporter.warnings)
+    assert any("a declaration is refused" in w for w in world.reporter.warnings)
 
 
 def test_a_declared_value_too_short_to_mask_is_said(world: World) -> None:
@@ -223,3 +225,35 @@ def test_a_faulty_stream_is_told_once_and_stays_silent(world: World) -> None:
     assert reporter.told("output") == []
     assert len(reporter.warnings) == 1
     assert SECRET not in reporter.text
+
+
+@pytest.mark.parametrize("kind", ["mask", "sensitive"])
+def test_a_value_that_cannot_be_taken_in_withholds_the_rest(kind: str, world: World) -> None:
+    """A declared secret that is refused (too large) is not shown: the step fails instead."""
+    secret = "x9" * (6 * 1024 * 1024)
+
+    def child(running: Running) -> int:
+        running.write(b"before\n")
+        running.declare(kind, f"Name\n{secret}")
+        running.write(f"{secret[:2000]}\n".encode())
+        return 0
+
+    result = world.run(HEAD + SCRIPT, child)
+    assert result.exit_code == 1
+    assert world.reporter.shown() == b"before\n"
+    assert any("withheld" in warning for warning in world.reporter.warnings)
+
+
+def test_a_declarations_folder_that_is_gone_withholds_the_rest(world: World) -> None:
+    """Nobody can tell any more what is to be masked."""
+
+    def child(running: Running) -> int:
+        shutil.rmtree(running.environment["CALAMARI_DECLARATIONS"])
+        Path(running.environment["CALAMARI_DECLARATIONS"]).touch()
+        running.write(b"anything\n")
+        return 0
+
+    result = world.run(HEAD + SCRIPT + "finally: 'true'\n", child)
+    assert result.exit_code == 1
+    assert world.reporter.shown() == b""
+    assert len(world.child.commands) == 2

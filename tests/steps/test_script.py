@@ -151,7 +151,7 @@ def test_a_file_is_rendered_only_when_asked(tmp_path: Path, tools: str) -> None:
             ScriptSection(file="none.sh"), FileMissing, "script.file", "no file", id="missing"
         ),
         pytest.param(
-            ScriptSection(file="bin"), ManifestError, "script.file", "directory", id="directory"
+            ScriptSection(file="bin"), ManifestError, "script.file", "folder", id="directory"
         ),
         pytest.param(
             ScriptSection(run="x", shell="fish"), ManifestError, "script.shell", "bash", id="shell"

@@ -3,14 +3,21 @@
 
 _calamari_sequence=0
 
+# The tools below are found even when the script changes PATH.
+_calamari_tools=$PATH:/usr/local/bin:/usr/bin:/bin
+
 # _calamari_declare KIND CONTENT: one atomic file. The runner takes it in before it shows anything
-# that is written afterwards.
+# that is written afterwards. A declaration that cannot be made ends the script: what it was to
+# hide would be shown.
 _calamari_declare() {
     _calamari_sequence=$((_calamari_sequence + 1))
-    _calamari_file=$(umask 077 && mktemp "$CALAMARI_DECLARATIONS/.XXXXXXXXXX") || return 1
-    printf '%s' "$2" > "$_calamari_file" || return 1
-    mv -f -- "$_calamari_file" \
-        "$CALAMARI_DECLARATIONS/$1-$_calamari_sequence-$$-${_calamari_file##*/.}"
+    _calamari_file=$(umask 077 && PATH=$_calamari_tools mktemp "$CALAMARI_DECLARATIONS/.XXXXXXXXXX") &&
+        printf '%s' "$2" >| "$_calamari_file" &&
+        PATH=$_calamari_tools mv -f -- "$_calamari_file" \
+            "$CALAMARI_DECLARATIONS/$1-$_calamari_sequence-$$-${_calamari_file##*/.}" || {
+        printf 'calamari: the step could not declare a %s and ends here\n' "$1" >&2
+        exit 1
+    }
 }
 
 _calamari_newline='
@@ -22,7 +29,8 @@ _calamari_encode() {
         .* | *[!A-Za-z0-9_.-]*) ;;
         *) printf '%s' "$1"; return ;;
     esac
-    printf '%s' "$1" | od -An -v -tx1 | tr -s ' \n' '\n\n' | awk '
+    printf '%s' "$1" | PATH=$_calamari_tools od -An -v -tx1 | PATH=$_calamari_tools tr -s ' \n' '\n\n' |
+        PATH=$_calamari_tools awk '
         BEGIN {
             safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
             for (i = 1; i <= length(safe); i++) {
@@ -47,7 +55,7 @@ _calamari_encode() {
 get_variable() {
     _calamari_path=$CALAMARI_VARIABLES/$(_calamari_encode "$1")
     if [ -f "$_calamari_path" ]; then
-        cat -- "$_calamari_path"
+        PATH=$_calamari_tools cat -- "$_calamari_path"
     else
         printf "get_variable: there is no variable '%s'\n" "$1" >&2
         return 1
@@ -66,9 +74,10 @@ set_output() {
             return 2 ;;
     esac
     if [ "${3-}" = --sensitive ]; then
-        _calamari_declare sensitive "$1$_calamari_newline$2" || return 1
+        _calamari_declare sensitive "$1$_calamari_newline$2"
     fi
-    _calamari_delimiter=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n') || return 1
+    _calamari_delimiter=$(PATH=$_calamari_tools od -An -N12 -tx1 /dev/urandom |
+        PATH=$_calamari_tools tr -d ' \n') || return 1
     printf '%s<<%s\n%s\n%s\n' \
         "$1" "$_calamari_delimiter" "$2" "$_calamari_delimiter" >> "$CALAMARI_OUTPUT"
 }
