@@ -216,6 +216,11 @@ def _decoded_with_backslashreplace(codec: str) -> Write:
     return lambda char: _bytes_of(char).decode(codec, "backslashreplace")
 
 
+def _surrogates(char: str) -> str:
+    """What a Python that takes the locale for ASCII reads from its environment."""
+    return _bytes_of(char).decode("ascii", "surrogateescape")
+
+
 def _within(outer: Write, inner: Write) -> Write:
     """`inner`'s text, escaped once more by `outer`."""
     return lambda char: "".join([outer(part) for part in inner(char)])
@@ -300,6 +305,7 @@ def _ascii_escapes() -> Iterator[Escape]:
         _decoded_with_backslashreplace("ascii"),
         _decoded_with_backslashreplace("utf-8"),
         _within(replaced, _PLAIN_JSON),
+        _within(replaced, _surrogates),
     ):
         yield Escape("backslashreplace", write)
     for quote in ("", "'"):
@@ -308,10 +314,12 @@ def _ascii_escapes() -> Iterator[Escape]:
         yield Escape("repr", _within(_bytes_repr(quote), _PLAIN_JSON))
         yield Escape("repr", _within(_ascii(quote), _PLAIN_JSON))
         yield Escape("repr", _within(_ascii(quote), _backslashreplace("latin-1")))
+        yield Escape("repr", _within(_ascii(quote), _surrogates))
         yield Escape("json", _within(_ASCII_JSON, _ascii(quote)))
         for outer in (_ASCII_JSON, _PLAIN_JSON):
             yield Escape("json", _within(outer, _repr(quote)))
-    yield Escape("json", _within(_ASCII_JSON, replaced))
+    for inner in (replaced, _surrogates):
+        yield Escape("json", _within(_ASCII_JSON, inner))
     yield Escape("shell", _within(_SHLEX_QUOTED, _PLAIN_JSON))
 
 

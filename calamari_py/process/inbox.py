@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 import time
@@ -9,25 +10,38 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from calamari_py.errors import Cancelled
 
 STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 """What tells calamari to stop."""
 
+ECHO = 0.3
+"""Seconds in which the same signal counts once: a terminal and a wrapper both pass ^C on."""
+
 UNANSWERED = 1.0
 """Seconds after which a queued signal that nobody took counts as unanswered."""
+
+
+class _Mode(enum.Enum):
+    ONCE = enum.auto()
+    QUEUED = enum.auto()
+    LISTENING = enum.auto()
 
 
 class SignalInbox:
     """SIGHUP, SIGINT and SIGTERM while calamari runs; SIGTSTP for job control.
 
-    Outside `queued` an arriving signal raises Cancelled in the main thread, which ends a blocking
-    call. Inside it the signal waits for `take`, and `fileno` becomes readable; only a signal that
-    meets one that has waited for a second raises even there: whatever blocks will not end by
-    itself. `first` is the first stop signal ever received: whoever catches an exception that a
-    library made out of a Cancelled can see from it what really happened.
+    The first stop signal raises Cancelled in the main thread, which ends a blocking call; within
+    `queued` it waits for `take` instead, and `fileno` becomes readable. Once a signal was raised
+    or taken the run unwinds, and whatever comes later only waits: an exception in the middle of
+    clearing up would leave secrets behind. `listening` is for blocking calls on that way. Of the
+    contexts the innermost counts.
+
+    The same signal again within 0.3 s is an echo and counts nowhere. `first` is the first stop
+    signal ever received: whoever catches an exception that a library made out of a Cancelled can
+    see from it what really happened.
 
     With ``install=False`` no handler is set and `deliver` is the only way in (tests, other
     threads than the main one).
@@ -39,7 +53,10 @@ class SignalInbox:
         self.first: int | None = None
         self._install = install
         self._clock = clock
-        self._depth = 0
+        self._mode = _Mode.ONCE
+        self._unwinding = False
+        self._impatient = False
+        self._last: tuple[int, float] | None = None
         self._queue: deque[tuple[int, float]] = deque()
         self._previous: dict[int, Any] = {}
         self._previous_wakeup = -1
@@ -78,27 +95,51 @@ class SignalInbox:
         return self._reader
 
     def deliver(self, signum: int) -> None:
-        """Receive `signum`: raises Cancelled outside `queued`, else only records it."""
-        if signum == signal.SIGTSTP:
-            if self._depth:
-                self._record(signum)
-            elif has_job_control():
-                os.kill(os.getpid(), signal.SIGSTOP)
-            return
-        if self.first is None:
-            self.first = signum
-        if not self._depth:
-            raise Cancelled(signum)
-        self._record(signum)
+        """Receive `signum`: raises Cancelled where the class says so, else only records it."""
+        self._receive(signum)
 
     @contextmanager
     def queued(self) -> Iterator[None]:
         """Until the end of the block signals wait for `take`. May be nested."""
-        self._depth += 1
+        before, self._mode = self._mode, _Mode.QUEUED
         try:
             yield
         finally:
-            self._depth -= 1
+            self._mode = before
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within the block a new signal raises Cancelled, also while the run unwinds; one that
+        waits already raises at once. For calls that block: no signal is left unheard for long.
+        """
+        before, self._mode = self._mode, _Mode.LISTENING
+        try:
+            self.raise_waiting()
+            yield
+        finally:
+            self._mode = before
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Within the block a signal that meets one unanswered for a second raises Cancelled even
+        inside `queued`: whatever blocks there will not end by itself.
+        """
+        self._impatient = True
+        try:
+            yield
+        finally:
+            self._impatient = False
+
+    def raise_waiting(self) -> None:
+        """Raise Cancelled for the oldest stop signal that waits, and forget the others."""
+        waiting = None
+        while (signum := self.take()) is not None:
+            if signum == signal.SIGTSTP:
+                suspend_self()
+            elif waiting is None:
+                waiting = signum
+        if waiting is not None:
+            self._raise(waiting)
 
     def take(self) -> int | None:
         """The oldest signal that waits, or None. SIGTSTP comes this way too."""
@@ -107,9 +148,39 @@ class SignalInbox:
         if not self._queue:
             return None
         signum, _ = self._queue.popleft()
+        if signum != signal.SIGTSTP:
+            self._unwinding = True
         if self._queue:
             self._wake()
         return signum
+
+    def _receive(self, signum: int) -> bool:
+        """As `deliver`; whether the signal counted."""
+        if signum == signal.SIGTSTP:
+            if self._mode is _Mode.QUEUED:
+                self._record(signum)
+            else:
+                suspend_self()
+            return False
+        now = self._clock()
+        if self._last is not None and self._last[0] == signum and now - self._last[1] < ECHO:
+            return False
+        self._last = (signum, now)
+        if self.first is None:
+            self.first = signum
+        unheard = self._mode is _Mode.ONCE and not self._unwinding
+        if unheard or self._mode is _Mode.LISTENING:
+            self._raise(signum)
+        self._record(signum)
+        return True
+
+    def _raise(self, signum: int) -> NoReturn:
+        # A raise takes the permission for the next one away, because it may hit the very line that
+        # ends the block which gave it.
+        self._unwinding, self._impatient = True, False
+        if self._mode is _Mode.LISTENING:
+            self._mode = _Mode.ONCE
+        raise Cancelled(signum)
 
     def _record(self, signum: int) -> None:
         self._queue.append((signum, self._clock()))
@@ -137,9 +208,14 @@ class SignalInbox:
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         unanswered = bool(self._queue) and self._clock() - self._queue[0][1] > UNANSWERED
-        self.deliver(signum)
-        if unanswered and signum != signal.SIGTSTP:
-            raise Cancelled(signum if self.first is None else self.first)
+        if self._receive(signum) and unanswered and self._impatient:
+            self._raise(self._queue[0][0])
+
+
+def suspend_self() -> None:
+    """Stop until a shell continues us; nothing happens when none would."""
+    if has_job_control():
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def has_job_control() -> bool:

@@ -19,6 +19,7 @@ from tests.manifest.support import (
 )
 
 HEAD = "name: step\nscript: echo\n"
+NO_KIND = "is not a step kind of this version; kinds: script, cloudformation"
 NO_TYPE = "is not one of ambient, access-key, oidc, profile, auto, none"
 
 
@@ -71,11 +72,9 @@ def test_all_problems_are_told_at_once_in_order() -> None:
         pytest.param("cscript: z\nname: x\n",
                      ["1:1 cscript unknown key; did you mean 'script'?"], id="letter-too-many"),
         pytest.param("terraform: {dir: .}\nname: x\n",
-                     ["1:1 terraform 'terraform' is not a step kind of this version; "
-                      "kinds: script, cloudformation"], id="kind-not-there"),
+                     [f"1:1 terraform 'terraform' {NO_KIND}"], id="kind-not-there"),
         pytest.param("name: x\nscript: z\nhelm:\n",
-                     ["3:1 helm 'helm' is not a step kind of this version; "
-                      "kinds: script, cloudformation"], id="kind-not-there-beside-another"),
+                     [f"3:1 helm 'helm' {NO_KIND}"], id="kind-not-there-beside-another"),
         pytest.param("name: x\nname: y\nscript: z\n",
                      ["2:1 name is there twice, first on line 1"], id="twice"),
         pytest.param(HEAD + "version: 2\n", ["3:10 version must be 1, is '2'"], id="version"),

@@ -71,6 +71,8 @@ def test_the_parser_takes_the_schemas_examples() -> None:
         pytest.param("name: x\ncloudformation: {}\n", id="missing"),
         pytest.param("name: x\nscript: y\ntimeout: soon\n", id="duration"),
         pytest.param("name: x\nscript: y\nexpect: {account: 111111111111}\n", id="account-number"),
+        pytest.param("name: x\nscript: y\nexpect: {account: null}\n", id="null-in-guard"),
+        pytest.param("name: x\nscript: y\nexpect: {role: null}\n", id="null-text-in-guard"),
         pytest.param("name: x\nscript: y\nversion: 2\n", id="version"),
         pytest.param("name: x\nscript: y\naccount: ambiant\n", id="enum"),
         pytest.param("name: x\nscript: y\nretry: {attempts: many}\n", id="number"),

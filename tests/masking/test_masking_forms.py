@@ -246,6 +246,7 @@ def test_lines(value: str, text: str, expected: str) -> None:
                 "hex",
                 "json",
                 "percent",
+                "repr",
                 "shell",
                 "xml",
             ],
