@@ -1,32 +1,41 @@
-"""Writing bytes to a stream that may be raw, non-blocking, or a terminal that went away."""
+"""Writing bytes to a stream that may be raw, non-blocking, unread, or gone."""
 
 from __future__ import annotations
 
 import errno
 import os
 import select
+import stat
+import time
+from collections.abc import Callable
 from typing import BinaryIO
 
+BETWEEN_BEATS = 100
+"""Milliseconds of waiting for a reader after which `pulse` is called."""
 
-def write_all(stream: BinaryIO, data: bytes) -> None:
+NO_ROOM_YET = 0.01
+"""Seconds to wait where a terminal is ready and yet has no room for what it was given."""
+
+
+def no_pulse() -> None:
+    """Nothing goes on while a write waits."""
+
+
+def write_all(stream: BinaryIO, data: bytes, pulse: Callable[[], None] = no_pulse) -> None:
     """Write and flush all of `data`; a reader that went away raises BrokenPipeError.
 
-    Under ``python -u`` the stream is raw and may take a part only. A parent that made our
-    standard streams non-blocking (node does) makes a full pipe an error: then we wait.
+    While the reader of a pipe, a socket or a terminal does not read, `pulse` is called about ten
+    times a second; what it raises ends the write. Under ``python -u`` the stream is raw and may
+    take a part only. A parent that made our standard streams non-blocking (node does) makes a full
+    pipe an error: then we wait.
     """
-    rest = memoryview(data)
     try:
-        while rest:
-            try:
-                taken: int | None = stream.write(rest)
-            except BlockingIOError as error:
-                taken = error.characters_written
-                _wait(stream)
-            if taken is None:
-                _wait(stream)
-            else:
-                rest = rest[taken:]
-        _flush(stream)
+        descriptor = _descriptor(stream)
+        if descriptor is None:
+            _write_object(stream, data)
+        else:
+            _flush(stream, descriptor, pulse)
+            _write_descriptor(descriptor, data, pulse)
     except OSError as error:
         # A terminal that was closed answers EIO where a pipe answers EPIPE.
         if error.errno == errno.EIO:
@@ -34,20 +43,81 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
         raise
 
 
-def _flush(stream: BinaryIO) -> None:
+def _descriptor(stream: BinaryIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):  # a stream in memory
+        return None
+
+
+def _write_object(stream: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
+    stream.flush()
+
+
+def _flush(stream: BinaryIO, descriptor: int, pulse: Callable[[], None]) -> None:
+    """What others wrote to the stream comes first; ours goes past its buffer, so that nothing is
+    left in it when a write is given up."""
     while True:
         try:
             stream.flush()
         except BlockingIOError:
-            _wait(stream)
+            _wait(descriptor, pulse)
         else:
             return
 
 
-def _wait(stream: BinaryIO) -> None:
+def _write_descriptor(descriptor: int, data: bytes, pulse: Callable[[], None]) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        _write_when_ready(descriptor, data, pulse)
+        return
+    terminal = _reopen_terminal(descriptor) if stat.S_ISCHR(mode) else None
+    if terminal is not None:
+        try:
+            _write_when_ready(terminal, data, pulse)
+        finally:
+            os.close(terminal)
+        return
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _reopen_terminal(descriptor: int) -> int | None:
+    """The same terminal, for us alone and non-blocking; None for what is none.
+
+    A terminal that is ready may still block a write of two bytes, and to make the descriptor
+    itself non-blocking would do so to everybody who shares it.
+    """
+    if not os.isatty(descriptor):
+        return None
+    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(os.ttyname(descriptor), flags)
+    except OSError:
+        return None
+
+
+def _write_when_ready(descriptor: int, data: bytes, pulse: Callable[[], None]) -> None:
+    """A pipe that is ready takes PIPE_BUF bytes without blocking, and no more for sure."""
+    rest = memoryview(data)
+    while rest:
+        _wait(descriptor, pulse)
+        try:
+            rest = rest[os.write(descriptor, rest[: select.PIPE_BUF]) :]
+        except BlockingIOError:
+            pulse()
+            time.sleep(NO_ROOM_YET)
+
+
+def _wait(descriptor: int, pulse: Callable[[], None]) -> None:
     poll = select.poll()
-    poll.register(stream.fileno(), select.POLLOUT)
-    poll.poll()
+    poll.register(descriptor, select.POLLOUT)
+    while not poll.poll(BETWEEN_BEATS):
+        pulse()
 
 
 def same_place(one: BinaryIO, other: BinaryIO) -> bool:

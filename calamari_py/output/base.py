@@ -8,13 +8,14 @@ several threads: a refresh of the credentials can have something to say while th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Literal, Protocol
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._stream import no_pulse
 from calamari_py.result import StepResult
 
 Stream = Literal["stdout", "stderr"]
@@ -24,7 +25,8 @@ Stream = Literal["stdout", "stderr"]
 class ReporterOptions:
     """How to write. `terminal` says whether our own text (stderr) is read on a terminal;
     `width` is its columns; `environ` is for colour conventions (NO_COLOR, TERM); `encoding` is
-    what our own text on stderr is written in, the child's bytes are never re-encoded."""
+    what our own text on stderr is written in, the child's bytes are never re-encoded. `pulse` is
+    called while a write waits for its reader."""
 
     stdout: BinaryIO
     stderr: BinaryIO
@@ -34,6 +36,7 @@ class ReporterOptions:
     quiet: bool = False
     verbose: bool = False
     encoding: str = "utf-8"
+    pulse: Callable[[], None] = no_pulse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

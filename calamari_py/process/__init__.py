@@ -1,8 +1,9 @@
 """The only door to subprocess and signals: one command in, one `ProcessExit` out.
 
 `run` starts a command in its own session and watches it; `SignalInbox` is where the signals sent
-to calamari go meanwhile; `resolve_tool` makes names absolute paths; `harden` closes our memory to
-the child; `private_folder` is where files for it lie.
+to calamari go meanwhile, and `Pulse` keeps both at work while our own reader sleeps;
+`resolve_tool` makes names absolute paths; `harden` closes our memory to the child;
+`private_folder` is where files for it lie.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from calamari_py.process.folder import private_folder
 from calamari_py.process.harden import harden
 from calamari_py.process.inbox import SignalInbox
 from calamari_py.process.loop import run
+from calamari_py.process.pulse import Pulse
 from calamari_py.process.tools import resolve_tool, unsafe_entries
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Limits",
     "OutputSink",
     "ProcessExit",
+    "Pulse",
     "SignalInbox",
     "StopReason",
     "Stream",

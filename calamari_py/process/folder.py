@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from calamari_py.errors import CalamariError
+from calamari_py.errors import ToolMissing
 
 PREFIX = "calamari-"
 STALE_AFTER = 60.0
@@ -32,48 +32,77 @@ def private_folder(
     It is locked while the block runs and removed on every way out; stale ones of this user, left
     by a run that was killed, are removed from all `bases` first. `warn` hears a sentence when
     something could not be removed. `now` is the wall clock, in seconds since the epoch. Raises
-    CalamariError when no base can be used.
+    ToolMissing when no base can be used.
+
+    An exception out of a signal does not leave the folder behind; yet no code can guard the moment
+    between its own return and the caller's block, so call this where signals wait.
     """
     for base in dict.fromkeys(bases):
         with suppress(OSError):
             _remove_stale(base, now())
-    path, descriptor = _make(bases)
-    try:
-        yield path
-    finally:
-        try:
-            _remove(path, descriptor)
-        except OSError as error:
-            if warn is not None:
-                reason = (error.strerror or "unknown error").lower()
-                warn(f"the private folder '{path}' could not be removed: {reason}")
-        finally:
-            os.close(descriptor)
+    # Twice: a signal may interrupt the first one at any line, and raises only once.
+    with ExitStack() as again, ExitStack() as ends:
+        yield _make(bases, (again, ends), warn)
 
 
-def _make(bases: Sequence[Path]) -> tuple[Path, int]:
+def _make(
+    bases: Sequence[Path], ends: Sequence[ExitStack], warn: Callable[[str], None] | None
+) -> Path:
     for base in bases:
         if not base.is_absolute() or not _usable(base):
             continue
-        path = base / (PREFIX + os.urandom(8).hex())
-        try:
-            path.mkdir(mode=0o700)
-        except OSError:
-            continue
-        with ExitStack() as undo:
-            undo.callback(path.rmdir)
-            # A umask may have taken rights that we need ourselves.
-            path.chmod(0o700)
-            descriptor = os.open(path, _OPEN_FOLDER)
-            undo.callback(os.close, descriptor)
-            _lock(descriptor)
-            undo.pop_all()
-        return path, descriptor
+        # Its end is settled before it is made: an exception can come between any two lines.
+        folder = _Folder(base / (PREFIX + os.urandom(8).hex()), warn)
+        for end in ends:
+            end.callback(folder.remove)
+        with suppress(OSError):
+            folder.make()
+            return folder.path
     listed = ", ".join(f"'{base}'" for base in bases) or "none was given"
-    raise CalamariError(
+    raise ToolMissing(
         f"no folder for private files can be made (tried: {listed})",
         hint="set TMPDIR to a folder that this user may write to",
     )
+
+
+class _Folder:
+    """One folder from its making to its removal."""
+
+    def __init__(self, path: Path, warn: Callable[[str], None] | None) -> None:
+        self.path = path
+        self._warn = warn
+        self._descriptor: int | None = None
+        self._done = False
+
+    def make(self) -> None:
+        """Create, open and lock the folder."""
+        self.path.mkdir(mode=0o700)
+        # A umask may have taken rights that we need ourselves.
+        self.path.chmod(0o700)
+        self._descriptor = os.open(self.path, _OPEN_FOLDER)
+        _lock(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the folder as far as it was made. Once that was done, nothing happens."""
+        if self._done:
+            return
+        if self._descriptor is None:
+            # It was not made, or is still empty.
+            with suppress(OSError):
+                self.path.rmdir()
+        else:
+            try:
+                _remove(self.path, self._descriptor)
+            except OSError as error:
+                self._tell(error)
+        self._done = True
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def _tell(self, error: OSError) -> None:
+        if self._warn is not None:
+            reason = (error.strerror or "unknown error").lower()
+            self._warn(f"the private folder '{self.path}' could not be removed: {reason}")
 
 
 def _usable(base: Path) -> bool:

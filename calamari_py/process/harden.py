@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -12,17 +13,24 @@ PR_SET_DUMPABLE = 4
 Prctl = Callable[[int, int], int]
 
 _core_limit: list[tuple[int, int]] = []
+_umask: list[int] = []
 
 
 def harden() -> None:
     """Make this process unreadable to others of the same user, and leave no core file.
 
+    The umask becomes 0077: what we make is for this user alone, and usable for this user whatever
+    umask the caller has. Children get the caller's back (`child_umask`).
+
     Linux: PR_SET_DUMPABLE 0, and a soft RLIMIT_CORE of 0 that children do not inherit
-    (`child_core_limit`). Elsewhere nothing happens. A program that is executed afterwards is
-    readable again. From now on the files in ``/proc/self`` belong to root, except that
-    ``/proc/self/fd`` stays usable for ourselves: whoever has to write to ``/proc/self/uid_map`` in
-    a child must make that child dumpable first.
+    (`child_core_limit`). A program that is executed afterwards is readable again. From now on the
+    files in ``/proc/self`` belong to root, except that ``/proc/self/fd`` stays usable for
+    ourselves: whoever has to write to ``/proc/self/uid_map`` in a child must make that child
+    dumpable first.
     """
+    before = os.umask(0o077)
+    if not _umask:
+        _umask.append(before)
     prctl = find_prctl()
     if prctl is None:
         return
@@ -38,6 +46,11 @@ def harden() -> None:
 def child_core_limit() -> tuple[int, int] | None:
     """The RLIMIT_CORE that a child gets back; None when `harden` changed nothing."""
     return _core_limit[0] if _core_limit else None
+
+
+def child_umask() -> int | None:
+    """The umask that a child gets back; None when `harden` was not called."""
+    return _umask[0] if _umask else None
 
 
 def find_prctl() -> Prctl | None:

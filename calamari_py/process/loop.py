@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from calamari_py.errors import Cancelled
 from calamari_py.process.base import (
     KILL_DELAY,
     Command,
@@ -21,14 +22,12 @@ from calamari_py.process.base import (
 from calamari_py.process.inbox import SignalInbox, has_job_control
 from calamari_py.process.ladder import Ladder
 from calamari_py.process.pipes import Pipes
+from calamari_py.process.pulse import Pulse, give_reader_up
 from calamari_py.process.session import Member, Session
 from calamari_py.process.spawn import Child, spawn
 
 IDLE_FLUSH = 0.025
 """Seconds that the sink may hold bytes back after the child fell silent."""
-
-ECHO = 0.3
-"""Seconds in which the same signal counts once: a terminal and a wrapper both pass ^C on."""
 
 SETTLE = 0.1
 """Seconds that what is left of a session has to end by itself: a `tee` sees its end of file at
@@ -50,33 +49,39 @@ def run(
     clock: Callable[[], float] = time.monotonic,
     idle_flush: float = IDLE_FLUSH,
     kill_delay: float = KILL_DELAY,
+    pulse: Pulse | None = None,
 ) -> ProcessExit:
     """Run `command` until it, its pipes and its session have ended.
 
-    Raises CommandNotFound, CommandNotExecutable or FileMissing before there is a process; the
-    sink was then told nothing. Otherwise both streams of the sink are closed at the end. What the
-    sink raises, except BrokenPipeError, ends the process tree and is raised again.
+    Raises CommandNotFound, CommandNotExecutable, FileMissing, or Cancelled for a signal that waits
+    already, before there is a process; the sink was then told nothing. Otherwise both streams of
+    the sink are closed at the end. What the sink raises, except BrokenPipeError, ends the process
+    tree and is raised again.
 
-    Signals wait in `inbox` meanwhile. One that comes too late for the process is dropped at the
-    end; ``inbox.first`` still knows it.
+    Signals wait in `inbox` meanwhile. One that comes before the end counts, also when the process
+    had ended by itself: `ProcessExit.stopped` says so. A sink that waits for its reader calls
+    ``pulse.beat``, so that signals and limits hold all the same; once the process is stopped and
+    gone such a write has `kill_delay` more.
     """
-    with inbox.queued(), spawn(command) as child:
-        pipes = Pipes(
-            sink, stdout=child.stdout, stderr=child.stderr, clock=clock, idle_flush=idle_flush
-        )
-        watch = _Watch(
-            child,
-            command=command,
-            pipes=pipes,
-            limits=limits,
-            inbox=inbox,
-            clock=clock,
-            kill_delay=kill_delay,
-        )
-        with watch:
-            watch.loop()
-            pipes.drain()
-            pipes.close()
+    with inbox.queued():
+        inbox.raise_waiting()
+        with spawn(command) as child:
+            pipes = Pipes(
+                sink, stdout=child.stdout, stderr=child.stderr, clock=clock, idle_flush=idle_flush
+            )
+            watch = _Watch(
+                child,
+                command=command,
+                pipes=pipes,
+                limits=limits,
+                inbox=inbox,
+                clock=clock,
+                kill_delay=kill_delay,
+            )
+            with (pulse or Pulse()).watched(watch.beat), watch, inbox.impatient():
+                watch.loop()
+                pipes.drain()
+                pipes.close()
     return watch.result()
 
 
@@ -104,12 +109,13 @@ class _Watch:
         self._session = Session(child.pid)
         self._suspended = 0.0
         self._started = self._last_output = self._now()
-        self._ready: set[int] = {inbox.fileno()}
+        self._ready = {inbox.fileno(): select.POLLIN}
         self._code: int | None = None
         self._duration = 0.0
         self._stopped: StopReason | None = None
         self._signum: int | None = None
-        self._counted: tuple[int, float] = (0, 0.0)
+        self._broken = False
+        self._stuck_since: float | None = None
         self._ladder: Ladder | None = None
         self._topped: float | None = None
         self._drain_until = 0.0
@@ -124,25 +130,51 @@ class _Watch:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
+        """The end of it all; a Cancelled that the inbox raised is how the process was stopped."""
         try:
             if error is not None:
+                self._broken = True
+                if isinstance(error, Cancelled) and self._stopped is None:
+                    self._stopped, self._signum = StopReason.SIGNAL, error.signum
                 self._pipes.mute()
                 self._end_tree()
         finally:
-            self._pipes.close_quietly()
-            while self._inbox.take() is not None:
-                pass
+            # Nothing else could end a write of these that blocks.
+            self._pipes.close_quietly(self._inbox.impatient)
+        if error is None:
+            self._take_signals(self._now())
+        return isinstance(error, Cancelled)
 
     def loop(self) -> None:
         """Read, obey, stop, sweep: returns when nothing is left to wait for."""
         while not self._over():
             self._wait()
+            self._stuck_since = None
             if self._pipes.cycle(self._ready):
                 self._last_output = self._now()
             idle_at = self._pipes.idle_at()
             if idle_at is not None and self._clock() >= idle_at:
                 self._pipes.idle()
+
+    def beat(self) -> None:
+        """Watch on while the sink waits for its reader. Raises BrokenPipeError when the process is
+        stopped and gone, and the reader has still not read for as long as a kill takes.
+        """
+        self._ready = self._poll(0)
+        now = self._now()
+        if any(self._ready.get(pipe, 0) & select.POLLIN for pipe in self._pipes.filenos()):
+            # What we cannot read now is no silence of the child.
+            self._last_output = now
+        self._over()
+        if self._stopped is None and not self._broken:
+            return
+        if self._code is None and self._topped is None:
+            return
+        if self._stuck_since is None:
+            self._stuck_since = now
+        if now >= self._stuck_since + self._kill_delay:
+            give_reader_up()
 
     def _end_tree(self) -> None:
         """Stop everything by the last two rungs, without any courtesy."""
@@ -187,29 +219,32 @@ class _Watch:
             self._drain_until = max(self._drain_until, now + self._kill_delay)
 
     def _obey(self, now: float) -> None:
-        """Take the signals in: the first begins the stop, another one shortens the wait."""
-        if self._inbox.fileno() not in self._ready:
-            return
+        if self._inbox.fileno() in self._ready:
+            self._take_signals(now)
+
+    def _take_signals(self, now: float) -> None:
+        """The first signal begins the stop, another one shortens the wait."""
         while (signum := self._inbox.take()) is not None:
             if signum == signal.SIGTSTP:
                 self._suspend()
                 continue
-            if signum == self._counted[0] and now - self._counted[1] < ECHO:
-                continue
-            self._counted = (signum, now)
-            if self._code is not None:
-                self._drain_until = now
-                if self._ladder is not None:
-                    self._ladder.hurry(now)
-            elif self._stopped is None:
-                self._signum = signum
+            first = self._stopped is None and not self._broken
+            if first:
+                self._stopped, self._signum = StopReason.SIGNAL, signum
+            if first and self._code is None:
                 translated = (self._command.translate_signals or {}).get(signum, signum)
-                self._stop(StopReason.SIGNAL, translated, now)
-            elif self._ladder is not None:
-                self._ladder.hurry(now)
+                self._climb_politely(translated, now)
+            else:
+                self._hurry(now)
+
+    def _hurry(self, now: float) -> None:
+        if self._code is not None:
+            self._drain_until = self._settle_until = now
+        if self._ladder is not None:
+            self._ladder.hurry(now)
 
     def _check_limits(self, now: float) -> None:
-        if self._stopped is not None:
+        if self._stopped is not None or self._broken:
             return
         signum = self._command.stop_signal or signal.SIGTERM
         if self._pipes.reader_gone:
@@ -225,6 +260,9 @@ class _Watch:
 
     def _stop(self, reason: StopReason, signum: int, now: float) -> None:
         self._stopped = reason
+        self._climb_politely(signum, now)
+
+    def _climb_politely(self, signum: int, now: float) -> None:
         self._ladder = Ladder.polite(
             signum, now, grace=self._limits.grace, kill_delay=self._kill_delay
         )
@@ -281,14 +319,19 @@ class _Watch:
 
     def _wait(self) -> None:
         """Sleep until a pipe, a signal, the child's end or a deadline; sets what is ready."""
+        deadline = self._deadline()
+        self._ready = self._poll(
+            None if deadline is None else max(0.0, deadline - self._now()) * 1000
+        )
+
+    def _poll(self, timeout: float | None) -> dict[int, int]:
+        """What is ready within `timeout` milliseconds: descriptors and their events."""
         waiting = select.poll()
         for descriptor in (*self._pipes.filenos(), self._inbox.fileno()):
             waiting.register(descriptor, select.POLLIN)
         if self._code is None and self._child.exit_fd is not None:
             waiting.register(self._child.exit_fd, select.POLLIN)
-        deadline = self._deadline()
-        timeout = None if deadline is None else max(0.0, deadline - self._now()) * 1000
-        self._ready = {descriptor for descriptor, _ in waiting.poll(timeout)}
+        return dict(waiting.poll(timeout))
 
     def _deadline(self) -> float | None:
         moments = [self._ladder.due] if self._ladder is not None else []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
+from calamari_py.errors import Cancelled
 from calamari_py.process.base import OutputSink, Stream
 
 READ_SIZE = 65_536
@@ -96,11 +97,14 @@ class Pipes:
         while self._unclosed:
             self._close_stream(self._unclosed[0])
 
-    def close_quietly(self) -> None:
-        """`close` after an error, which a sink that is broken as well must not replace."""
+    def close_quietly(self, guard: Callable[[], AbstractContextManager[None]]) -> None:
+        """`close` after an error, which a sink that is broken as well must not replace.
+
+        Within `guard` a signal may end the sink's call; it does not end ours.
+        """
         self.close_descriptors()
         while self._unclosed:
-            with suppress(Exception):
+            with suppress(Exception, Cancelled), guard():
                 self._close_stream(self._unclosed[0])
 
     def close_descriptors(self) -> None:

@@ -12,7 +12,12 @@ from typing import Self
 
 from calamari_py.errors import CommandNotExecutable, InternalError
 from calamari_py.process.base import Command
-from calamari_py.process.harden import PR_SET_PDEATHSIG, child_core_limit, find_prctl
+from calamari_py.process.harden import (
+    PR_SET_PDEATHSIG,
+    child_core_limit,
+    child_umask,
+    find_prctl,
+)
 from calamari_py.process.refusal import refusal
 
 
@@ -83,6 +88,7 @@ def spawn(command: Command) -> Child:
     import subprocess
 
     argv, environment = _encode(command)
+    umask = child_umask()
     with ExitStack() as ends, ExitStack() as undo:
         stdout, stdout_end = os.pipe()
         undo.callback(os.close, stdout)
@@ -99,6 +105,7 @@ def spawn(command: Command) -> Child:
                 cwd=command.directory,
                 env=environment,
                 start_new_session=True,
+                umask=-1 if umask is None else umask,
                 preexec_fn=_last_acts(command),  # noqa: PLW1509 - see there
             )
         except OSError as error:

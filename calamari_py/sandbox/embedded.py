@@ -51,8 +51,13 @@ class Sandbox:
                 f"a sandbox is running already in this process, at '{Sandbox._running.endpoint}'",
                 hint="close it first, or use it",
             )
-        # moto costs half a second of imports
-        from calamari_py.sandbox import seed, server
+        try:
+            # moto costs half a second of imports
+            from calamari_py.sandbox import seed, server
+        except ImportError as error:
+            raise ToolMissing(
+                f"the sandbox cannot be loaded: {error}", hint=f"install it anew: {INSTALL_COMMAND}"
+            ) from error
 
         seed.clear()
         session = seed.create_identities()

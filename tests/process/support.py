@@ -14,6 +14,7 @@ from calamari_py.process import (
     Limits,
     OutputSink,
     ProcessExit,
+    Pulse,
     SignalInbox,
     Stream,
     run,
@@ -125,6 +126,7 @@ def execute(
     translate_signals: Mapping[int, int] | None = None,
     idle_flush: float = 0.025,
     kill_delay: float = PATIENCE,
+    pulse: Pulse | None = None,
 ) -> ProcessExit:
     """`run` with what most tests want: a watchdog, no handlers, the root folder."""
     command = Command(
@@ -143,6 +145,7 @@ def execute(
             inbox if inbox is not None else own or SignalInbox(install=False),
             idle_flush=idle_flush,
             kill_delay=kill_delay,
+            pulse=pulse,
         )
     finally:
         if own is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.process import harden
+from tests.process.support import RecordingSink, execute, shell
 
 pytestmark = [
     pytest.mark.process,
@@ -20,11 +21,13 @@ _SCRIPT = """
 import ctypes, os, resource, sys
 resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
 limit = resource.getrlimit(resource.RLIMIT_CORE)
+umask = int(sys.argv[1], 8)
 from pathlib import Path
 from calamari_py.process import Command, Limits, SignalInbox, harden, private_folder, run
 import subprocess, fcntl, calamari_py.process.spawn
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
+os.umask(umask)
 harden()
 harden()
 assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
@@ -48,8 +51,13 @@ def sh(script):
     return ended.code, sink.data.decode().strip()
 
 with private_folder([Path('/tmp')]) as folder:
-    assert sh(f'echo x > {folder}/file')[0] == 0
+    assert sh(f'umask 077; echo x > {folder}/file')[0] == 0
+    (folder / 'ours').mkdir()
+    (folder / 'ours' / 'file').write_text('x')
+    assert (folder / 'ours' / 'file').stat().st_mode & 0o777 == 0o600
     kept = folder
+code, said = sh('umask')
+assert code == 0 and int(said, 8) == umask, (code, said)
 assert not kept.exists()
 expected = 'unlimited' if limit[0] == resource.RLIM_INFINITY else str(limit[0] // 512)
 code, said = sh('ulimit -Sc; echo visible > /dev/stdout')
@@ -60,14 +68,15 @@ print('good')
 """
 
 
-def test_hardened_runner() -> None:
+@pytest.mark.parametrize("umask", ["022", "777", "277", "177"])
+def test_hardened_runner(umask: str) -> None:
     """Without root: our memory is closed to the child, our own descriptors and folders still work,
-    and the child has the core limit that we were given.
+    and the child has the core limit and the umask that we were given.
     """
     if os.getuid() == 0 and not _others_may_read(Path(harden.__code__.co_filename)):
         pytest.skip("the package lies where only root can read it")
     ended = subprocess.run(
-        [sys.executable, "-c", _SCRIPT],
+        [sys.executable, "-c", _SCRIPT, umask],
         env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -76,6 +85,17 @@ def test_hardened_runner() -> None:
         cwd="/",
     )
     assert (ended.stdout, ended.stderr) == ("good\n", "")
+
+
+def test_a_runner_that_is_not_hardened() -> None:
+    """Without harden() the child inherits the umask as it is."""
+    before = os.umask(0o027)
+    try:
+        sink = RecordingSink()
+        execute(shell("umask"), sink)
+    finally:
+        os.umask(before)
+    assert int(sink.stdout, 8) == 0o027
 
 
 def _others_may_read(path: Path) -> bool:

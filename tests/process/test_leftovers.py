@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from calamari_py.process import Limits, SignalInbox, Stream
+from calamari_py.process import Limits, SignalInbox, StopReason, Stream
 from tests.process.support import (
     PATIENCE,
     Once,
@@ -97,16 +97,43 @@ def test_daemon_that_left_the_session() -> None:
     assert ends(daemon)
 
 
-def test_a_signal_shortens_the_reading() -> None:
-    """A signal after the leader has ended does not change the outcome, only how long it takes."""
+def test_a_signal_after_the_leader_counts() -> None:
+    """A signal while a grandchild is read: it is ended at once, and the run was cancelled."""
     inbox = SignalInbox(install=False)
     sink = RecordingSink(on_feed=Once(b"held", lambda: inbox.deliver(signal.SIGINT)))
     script = ORPHAN + "os.write(1, b'held')\ntime.sleep(60)"
     before = time.monotonic()
     ended = execute(python(script), sink, inbox=inbox)
     assert time.monotonic() - before < PATIENCE / 2
-    assert (ended.code, ended.stopped, len(ended.left_running)) == (0, None, 1)
+    assert (ended.code, ended.stopped, ended.signum) == (0, StopReason.SIGNAL, signal.SIGINT)
+    assert len(ended.left_running) == 1
     assert inbox.first == signal.SIGINT
+    inbox.close()
+
+
+def test_a_signal_ends_term_proof_leftovers() -> None:
+    """What is left after the leader gets SIGTERM at the first signal and SIGKILL at the next."""
+    inbox = SignalInbox(install=False)
+    replies = [
+        Once(b"held", lambda: inbox.deliver(signal.SIGINT)),
+        Once(b"no", lambda: inbox.deliver(signal.SIGTERM)),
+    ]
+
+    def on_feed(stream: Stream, data: bytes) -> None:
+        for reply in replies:
+            reply(stream, data)
+
+    script = (
+        "import signal; signal.signal(15, lambda *_: os.write(1, b'no'))"
+        + ORPHAN
+        + "os.write(1, b'held')\nwhile True: signal.pause()"
+    )
+    before = time.monotonic()
+    sink = RecordingSink(on_feed=on_feed)
+    ended = execute(python("import os\n" + script), sink, inbox=inbox)
+    assert time.monotonic() - before < PATIENCE / 2
+    assert (ended.stopped, ended.signum) == (StopReason.SIGNAL, signal.SIGINT)
+    assert sink.stdout == b"heldno"
     inbox.close()
 
 

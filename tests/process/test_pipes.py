@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_muted(rig: Rig) -> None:
     rig.end(rig.stdout)
     rig.pipes.cycle(rig.pipes.filenos())
     assert rig.sink.calls == []
-    rig.pipes.close_quietly()
+    rig.pipes.close_quietly(nullcontext)
     assert rig.sink.closed == ["stdout", "stderr"]
 
 

@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
-from calamari_py.errors import CalamariError
+from calamari_py.errors import Cancelled, ToolMissing, exit_code_of
 from calamari_py.process import private_folder
+
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 def later(seconds: float) -> Callable[[], float]:
@@ -82,12 +86,54 @@ def test_first_base_that_works(tmp_path: Path) -> None:
 def test_no_base(tmp_path: Path) -> None:
     """Without any usable base the error names those that were tried and the cure."""
     with (
-        pytest.raises(CalamariError, match="no folder for private files") as caught,
+        pytest.raises(ToolMissing, match="no folder for private files") as caught,
         private_folder([tmp_path / "no"]),
     ):
         raise AssertionError
     assert str(tmp_path / "no") in str(caught.value)
     assert "TMPDIR" in (caught.value.hint or "")
+    assert exit_code_of(caught.value) == 69
+
+
+class Interrupt:
+    """Raises Cancelled at the `line`-th line that runs in the folder's code and what it calls."""
+
+    MODULES = ("folder.py", "contextlib.py", "pathlib.py")
+
+    def __init__(self, line: int) -> None:
+        self.left = line
+
+    def __call__(self, frame: FrameType, event: str, arg: object) -> TraceFunction | None:
+        if not frame.f_code.co_filename.endswith(self.MODULES):
+            return None
+        if event in {"call", "line"}:
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                raise Cancelled(15)
+        return self
+
+
+def test_an_exception_at_any_line_leaves_nothing(tmp_path: Path) -> None:
+    """Whatever a signal interrupts, making, handing over or removing: the folder goes."""
+    base = tmp_path / "base"
+    base.mkdir()
+    before = sys.gettrace()
+    interrupted, line = True, 0
+    while interrupted:
+        line += 1
+        try:
+            sys.settrace(Interrupt(line))
+            with private_folder([base]) as folder:
+                (folder / "inner").mkdir()
+                (folder / "file").touch()
+            interrupted = False
+        except Cancelled:
+            pass
+        finally:
+            sys.settrace(before)
+        assert os.listdir(base) == [], f"line {line}"
+    assert line > 100
 
 
 def test_stubborn_content(tmp_path: Path) -> None:

@@ -33,13 +33,6 @@ def program(folder: Path, content: bytes, mode: int = 0o755) -> Path:
         pytest.param(b"#!/bin/sh\n", 0o644, "is not executable", "chmod +x", id="no x bit"),
         pytest.param(b"echo hello\n", 0o755, "exec format error", "'#!' line", id="no #! line"),
         pytest.param(b"", 0o755, "exec format error", "'#!' line", id="empty"),
-        pytest.param(
-            b"#!/no/such/interpreter -x\n",
-            0o755,
-            "the interpreter '/no/such/interpreter'",
-            "first line",
-            id="missing interpreter",
-        ),
         pytest.param(b"#!/bin/sh\r\nexit\r\n", 0o755, "carriage return", "LF", id="CRLF"),
         pytest.param(b"#!/tmp\n", 0o755, "'/tmp'", "first line", id="interpreter is a folder"),
         pytest.param(b"#!\n", 0o755, "names no interpreter", "#!/bin/sh", id="empty #! line"),
@@ -58,6 +51,15 @@ def test_not_executable(tmp_path: Path, content: bytes, mode: int, said: str, cu
     assert caught.value.exit_code == 126
     assert sink.calls == []
     assert open_descriptors() == before
+
+
+def test_missing_interpreter(tmp_path: Path) -> None:
+    """A script whose interpreter is not there is error 127, and both are named."""
+    path = program(tmp_path, b"#!/no/such/interpreter -x\n")
+    with pytest.raises(CommandNotFound, match="'/no/such/interpreter'") as caught:
+        execute((str(path),), RecordingSink())
+    assert str(path) in str(caught.value)
+    assert "first line" in (caught.value.hint or "")
 
 
 def test_missing_program(tmp_path: Path) -> None:

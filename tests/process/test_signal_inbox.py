@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -64,18 +65,148 @@ def test_nested_queues(inbox: SignalInbox) -> None:
     assert inbox.first == signal.SIGINT
 
 
-def test_unanswered_signals_raise() -> None:
-    """A signal that meets another one, unanswered for a second, ends whatever blocks."""
-    now = 0.0
-    with SignalInbox(clock=lambda: now) as inbox, inbox.queued():
-        signal.raise_signal(signal.SIGINT)
-        now = 0.9
-        signal.raise_signal(signal.SIGTERM)
-        now = 1.1
-        with pytest.raises(Cancelled) as caught:
-            signal.raise_signal(signal.SIGTERM)
+def test_raises_once(inbox: SignalInbox) -> None:
+    """After the first exception further signals only wait: nothing interrupts the clearing up."""
+    with pytest.raises(Cancelled):
+        inbox.deliver(signal.SIGTERM)
+    inbox.deliver(signal.SIGINT)
+    inbox.deliver(signal.SIGHUP)
+    assert (inbox.take(), inbox.take()) == (signal.SIGINT, signal.SIGHUP)
+    assert inbox.first == signal.SIGTERM
+
+
+def test_a_taken_signal_is_the_first_one(inbox: SignalInbox) -> None:
+    """A signal that a process was stopped for begins the unwinding as well as an exception."""
+    with inbox.queued():
+        inbox.deliver(signal.SIGTERM)
+        assert inbox.take() == signal.SIGTERM
+    inbox.deliver(signal.SIGINT)
+    assert inbox.take() == signal.SIGINT
+
+
+def test_suspending_begins_no_unwinding(inbox: SignalInbox) -> None:
+    """The suspend key does not use up the exception of the first stop signal."""
+    with inbox.queued():
+        inbox.deliver(signal.SIGTSTP)
+        assert inbox.take() == signal.SIGTSTP
+    with pytest.raises(Cancelled):
+        inbox.deliver(signal.SIGINT)
+
+
+@pytest.mark.parametrize("outer", ["nothing", "queued"])
+def test_listening_raises_again(inbox: SignalInbox, outer: str) -> None:
+    """A blocking call on the way out ends by a new signal, and by one only."""
+    with pytest.raises(Cancelled):
+        inbox.deliver(signal.SIGTERM)
+    with inbox.queued() if outer == "queued" else nullcontext():
+        with pytest.raises(Cancelled) as caught, inbox.listening():
+            inbox.deliver(signal.SIGINT)
         assert caught.value.signum == signal.SIGINT
+        inbox.deliver(signal.SIGHUP)
+        assert inbox.take() == signal.SIGHUP
+
+
+def test_listening_ends_with_its_block(inbox: SignalInbox) -> None:
+    """After the block signals only wait again, after an exception inside it too."""
+    with pytest.raises(Cancelled):
+        inbox.deliver(signal.SIGTERM)
+    with suppress(Cancelled), inbox.listening():
+        inbox.deliver(signal.SIGINT)
+    with inbox.listening():
+        pass
+    inbox.deliver(signal.SIGHUP)
+    assert inbox.take() == signal.SIGHUP
+
+
+def test_listening_before_any_signal_changes_nothing(inbox: SignalInbox) -> None:
+    """The first signal raises after such a block as it would have before."""
+    with inbox.listening():
+        pass
+    with pytest.raises(Cancelled):
+        inbox.deliver(signal.SIGTERM)
+
+
+def test_listening_hears_what_waits(inbox: SignalInbox) -> None:
+    """A signal that came just before the block is not slept over; one exception is for all."""
+    with inbox.queued():
+        inbox.deliver(signal.SIGTERM)
+        inbox.deliver(signal.SIGINT)
+    with pytest.raises(Cancelled) as caught, inbox.listening():
+        raise AssertionError
+    assert caught.value.signum == signal.SIGTERM
+    with inbox.listening():
+        assert inbox.take() is None
+
+
+def test_queued_inside_listening(inbox: SignalInbox) -> None:
+    """The innermost block counts."""
+    with inbox.listening(), inbox.queued():
+        inbox.deliver(signal.SIGTERM)
+        assert inbox.take() == signal.SIGTERM
+
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        pytest.param([(0.0, INT), (0.1, INT)], [INT], id="echo"),
+        pytest.param([(0.0, INT), (0.2, INT), (0.29, INT)], [INT], id="two echoes"),
+        pytest.param([(0.0, INT), (0.3, INT)], [INT, INT], id="the same later"),
+        pytest.param([(0.0, INT), (0.2, INT), (0.4, INT)], [INT, INT], id="a key held down"),
+        pytest.param([(0.0, INT), (0.1, TERM)], [INT, TERM], id="another one"),
+    ],
+)
+def test_echo(sent: list[tuple[float, int]], counted: list[int]) -> None:
+    """The same signal within 0.3 s counts once; another one, or the same later, counts."""
+    now = 0.0
+    inbox = SignalInbox(install=False, clock=lambda: now)
+    with inbox.queued():
+        for moment, signum in sent:
+            now = moment
+            inbox.deliver(signum)
+        assert list(iter(inbox.take, None)) == counted
+    inbox.close()
+
+
+def test_an_echo_is_none_of_the_next_process() -> None:
+    """An echo that comes when its signal was taken already does not count for what follows."""
+    now = 0.0
+    inbox = SignalInbox(install=False, clock=lambda: now)
+    with inbox.queued():
+        inbox.deliver(signal.SIGINT)
         assert inbox.take() == signal.SIGINT
+    now = 0.2
+    with inbox.listening():
+        inbox.deliver(signal.SIGINT)
+    with inbox.queued():
+        inbox.deliver(signal.SIGINT)
+        assert inbox.take() is None
+    inbox.close()
+
+
+@pytest.mark.parametrize("impatient", [True, False])
+def test_unanswered_signals_raise(impatient: bool) -> None:
+    """Where it is allowed a signal that meets one unanswered for a second ends what blocks."""
+    now = 0.0
+    said: list[int] = []
+    with SignalInbox(clock=lambda: now) as inbox, inbox.queued():
+        try:
+            with inbox.impatient() if impatient else nullcontext():
+                signal.raise_signal(signal.SIGINT)
+                now = 0.9
+                signal.raise_signal(signal.SIGTERM)
+                now = 1.1
+                signal.raise_signal(signal.SIGTERM)
+                assert not said
+                now = 2.0
+                signal.raise_signal(signal.SIGTERM)
+        except Cancelled as error:
+            said.append(error.signum)
+            signal.raise_signal(signal.SIGHUP)
+        assert inbox.take() == signal.SIGINT
+    assert said == ([signal.SIGINT] if impatient else [])
 
 
 def test_everything_is_put_back() -> None:

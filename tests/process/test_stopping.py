@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from calamari_py.errors import Cancelled
 from calamari_py.process import Limits, SignalInbox, StopReason, Stream
 from tests.process.support import (
     PATIENCE,
@@ -255,15 +256,65 @@ def test_ignored_signal_is_heard_by_tools_that_need_it(inbox: SignalInbox) -> No
     assert ended.code == 130
 
 
-def test_a_late_signal_is_dropped(inbox: SignalInbox) -> None:
-    """A signal that comes with the last bytes does not stop the next process."""
+@pytest.mark.parametrize("streams", [("stderr",), ("stdout", "stderr")], ids=["once", "echo"])
+def test_a_late_signal_counts(inbox: SignalInbox, streams: tuple[Stream, ...]) -> None:
+    """A signal that comes with the last bytes cancels this run, and does not stop the next one."""
 
     def on_close(stream: Stream) -> None:
-        if stream == "stderr":
+        if stream in streams:
             inbox.deliver(signal.SIGTERM)
 
     first = execute(shell("exit 0"), RecordingSink(on_close=on_close), inbox=inbox)
     second = execute(shell("exit 0"), RecordingSink(), inbox=inbox)
     assert first.code in {0, 143}
+    assert (first.stopped, first.signum) == (StopReason.SIGNAL, signal.SIGTERM)
     assert (second.code, second.stopped) == (0, None)
     assert inbox.first == signal.SIGTERM
+
+
+def test_a_timeout_stays_the_reason(inbox: SignalInbox) -> None:
+    """A signal after a timeout hurries and does not change why the process was stopped."""
+    sink = RecordingSink(on_feed=Once(b"got 15", deliver(inbox, signal.SIGINT)))
+    limits = Limits(timeout=0.3, grace=PATIENCE)
+    ended = execute(python(STUBBORN), sink, limits=limits, inbox=inbox, kill_delay=0.1)
+    assert (ended.code, ended.stopped, ended.signum) == (137, StopReason.TIMEOUT, None)
+
+
+def test_a_signal_before_the_start_starts_nothing(inbox: SignalInbox) -> None:
+    """A signal that waits already is raised instead of starting a process to stop it."""
+    sink = RecordingSink()
+    with inbox.queued():
+        inbox.deliver(signal.SIGTERM)
+        with pytest.raises(Cancelled) as caught:
+            execute(shell("exit 0"), sink, inbox=inbox)
+    assert caught.value.signum == signal.SIGTERM
+    assert sink.calls == []
+
+
+def test_an_unanswered_signal_ends_a_blocked_sink() -> None:
+    """A second signal ends a sink that blocks without a pulse; the tree ends, nothing is raised."""
+    now = 0.0
+    pids: list[int] = []
+
+    def block() -> None:
+        nonlocal now
+        signal.raise_signal(signal.SIGINT)
+        now += 1.1
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("still blocked")
+
+    def on_feed(stream: Stream, data: bytes) -> None:
+        pids.append(os.pidfd_open(int(data.split()[0])))
+        block()
+
+    def on_close(stream: Stream) -> None:
+        nonlocal now
+        now += 1.1
+        block()
+
+    with SignalInbox(clock=lambda: now) as inbox:
+        sink = RecordingSink(on_feed=on_feed, on_close=on_close)
+        ended = execute(shell("echo $$; exec sleep 60"), sink, limits=PATIENT, inbox=inbox)
+    assert (ended.code, ended.stopped, ended.signum) == (143, StopReason.SIGNAL, signal.SIGINT)
+    assert sorted(sink.closed) == ["stderr", "stdout"]
+    assert ends(pids[0])
