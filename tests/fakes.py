@@ -29,6 +29,7 @@ from calamari_py.process import (
     Limits,
     OutputSink,
     ProcessExit,
+    Pulse,
     SignalInbox,
     StopReason,
 )
@@ -291,7 +292,13 @@ class FakeRun:
     started: list[Running] = field(default_factory=list)
 
     def __call__(
-        self, command: Command, sink: OutputSink, limits: Limits, inbox: SignalInbox
+        self,
+        command: Command,
+        sink: OutputSink,
+        limits: Limits,
+        inbox: SignalInbox,
+        *,
+        pulse: Pulse,
     ) -> ProcessExit:
         running = Running(command=command, sink=sink, limits=limits, inbox=inbox)
         number = len(self.started)

@@ -12,7 +12,7 @@ import click
 from calamari_py.cli._options import read_overrides, variable_options, working_directory
 from calamari_py.output import FORMATS
 from calamari_py.output.base import ReporterOptions
-from calamari_py.process import harden
+from calamari_py.process import Pulse, harden
 from calamari_py.runner import Doors, RunOptions, run_step
 
 
@@ -65,6 +65,7 @@ def command(**options: Any) -> int:
     overrides, environ = read_overrides(
         options["variables"], options["var_files"], options["sensitive"]
     )
+    pulse = Pulse()
     reporter = FORMATS[options["format_"]](
         ReporterOptions(
             stdout=sys.stdout.buffer,
@@ -75,6 +76,7 @@ def command(**options: Any) -> int:
             environ=environ,
             quiet=options["quiet"],
             verbose=options["verbose"],
+            pulse=pulse.beat,
         )
     )
     cwd = working_directory()
@@ -92,11 +94,11 @@ def command(**options: Any) -> int:
         allow_http_endpoint=options["allow_http_endpoint"],
         short_secrets=options["short_secrets"],
     )
-    doors = Doors()
+    doors = Doors(pulse=pulse)
     if options["sandbox"]:
         from calamari_py.cli._sandbox import open_sandbox
 
-        doors = Doors(open_sandbox=open_sandbox)
+        doors = Doors(pulse=pulse, open_sandbox=open_sandbox)
     return run_step(run_options, reporter, doors).exit_code
 
 

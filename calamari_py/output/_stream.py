@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from calamari_py.errors import OutputNotWritable
+
 BETWEEN_BEATS = 100
 """Milliseconds of waiting for a reader after which `pulse` is called."""
 
@@ -22,7 +24,8 @@ def no_pulse() -> None:
 
 
 def write_all(stream: BinaryIO, data: bytes, pulse: Callable[[], None] = no_pulse) -> None:
-    """Write and flush all of `data`; a reader that went away raises BrokenPipeError.
+    """Write and flush all of `data`; a reader that went away raises BrokenPipeError, anything else
+    that keeps us from writing OutputNotWritable.
 
     While the reader of a pipe, a socket or a terminal does not read, `pulse` is called about ten
     times a second; what it raises ends the write. Under ``python -u`` the stream is raw and may
@@ -40,7 +43,12 @@ def write_all(stream: BinaryIO, data: bytes, pulse: Callable[[], None] = no_puls
         # A terminal that was closed answers EIO where a pipe answers EPIPE.
         if error.errno == errno.EIO:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
-        raise
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputNotWritable(
+            f"our output cannot be written: {(error.strerror or 'unknown error').lower()}",
+            hint="make room where stdout and stderr go; the step's own work may be incomplete",
+        ) from error
 
 
 def _descriptor(stream: BinaryIO) -> int | None:

@@ -145,7 +145,7 @@ class JsonReporter:
         with self._lock:
             time = format_time(self._clock())
             event = {"time": time, "type": type_, "step": self._step, **fields}
-            write_all(self._options.stdout, dump_json(event) + b"\n")
+            write_all(self._options.stdout, dump_json(event) + b"\n", self._options.pulse)
 
 
 def _unfinished_bytes(data: bytes) -> int:

@@ -84,7 +84,7 @@ class TextReporter:
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         """The bytes, on the stream of the same name."""
         with self._lock:
-            write_all(getattr(self._options, stream), data)
+            write_all(getattr(self._options, stream), data, self._options.pulse)
             if stream == "stderr" or self._shared:
                 self._follow(data)
 
@@ -141,7 +141,8 @@ class TextReporter:
             if not self._at_line_start:
                 text = "\n" + text
             self._at_line_start, self._child_styled = True, False
-            write_all(self._options.stderr, encode(text, self._options.encoding))
+            encoded = encode(text, self._options.encoding)
+            write_all(self._options.stderr, encoded, self._options.pulse)
 
 
 def _renderer(options: ReporterOptions) -> Callable[[Line], str]:

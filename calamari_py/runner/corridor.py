@@ -8,17 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from calamari_py import __version__, manifest
 from calamari_py.aws import AwsPort, AwsSettings, BotoAws
-from calamari_py.errors import CalamariError, Cancelled, Findings, InternalError, UsageError
+from calamari_py.errors import (
+    CalamariError,
+    Cancelled,
+    Findings,
+    InternalError,
+    OutputNotWritable,
+    UsageError,
+)
 from calamari_py.identity import LauncherCredentials
 from calamari_py.manifest import LoadedManifest, Overrides
 from calamari_py.masking import SecretRegistry, ShortSecrets
 from calamari_py.output.base import IdentityReport, Reporter, StepHeader
-from calamari_py.process import SignalInbox, run
+from calamari_py.process import ProcessExit, Pulse, SignalInbox, run
 from calamari_py.result import (
     StepIdentity,
     StepResult,
@@ -28,7 +36,7 @@ from calamari_py.result import (
 )
 from calamari_py.runner.collect import prepare_artifacts_folder
 from calamari_py.runner.defect import save_defect
-from calamari_py.runner.execution import ChildFolders, Execution, RunCommand, open_folders
+from calamari_py.runner.execution import ChildFolders, Execution, open_folders
 from calamari_py.runner.identity import (
     IdentityInputs,
     ResolvedIdentity,
@@ -74,13 +82,15 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The two doors to the world, the clock, and the embedded AWS when it is on."""
+    """The two doors to the world, the clock, and the embedded AWS when it is on. `pulse` is what
+    the reporter calls while a write of its waits for a reader."""
 
     make_aws: Callable[..., AwsPort] = BotoAws
-    run: RunCommand = run
+    run: Callable[..., ProcessExit] = run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     install_signals: bool = True
     open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
+    pulse: Pulse = field(default_factory=Pulse)
 
 
 def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
@@ -90,7 +100,7 @@ def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None
     record = RunRecord(
         step=options.manifest, registry=registry, now=doors.now, started_at=doors.now()
     )
-    with SignalInbox(install=doors.install_signals) as inbox:
+    with SignalInbox(install=doors.install_signals) as inbox, doors.pulse.heeding(inbox):
         corridor = _Corridor(options, reporter, doors, record, inbox)
         try:
             corridor.walk()
@@ -192,9 +202,9 @@ class _Corridor:
             say(what)
         except BrokenPipeError:
             self.record.reader_gone()
-        except OSError as error:
-            # A full disk behind our output: nobody can be told, but for the result file.
-            self.record.failed_after_success(f"our output cannot be written: {error.strerror}")
+        except OutputNotWritable as error:
+            # Nobody can be told but the reader of the result file.
+            self.record.failed_after_success(error.message)
         else:
             return True
         return False
@@ -388,7 +398,7 @@ class _Corridor:
             reporter=self.reporter,
             record=self.record,
             inbox=self.inbox,
-            run=self.doors.run,
+            run=partial(self.doors.run, pulse=self.doors.pulse),
             warn=self.warn,
             note=self.note,
             interactive=self.options.interactive,

@@ -76,8 +76,7 @@ def open_folders(
     """
     memory = _folders(environ.get("XDG_RUNTIME_DIR"), "/dev/shm")  # noqa: S108
     disk = _folders(environ.get("TMPDIR"), "/tmp")  # noqa: S108
-    stack = ExitStack()
-    try:
+    with ExitStack() as stack:
         with inbox.queued():
             private = stack.enter_context(private_folder([*memory, *disk], warn=warn))
             spacious = stack.enter_context(private_folder([*disk, *memory], warn=warn))
@@ -85,10 +84,12 @@ def open_folders(
             channel.folder.mkdir(mode=0o700)
             temp = spacious / "temp"
             temp.mkdir(mode=0o700)
-        yield ChildFolders(memory=private, channel=channel, temp=temp)
-    finally:
-        with inbox.queued():
-            stack.close()
+        inbox.raise_waiting()
+        try:
+            yield ChildFolders(memory=private, channel=channel, temp=temp)
+        finally:
+            with inbox.queued():
+                stack.close()
 
 
 def _folders(*names: str | None) -> list[Path]:
@@ -223,6 +224,8 @@ class Execution:
         timeout = getattr(section, "timeout", None)
         script = STEP_KINDS[SCRIPT]
         try:
+            with self.inbox.listening():
+                identity = self.renew()
             ended, faulty = self._execute(
                 script,
                 self.step.finally_spec,
@@ -235,7 +238,8 @@ class Execution:
                     "CALAMARI_OUTCOME": str(self.record.outcome),
                     "CALAMARI_EXIT_CODE": str(self.record.exit_code),
                 },
-                identity=self.renew(),
+                identity=identity,
+                unread=True,
             )
         except (CalamariError, Cancelled) as error:
             self.warn(f"'finally' did not run to its end: {error}")
@@ -264,14 +268,17 @@ class Execution:
         name: str,
         names: Mapping[str, str],
         identity: ResolvedIdentity | None = None,
+        unread: bool = False,
     ) -> tuple[StepOutcome, bool]:
-        """One execution of `kind`: how it ended, and whether masking failed on the way."""
+        """One execution of `kind`: how it ended, and whether masking failed on the way. `unread`
+        lets it go on when nobody reads its output."""
         sink = MaskedSink(
             registry=self.registry,
             channel=self.folders.channel,
             reporter=self.reporter,
             declared=self.declared,
             limit=self.step.loaded.manifest.output_limit,
+            unread=unread,
         )
 
         def masked_run(command: Command) -> ProcessExit:
@@ -279,7 +286,7 @@ class Execution:
                 command = replace(command, stdin="inherit")
             try:
                 ended = self.run(command, sink, limits, self.inbox)
-            except (CommandNotFound, CommandNotExecutable, FileMissing):
+            except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
                 # There was no process, so there is nothing to clean up after.
                 self.record.step_started = started_before
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from calamari_py.channel import Channel, RefusedDeclaration
@@ -30,7 +31,8 @@ class Declared:
 class MaskedSink:
     """One child's streams. See `calamari_py.process.OutputSink` for who calls what and when.
 
-    `limit` is the manifest's ``output_limit`` in bytes over both streams, None for none.
+    `limit` is the manifest's ``output_limit`` in bytes over both streams, None for none. `unread`
+    drops output that nobody reads instead of ending the child for it.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class MaskedSink:
         reporter: Reporter,
         declared: Declared,
         limit: int | None,
+        unread: bool = False,
     ) -> None:
         self._registry = registry
         self._channel = channel
@@ -53,6 +56,7 @@ class MaskedSink:
         }
         self._faults_told: set[Stream] = set()
         self._withheld = False
+        self._unread = unread
 
     @property
     def faulty(self) -> bool:
@@ -95,7 +99,9 @@ class MaskedSink:
         if self._left is not None:
             data = self._limited(data)
         if data:
-            self._reporter.output(stream, MaskedBytes(data))
+            # With `unread`, what cleans up goes on although nobody reads its output.
+            with suppress(BrokenPipeError) if self._unread else nullcontext():
+                self._reporter.output(stream, MaskedBytes(data))
 
     def _limited(self, data: bytes) -> bytes:
         assert self._left is not None

@@ -72,7 +72,7 @@ class RunRecord:
             assert ended.exit is not None
             self._set(Outcome.CANCELLED, 128 + (ended.exit.signum or 0), "calamari")
         elif stopped is StopReason.READER_GONE:
-            self.reader_gone()
+            self._set(Outcome.CANCELLED, READER_GONE_CODE, "calamari")
         else:
             succeeded = ended.code == EX_OK
             origin = "child" if ended.exit else "calamari"
@@ -85,8 +85,10 @@ class RunRecord:
             self._set(Outcome.FAILED, EX_FAILED, "calamari")
 
     def reader_gone(self) -> None:
-        """Nobody reads our output any more: the run ends like a command whose pipe was closed."""
-        self._set(Outcome.CANCELLED, READER_GONE_CODE, "calamari")
+        """Nobody reads our output any more: the run ends like a command whose pipe was closed.
+        What had gone wrong before stays what it was."""
+        if self.outcome in {Outcome.SUCCEEDED, Outcome.NOT_STARTED}:
+            self._set(Outcome.CANCELLED, READER_GONE_CODE, "calamari")
 
     def cancelled_after_success(self, signum: int) -> None:
         """A signal ended what follows the step; never replaces a failure."""

@@ -91,7 +91,9 @@ def test_a_broken_sandbox_still_writes_the_result(calamari: Calamari) -> None:
     calamari.write(NO_AWS + "script: 'true'\n")
     blocked = calamari.folder / "blocked" / "moto"
     blocked.mkdir(parents=True)
-    (blocked / "__init__.py").write_text("raise ModuleNotFoundError('No module named moto', name='moto')\n")
+    (blocked / "__init__.py").write_text(
+        "raise ModuleNotFoundError('No module named moto', name='moto')\n"
+    )
     ran = calamari(
         "run", "step.yaml", "--sandbox", "--format", "json", "--result", "r.json",
         env={"PYTHONPATH": str(blocked.parent)},

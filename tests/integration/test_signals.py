@@ -144,3 +144,31 @@ def _wait_until_installed(pid: int) -> None:
         os.sched_yield()
         signal.sigtimedwait([], 0.01)
     pytest.fail("the handlers were never installed")
+
+
+def test_a_reader_that_stops_reading_does_not_stop_the_clock(launched: Calamari) -> None:
+    """The timeout holds although our own write is blocked, and the result says why."""
+    launched.write(HEAD + "timeout: 1s\ngrace: 1s\nscript: |\n  while true; do echo line; done\n")
+    process = launched.start(["run", "step.yaml", "--quiet", "--result", "r.json"])
+    try:
+        assert process.wait(timeout=60) == 124
+    finally:
+        process.kill()
+        process.communicate()
+    result = json.loads((launched.folder / "r.json").read_text())
+    assert result["outcome"] == "timed_out"
+
+
+def test_an_echoed_signal_does_not_reach_finally(launched: Calamari) -> None:
+    """A signal that arrives twice at once ends the step once; `finally` runs to its end."""
+    launched.write(HEAD + "script: |\n  echo ready\n  sleep 600\nfinally: echo cleaned\n")
+    process = launched.start(["run", "step.yaml"])
+    try:
+        assert _first_line(process) == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, out) == (143, b"cleaned\n"), err.decode()

@@ -334,3 +334,18 @@ def test_a_refusal_names_the_launcher_in_the_result(world: World) -> None:
     result = world.run(HEAD + SCRIPT)
     assert result.identity.region is not None
     assert result.identity.arn is None
+
+
+def test_finally_runs_on_when_nobody_reads(world: World) -> None:
+    """A reader that went away ends the step, not what cleans up after it."""
+    world.reporter.fail_on["output"] = BrokenPipeError()
+    cleaned = []
+
+    def cleaning(running: Running) -> int:
+        running.write(b"cleaning\n")
+        cleaned.append(running.environment["CALAMARI_EXIT_CODE"])
+        return 0
+
+    result = world.run(HEAD + SCRIPT + FINALLY, prints(b"x\n"), cleaning)
+    assert cleaned == ["141"]
+    assert (result.outcome, result.exit_code) == (Outcome.CANCELLED, 141)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from calamari_py.errors import Cancelled
+from calamari_py.errors import Cancelled, OutputNotWritable
 from calamari_py.result import Outcome
 from tests.fakes import AwsCall, Running, ends, prints, step_secrets
 from tests.runner.world import HEAD, SCRIPT, World
@@ -160,15 +158,19 @@ def test_the_file_and_the_exit_code_agree(method: str, world: World) -> None:
 def test_a_full_disk_behind_our_output(methods: tuple[str, ...], world: World) -> None:
     """Output that cannot be written fails the run, and the result says so."""
     for method in methods:
-        world.reporter.fail_on[method] = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        world.reporter.fail_on[method] = OutputNotWritable(
+            "our output cannot be written: no space left"
+        )
     result = run(world, HEAD + SCRIPT, prints(b"x"))
-    assert result.outcome is Outcome.FAILED
-    assert world.document()["exit_code"] == result.exit_code != 0
+    assert (result.outcome, result.exit_code) == (Outcome.FAILED, 1)
+    assert world.document()["exit_code"] == 1
 
 
 def test_a_footer_on_a_full_disk_is_no_success(world: World) -> None:
     """When only the last event could not be written, success is not claimed."""
-    world.reporter.fail_on["finished"] = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    world.reporter.fail_on["finished"] = OutputNotWritable(
+        "our output cannot be written: no space left"
+    )
     result = run(world, HEAD + SCRIPT)
     assert (result.exit_code, result.outcome) == (1, Outcome.FAILED)
     assert world.document()["exit_code"] == 1

@@ -80,6 +80,7 @@ def _declare(kind: str, content: str) -> None:
     token = secrets.token_hex(8)
     hidden = os.path.join(folder, f".{token}")
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.fchmod(descriptor, 0o600)  # whatever the script's umask is
     with open(descriptor, "wb") as file:
         file.write(_bytes(content))
     os.rename(hidden, os.path.join(folder, f"{kind}-{next(_SEQUENCE)}-{os.getpid()}-{token}"))
