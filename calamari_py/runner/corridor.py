@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 from calamari_py import __version__, manifest
-from calamari_py.aws import AwsPort, AwsSettings, BotoAws
+from calamari_py.aws import AwsSettings
 from calamari_py.errors import (
     CalamariError,
     Cancelled,
@@ -22,11 +21,10 @@ from calamari_py.errors import (
     OutputNotWritable,
     UsageError,
 )
-from calamari_py.identity import LauncherCredentials
-from calamari_py.manifest import LoadedManifest, Overrides
-from calamari_py.masking import SecretRegistry, ShortSecrets
+from calamari_py.manifest import LoadedManifest
+from calamari_py.masking import SecretRegistry
 from calamari_py.output.base import IdentityReport, Reporter, StepHeader
-from calamari_py.process import ProcessExit, Pulse, SignalInbox, run
+from calamari_py.process import SignalInbox
 from calamari_py.result import (
     StepIdentity,
     StepResult,
@@ -44,53 +42,9 @@ from calamari_py.runner.identity import (
     find_launcher,
 )
 from calamari_py.runner.late import fetch_late
+from calamari_py.runner.options import Doors, RunOptions, SandboxPort, region_of, with_sandbox
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
 from calamari_py.runner.record import RunRecord, masked_trace
-
-
-class SandboxPort(Protocol):
-    """What the corridor needs of the embedded AWS."""
-
-    @property
-    def endpoint(self) -> str: ...
-
-    @property
-    def launcher(self) -> LauncherCredentials: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """One run as the edge asks for it.
-
-    `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
-    to write, None for nowhere.
-    """
-
-    manifest: str
-    cwd: Path
-    environ: Mapping[str, str]
-    stdin: BinaryIO
-    overrides: Overrides = field(default_factory=Overrides)
-    result: Path | None = None
-    outputs: Path | None = None
-    artifacts: Path | None = None
-    interactive: bool = False
-    trace_credentials: bool = False
-    allow_http_endpoint: bool = False
-    short_secrets: ShortSecrets = "warn"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """The two doors to the world, the clock, and the embedded AWS when it is on. `pulse` is what
-    the reporter calls while a write of its waits for a reader."""
-
-    make_aws: Callable[..., AwsPort] = BotoAws
-    run: Callable[..., ProcessExit] = run
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    install_signals: bool = True
-    open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
-    pulse: Pulse = field(default_factory=Pulse)
 
 
 def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
@@ -163,7 +117,7 @@ class _Corridor:
         with ExitStack() as stack:
             if self.doors.open_sandbox is not None:
                 self.sandbox = stack.enter_context(self.doors.open_sandbox())
-                self.environ = _with_sandbox(self.environ, self.sandbox)
+                self.environ = with_sandbox(self.environ, self.sandbox)
             step = self.prepare()
             self.announce(step.loaded)
             folders = stack.enter_context(open_folders(self.environ, self.inbox, warn=self.warn))
@@ -284,7 +238,7 @@ class _Corridor:
     def identity_inputs(self, step: PreparedStep) -> IdentityInputs:
         """Everything that decides who the step runs as."""
         loaded = step.loaded
-        region, source = _region(loaded, self.environ, sandbox=self.sandbox is not None)
+        region, source = region_of(loaded, self.environ, sandbox=self.sandbox is not None)
         settings = AwsSettings.from_environ(
             self.environ, region=region, allow_http=self.options.allow_http_endpoint
         )
@@ -423,22 +377,3 @@ def _placed(loaded: LoadedManifest) -> Iterator[None]:
     with found:
         yield
     found.raise_if_any(loaded.error)
-
-
-def _region(
-    loaded: LoadedManifest, environ: Mapping[str, str], *, sandbox: bool
-) -> tuple[str | None, str | None]:
-    """The region and where it came from, as far as it is known before the launcher is."""
-    if loaded.manifest.region:
-        return loaded.manifest.region, "manifest"
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        if environ.get(name, "").strip():
-            return environ[name].strip(), name
-    return ("us-east-1", "sandbox") if sandbox else (None, None)
-
-
-def _with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort) -> Mapping[str, str]:
-    """The caller's environment with every AWS endpoint replaced by the sandbox's."""
-    kept = {k: v for k, v in environ.items() if not k.startswith("AWS_ENDPOINT_URL")}
-    kept.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
-    return {**kept, "AWS_ENDPOINT_URL": sandbox.endpoint}

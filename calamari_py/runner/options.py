@@ -1,0 +1,80 @@
+"""What a run is asked for, and the doors it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from calamari_py.aws import AwsPort, BotoAws
+from calamari_py.identity import LauncherCredentials
+from calamari_py.manifest import LoadedManifest, Overrides
+from calamari_py.masking import ShortSecrets
+from calamari_py.process import ProcessExit, Pulse, run
+
+
+class SandboxPort(Protocol):
+    """What the corridor needs of the embedded AWS."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def launcher(self) -> LauncherCredentials: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """One run as the edge asks for it.
+
+    `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
+    to write, None for nowhere.
+    """
+
+    manifest: str
+    cwd: Path
+    environ: Mapping[str, str]
+    stdin: BinaryIO
+    overrides: Overrides = field(default_factory=Overrides)
+    result: Path | None = None
+    outputs: Path | None = None
+    artifacts: Path | None = None
+    interactive: bool = False
+    trace_credentials: bool = False
+    allow_http_endpoint: bool = False
+    short_secrets: ShortSecrets = "warn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The two doors to the world, the clock, and the embedded AWS when it is on. `pulse` is what
+    the reporter calls while a write of its waits for a reader."""
+
+    make_aws: Callable[..., AwsPort] = BotoAws
+    run: Callable[..., ProcessExit] = run
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    install_signals: bool = True
+    open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
+    pulse: Pulse = field(default_factory=Pulse)
+
+
+def region_of(
+    loaded: LoadedManifest, environ: Mapping[str, str], *, sandbox: bool
+) -> tuple[str | None, str | None]:
+    """The region and where it came from, as far as it is known before the launcher is."""
+    if loaded.manifest.region:
+        return loaded.manifest.region, "manifest"
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if environ.get(name, "").strip():
+            return environ[name].strip(), name
+    return ("us-east-1", "sandbox") if sandbox else (None, None)
+
+
+def with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort) -> Mapping[str, str]:
+    """The caller's environment with every AWS endpoint replaced by the sandbox's."""
+    kept = {k: v for k, v in environ.items() if not k.startswith("AWS_ENDPOINT_URL")}
+    kept.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
+    return {**kept, "AWS_ENDPOINT_URL": sandbox.endpoint}
