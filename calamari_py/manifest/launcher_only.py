@@ -21,6 +21,20 @@ from calamari_py.templates import is_template
 SECRET_FIELDS = ("secret_access_key", "session_token", "token")
 """The fields of ``account`` that hold the launcher's secret; an access key id only names a key."""
 
+AMBIENT_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "CIRCLE_OIDC_TOKEN",
+    "CIRCLE_OIDC_TOKEN_V2",
+    "BITBUCKET_STEP_OIDC_TOKEN",
+    "BUILDKITE_AGENT_ACCESS_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+)
+"""Environment variables that hold an ambient launcher's secret."""
+
 _WORDS = re.compile(r"""[A-Za-z_]\w*|"([^"]*)"|'([^']*)'""")
 _ACCOUNT = ("account",)
 _IDENTITY = ("account", "assume_role")
@@ -34,10 +48,26 @@ def launcher_secrets(
 
     `values` is spent on it; problems are left to those who render for good.
     """
-    if not isinstance(account, MappingNode):
-        return frozenset()
     converter = Converter(Report(""), values.read)
-    converter.convert(account, Account, "account")
+    found: set[str] = set()
+    if isinstance(account, MappingNode):
+        converter.convert(account, Account, "account")
+        found |= _fed_by(account, values, definitions)
+    origins = {values.origin_of(definitions[name]) for name in found}
+    origins |= {values.origin("from_env", name) for name in AMBIENT_SECRETS}
+    for source, field in (("from_env", "token_from.from_env"), ("from_file", "token_file")):
+        text = converter.parsed.get(f"account.{field}")
+        if text:
+            origins.add(values.origin(source, text))
+    origins.discard(None)
+    found.update(name for name in definitions if values.origin_of(definitions[name]) in origins)
+    return frozenset(found)
+
+
+def _fed_by(
+    account: MappingNode, values: Values, definitions: Mapping[str, Definition]
+) -> set[str]:
+    """The variables that the secret fields of `account`, which was rendered, are made of."""
     found: set[str] = set()
     for field in SECRET_FIELDS:
         node, rendered = account.get(field), values.rendered.get(f"account.{field}")
@@ -46,15 +76,7 @@ def launcher_secrets(
         elif isinstance(node, Scalar) and is_template(node.text):
             # It cannot be rendered, and the messages that say so must not show what it is made of.
             found |= _mentioned(node.text, definitions)
-    origins = {values.origin_of(definitions[name]) for name in found}
-    for source, field in (("from_env", "token_from.from_env"), ("from_file", "token_file")):
-        text = converter.parsed.get(f"account.{field}")
-        if text:
-            origins.add(values.origin(source, text))
-    origins.discard(None)
-    if origins:
-        found.update(name for name in definitions if values.origin_of(definitions[name]) in origins)
-    return frozenset(found)
+    return found
 
 
 def _mentioned(text: str, definitions: Mapping[str, Definition]) -> set[str]:

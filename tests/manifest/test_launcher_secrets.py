@@ -8,6 +8,7 @@ import pytest
 
 from calamari_py.errors import ManifestError
 from calamari_py.manifest import Overrides
+from calamari_py.manifest.launcher_only import AMBIENT_SECRETS
 from tests.manifest.support import MINIMAL, ROLE, brief, load_text, problems_of, secrets_of
 
 KEYS = "account: {type: access-key, access_key_id: '{{ Id }}', secret_access_key: '{{ Key }}'%s}\n"
@@ -186,3 +187,25 @@ def test_no_problem_shows_it_even_when_it_cannot_be_rendered(key: str) -> None:
     found = problems_of(text)
     assert {"timeout", "expect.role"} <= {p.path for p in found}
     assert all("s3cret" not in f"{p.message} {p.hint}" for p in found)
+
+
+@pytest.mark.parametrize("account", ["", "account: ambient\n", "account: {source: environment}\n"])
+@pytest.mark.parametrize("name", AMBIENT_SECRETS)
+def test_an_ambient_launchers_secret_is_no_variable_of_the_step(account: str, name: str) -> None:
+    """What holds the launcher's secret in the environment cannot be handed on by its name."""
+    variables = f"variables:\n  V: {{from_env: {name}}}\n  W: 'x{{{{ V }}}}'\n  Mine: '1'\n"
+    loaded = load_text(MINIMAL + account + variables, environ={name: "launcher-canary"})
+    assert set(loaded.child_variables()) == {"Mine"}
+    assert name in loaded.scrub_names
+    problems = problems_of(
+        MINIMAL + account + variables + "env: {A: '{{ W }}'}\n", environ={name: "launcher-canary"}
+    )
+    assert [problem.path for problem in problems] == ["env.A"]
+
+
+def test_a_region_of_the_environment_is_no_secret() -> None:
+    """Names that hold no secret can be read like any other."""
+    loaded = load_text(
+        MINIMAL + "variables: {R: {from_env: AWS_REGION}}\n", environ={"AWS_REGION": "eu-west-1"}
+    )
+    assert loaded.child_variables()["R"].text == "eu-west-1"
