@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 from calamari_py.aws import failures
 from calamari_py.aws.calls import Calls, Pace, utc_now
-from calamari_py.aws.failures import Call, Reply, Unreached
+from calamari_py.aws.failures import Call, Reply
 from calamari_py.aws.port import Parameter
 from calamari_py.aws.settings import AwsSettings
 from calamari_py.errors import CloudError
@@ -71,15 +70,6 @@ class BotoAws:
         other._calls.take_over(self._calls)
         other._minted.update(self._minted)
         return other
-
-    def warm_up(self) -> None:
-        """Load botocore and the STS model, so that the first call does not have to.
-
-        Worth a thread only while something else waits for the network or a process.
-        """
-        # What cannot be reached is said by the first call, with its name.
-        with contextlib.suppress(Unreached):
-            self._calls.wire.host("sts")
 
     def take_warnings(self) -> tuple[str, ...]:
         """Warnings (a clock that is off) that no `AssumedRole` has carried yet."""

@@ -252,14 +252,6 @@ def test_a_region_known_later_makes_a_new_door(world: World) -> None:
     assert "/eu-north-1/sts/" in world.sts.requests[0].headers["Authorization"]
 
 
-def test_warm_up_makes_no_call(world: World) -> None:
-    """Getting ready is free of side effects."""
-    world.aws().warm_up()
-    world.aws(region=None).warm_up()
-    assert world.sts.requests == []
-    assert world.sts.connections == 0
-
-
 def _answer(
     arn: str = "arn:aws:sts::111111111111:assumed-role/DevDeployRole/step", **keys: Any
 ) -> bytes:

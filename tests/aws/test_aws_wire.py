@@ -112,7 +112,6 @@ def test_a_role_of_another_partition_is_refused_before_the_call() -> None:
 def test_a_region_cannot_choose_the_domain(world: World, region: str) -> None:
     """The region is one label of the host name, or no call is made."""
     aws = BotoAws(AwsSettings.from_environ({}, region=region), SecretRegistry(), {})
-    aws.warm_up()
     with pytest.raises(CloudError) as caught:
         aws.caller_identity(world.credentials)
     assert caught.value.code == "NoEndpoint"
