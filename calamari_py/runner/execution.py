@@ -185,7 +185,8 @@ class Execution:
             f"attempt {attempt} of {retry.attempts} ended with code {ended.code}; "
             f"the next begins in {delay:.0f} s"
         )
-        self._wait(delay)
+        # A signal meanwhile raises Cancelled.
+        time.sleep(delay)
         return True
 
     def _forget_attempt(self) -> None:
@@ -212,12 +213,6 @@ class Execution:
         hint = "see what it was waiting for, or allow it more time in the manifest"
         self.record.problems.append(Problem(message=said, hint=hint))
 
-    def _wait(self, delay: float) -> None:
-        """Wait `delay` seconds; a signal meanwhile ends the run."""
-        until = time.monotonic() + delay
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(left)
-
     def _finally(self) -> None:
         """``finally``: its own time limit, fresh credentials; it never hides the step's end."""
         section = self.step.loaded.manifest.finally_
@@ -242,10 +237,9 @@ class Execution:
                 unread=True,
             )
         except (CalamariError, Cancelled) as error:
-            self.warn(f"'finally' did not run to its end: {error}")
             if isinstance(error, Cancelled):
                 self.record.cancelled_after_success(error.signum)
-            self.record.failed_after_success(f"'finally' did not run to its end: {error}")
+            self._no_success(f"'finally' did not run to its end: {error}")
             return
         stopped = ended.exit.stopped if ended.exit else None
         if stopped is StopReason.SIGNAL and ended.exit is not None:
@@ -256,8 +250,7 @@ class Execution:
                 why = "timed out"
             elif faulty:
                 why = "could not be masked, and its output was withheld"
-            self.warn(f"'finally' {why}")
-            self.record.failed_after_success(f"'finally' {why}")
+            self._no_success(f"'finally' {why}")
 
     def _execute(
         self,
@@ -342,7 +335,7 @@ class Execution:
                 self.folders.channel,
                 sensitive=self.declared.sensitive_outputs,
                 registry=self.registry,
-                lost=self._lost,
+                lost=self._no_success,
             )
         )
         self.record.artifacts.extend(
@@ -351,11 +344,11 @@ class Execution:
                 folder=self.artifacts,
                 registry=self.registry,
                 warn=self.warn,
-                lost=self._lost,
+                lost=self._no_success,
             )
         )
 
-    def _lost(self, text: str) -> None:
-        """What the step meant to leave is not there: that is no success."""
+    def _no_success(self, text: str) -> None:
+        """What belongs to the step went wrong: said, and a success is none."""
         self.warn(text)
         self.record.failed_after_success(text)

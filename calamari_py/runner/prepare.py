@@ -85,7 +85,7 @@ def prepare_step(
         requests = build_role_requests(loaded.manifest)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
     found.without(loaded.late_paths).raise_if_any(loaded.error)
-    path = _search_path(loaded, environ)
+    path = _search_path(loaded.manifest.env, environ)
     return PreparedStep(
         loaded=loaded,
         kind=STEP_KINDS[loaded.manifest.kind],
@@ -195,7 +195,7 @@ def _problems_of_fields(
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
             context = ParseContext(
                 folder=source.folder,
-                search_path=env.get("PATH", environ.get("PATH", "")),
+                search_path=_search_path(env, environ),
                 path=place,
                 render=lambda text, _place: text,
             )
@@ -228,7 +228,7 @@ def _parse_sections(
             continue
         context = ParseContext(
             folder=step.folder,
-            search_path=_search_path(loaded, environ),
+            search_path=_search_path(step.env, environ),
             path=place,
             render=render,
         )
@@ -241,5 +241,6 @@ def _parse_sections(
     return specs.get(step.kind), specs.get(FINALLY)
 
 
-def _search_path(loaded: LoadedManifest, environ: Mapping[str, str]) -> str:
-    return loaded.manifest.env.get("PATH", environ.get("PATH", ""))
+def _search_path(env: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """The PATH that tools are looked up on: the step's own, when its manifest sets one."""
+    return env.get("PATH", environ.get("PATH", ""))
