@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pure lint format bench clean
+.PHONY: help demo test test-pure soak lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(DEV_STAMP) ## install into .venv and run every test
 
 test-pure: $(DEV_STAMP) ## run the tests that start no process and no sandbox
 	@$(BIN)/python -m pytest -q -m "not process and not sandbox"
+
+soak: $(DEV_STAMP) ## kill -9 a run at 100 points and see that nothing stays
+	@CALAMARI_SOAK_ROUNDS=100 $(BIN)/python -m pytest -q -n $(WORKERS) tests/integration/test_killed.py
 
 lint: $(DEV_STAMP) ## check types, rules and formatting
 	@$(BIN)/ruff check .

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from calamari_py.cli import main
+import os
+import sys
+from typing import NoReturn
+
+
+def print_step_credentials() -> NoReturn:
+    """Print what the credential server of the step around us gives, and exit.
+
+    The one command that calamari itself writes into a config file. SDKs start it for every
+    process: it imports nothing that it does not need.
+    """
+    from calamari_py.delivery.fetch import fetch_process_document
+    from calamari_py.errors import IdentityError
+
+    try:
+        document = fetch_process_document(os.environ)
+    except IdentityError as error:
+        sys.stderr.write(f"calamari: {error.message}; {error.hint}\n")
+        sys.exit(error.exit_code)
+    sys.stdout.write(f"{document}\n")
+    sys.exit(0)
+
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["credentials", "--from-step"]:
+        print_step_credentials()
+    from calamari_py.cli import main
+
     main()

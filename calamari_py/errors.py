@@ -5,7 +5,8 @@
     CalamariError(message, *, hint=None)                      70
     ├─ UsageError                                             2
     ├─ ManifestError(problems)                                65
-    │  └─ FileMissing                                         66
+    │  ├─ FileMissing                                         66
+    │  └─ PolicyRefused                                       77
     ├─ IdentityError (carries the trace)                      77
     │  ├─ LauncherNotFound
     │  ├─ SourceBroken
@@ -126,6 +127,12 @@ class FileMissing(ManifestError):
     """A file that was named is not there, or is no file that can be read."""
 
     exit_code = EX_FILE_MISSING
+
+
+class PolicyRefused(ManifestError):
+    """The manifest asks for what the operator's policy does not allow; nothing was called."""
+
+    exit_code = EX_IDENTITY
 
 
 class Findings:

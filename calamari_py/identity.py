@@ -21,6 +21,9 @@ MAX_DURATION = 43_200
 MAX_CHAINED_DURATION = 3_600
 DEFAULT_DURATION = 3_600
 SESSION_NAME_LIMIT = 64
+TAG_VALUE_LIMIT = 256
+TAG_PREFIX = "calamari:"
+"""Session tags whose keys begin so are calamari's own; no manifest may set one."""
 
 _ROLE_ARN = re.compile(r"arn:([a-z-]+):iam::(\d{12}):role(/|/[!-~]+/)([\w+=,.@-]{1,64})", re.ASCII)
 _ASSUMED_ARN = re.compile(
@@ -118,7 +121,10 @@ class LauncherCredentials:
     `source` is the name of the credential source that won, `description` what people call it
     (``EKS Pod Identity``). `arn` is None where the source does not say. `region` is what the
     source knows of the region (a profile's, IMDS's). `environment_names` are the environment
-    variables that held or led to it, beyond those that are always scrubbed.
+    variables that held or led to it, beyond those that are always scrubbed. `token` is the web
+    identity token that STS exchanged for them, `has_session_tags` says that the session carries
+    tags of the source's own (EKS Pod Identity): every role assumed from it must allow
+    sts:TagSession. `request_id` is STS's, where STS gave the credentials.
     """
 
     credentials: AwsCredentials
@@ -127,6 +133,9 @@ class LauncherCredentials:
     arn: str | None = None
     region: str | None = None
     environment_names: frozenset[str] = frozenset()
+    token: Secret | None = None
+    has_session_tags: bool = False
+    request_id: str | None = None
 
     @property
     def is_session(self) -> bool:
@@ -136,7 +145,10 @@ class LauncherCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleRequest:
-    """One hop, as STS is asked for it. `duration` is in seconds."""
+    """One hop, as STS is asked for it. `duration` is in seconds.
+
+    `default_tags` are calamari's own: they go with `tags`, and are given up when STS refuses them.
+    """
 
     role: RoleArn
     session_name: str
@@ -147,6 +159,7 @@ class RoleRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: tuple[str, ...] = ()
     source_identity: str | None = None
+    default_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +296,9 @@ def _tag_violations(
             found.append((place, "is no tag key: 1 to 128 letters, digits, spaces, _.:/=+-@"))
         if key.lower().startswith("aws:"):
             found.append((place, "begins with 'aws:', which AWS keeps for itself"))
-        if len(value) > 256 or not _is_tag_text(value):
+        if key.lower().startswith(TAG_PREFIX):
+            found.append((place, f"begins with '{TAG_PREFIX}', which calamari keeps for itself"))
+        if len(value) > TAG_VALUE_LIMIT or not _is_tag_text(value):
             found.append((place, "needs a value of at most 256 letters, digits, spaces, _.:/=+-@"))
         if key.lower() in seen:
             found.append((place, f"differs from '{seen[key.lower()]}' in case only"))
@@ -294,6 +309,12 @@ def _tag_violations(
         if key not in tags
     )
     return found
+
+
+def clean_tag_value(text: str) -> str:
+    """`text` made fit for a session tag's value: other characters become ``-``, the rest is cut."""
+    fit = "".join(char if _is_tag_text(char) else "-" for char in text)
+    return fit[:TAG_VALUE_LIMIT]
 
 
 def _is_tag_text(text: str) -> bool:

@@ -19,7 +19,9 @@ VALUE_LIMIT = 10_000_000
 """Bytes of one value that is read from a file."""
 
 
-LateSource = Literal["from_ssm", "from_secretsmanager"]
+LateSource = Literal["from_ssm", "from_secretsmanager", "launcher"]
+"""What gives a late variable its value; ``launcher`` is a part of the launcher's own credentials,
+which no manifest names as a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +46,9 @@ class Variable:
 class LateVariable:
     """A variable that is fetched with the step's own credentials, after the identity is known.
 
-    `key` is the name or ARN that the service is asked for; `file`, `line` and `column` are where
-    it is defined. `sensitive` is what the manifest says: Secrets Manager is always sensitive, SSM
-    may turn out to be (SecureString).
+    `key` is the name or ARN that the service is asked for, or the part of the launcher; `file`,
+    `line` and `column` are where it is defined. `sensitive` is what the manifest says: Secrets
+    Manager is always sensitive, SSM may turn out to be (SecureString).
     """
 
     name: str

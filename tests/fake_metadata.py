@@ -1,5 +1,6 @@
 """Strict metadata servers on 127.0.0.1: EC2's IMDSv2 and the container credential endpoint.
 
+In a network namespace (`tests.netns`) they can have the real services' addresses.
 They log every request, refuse what the real ones refuse, and misbehave on demand::
 
     with FakeImds() as imds:
@@ -85,11 +86,14 @@ class FakeServer:
     """One loopback server; subclasses say what it answers. A context manager.
 
     `heard` holds every request in order. `connections` counts TCP connections. With `tls` it
-    speaks https.
+    speaks https. `address` is where it listens; port 0 is any free one.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self.tls = tls
+        self.address = address
         self.heard: list[Heard] = []
         self.connections = 0
         self.closed = threading.Event()
@@ -127,7 +131,8 @@ class FakeServer:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:PORT``."""
-        return f"http://127.0.0.1:{self.port}"
+        host = self.address[0]
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def inject(self, path: str, *answers: Answer) -> None:
         """What the next requests for `path` get instead of the truth."""
@@ -152,9 +157,14 @@ class FakeImds(FakeServer):
     """IMDSv2: a PUT with a life gives a token; every GET needs it. Version 1 gets 401."""
 
     def __init__(
-        self, *, role: str | None = "worker-role", region: str = "eu-west-1", prefix: str = ""
+        self,
+        *,
+        role: str | None = "worker-role",
+        region: str = "eu-west-1",
+        prefix: str = "",
+        address: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
-        super().__init__()
+        super().__init__(address=address)
         self.role = role
         self.region = region
         self.prefix = prefix
@@ -189,8 +199,14 @@ class FakeImds(FakeServer):
 class FakeContainer(FakeServer):
     """The endpoint of the EKS Pod Identity agent and of ECS: one path, one authorization."""
 
-    def __init__(self, *, path: str = "/v1/credentials", authorization: str | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        *,
+        path: str = "/v1/credentials",
+        authorization: str | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        super().__init__(address=address)
         self.path = path
         self.authorization = authorization
         self.document = credential_document(Code=None, Type=None)
@@ -210,7 +226,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, fake: FakeServer) -> None:
         self.fake = fake
-        super().__init__(("127.0.0.1", 0), _Connection)
+        if ":" in fake.address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(fake.address, _Connection)
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.fake_sts_rules import Keys, Refusal
+from tests.fake_sts_tables import Keys, Refusal
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
@@ -30,8 +30,13 @@ def authenticate(
     service: str,
     keys: Mapping[str, Keys],
     now: datetime,
+    *,
+    regions: Mapping[str, str] | None = None,
 ) -> Keys:
-    """Who signed the request, or the Refusal that AWS would send."""
+    """Who signed the request, or the Refusal that AWS would send.
+
+    `regions` is for a global service: the one region of each partition that it is signed for.
+    """
     match = _AUTHORIZATION.fullmatch(handler.headers.get("Authorization") or "")
     if not match:
         raise Refusal(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
@@ -44,6 +49,10 @@ def authenticate(
     _check_clock(stamp, now)
     if scoped_service != service or day != stamp[:8]:
         raise Refusal(403, "SignatureDoesNotMatch", "Credential should be scoped to this service.")
+    if regions is not None and region != regions.get(caller.partition, region):
+        raise Refusal(
+            403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region."
+        )
     if token is not None and "x-amz-security-token" not in signed.split(";"):
         raise Refusal(403, "InvalidClientTokenId", _BAD_TOKEN)
     expected = _signature(

@@ -119,6 +119,9 @@ class FakeAws:
     arn_instead: dict[str, str] = field(default_factory=dict)
     lifetime: int | None = None
     warnings: tuple[str, ...] = ()
+    later_warnings: tuple[str, ...] = ()
+    trust_policies: dict[str, Mapping[str, Any] | Exception] = field(default_factory=dict)
+    sign_in: str | Exception = "https://signin.example/federation?SigninToken=fake-sign-in-token"
     caller_arn: str = LAUNCHER_ARN
     parameters: dict[str, Parameter | Exception] = field(default_factory=dict)
     secrets: dict[str, str | Exception] = field(default_factory=dict)
@@ -135,6 +138,7 @@ class FakeAws:
         environ: Mapping[str, str],
         *,
         credential_source: Callable[[str], AwsCredentials],
+        run_process: Callable[[Sequence[str]], bytes] | None = None,
     ) -> FakeAws:
         self.settings.append(settings)
         self.region = settings.region
@@ -186,6 +190,31 @@ class FakeAws:
             raise answer
         self._registry.add(answer, name=secret_id)
         return Secret(answer)
+
+    def take_warnings(self) -> tuple[str, ...]:
+        taken, self.later_warnings = self.later_warnings, ()
+        return taken
+
+    def trust_policy(self, credentials: AwsCredentials, role: RoleArn) -> Mapping[str, Any]:
+        self._record("GetRole", credentials, role)
+        answer = self.trust_policies.get(str(role)) or refusal(service="iam", operation="GetRole")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def sign_in_url(
+        self,
+        credentials: AwsCredentials,
+        *,
+        destination: str | None = None,
+        issuer: str | None = None,
+        session_duration: int | None = None,
+    ) -> Secret:
+        self._record("GetSigninToken", credentials, (destination, issuer, session_duration))
+        if isinstance(self.sign_in, Exception):
+            raise self.sign_in
+        self._registry.add(self.sign_in, name="sign-in URL")
+        return Secret(self.sign_in)
 
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
         self._record("profile", None, profile)

@@ -16,6 +16,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "support" not in path.part
 LAYERS = {
     "errors": 0, "masking": 0, "identity": 0, "messages": 0, "result": 0,
     "manifest": 1, "variables": 1, "templates": 1, "environment": 1, "channel": 1,
+    "policy": 1, "audit": 1, "trust": 1, "renewal": 1,
     "process": 2, "aws": 2,
     "credentials": 3, "steps": 3, "output": 3, "delivery": 3, "sandbox": 3,
     "runner": 4,
@@ -125,8 +126,8 @@ def test_every_room_has_a_layer() -> None:
 
 
 def test_broad_excepts_are_counted() -> None:
-    """`except Exception` stands where the design allows it: the edges, and masking, which then
-    withholds."""
+    """`except Exception` stands where the design allows it: the edges (a serving thread is one,
+    it has no caller), and masking, which then withholds."""
     found = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -140,5 +141,6 @@ def test_broad_excepts_are_counted() -> None:
                 if node.type is None or names & {"Exception", "BaseException"}:
                     found.append(str(path.relative_to(ROOT)))
     assert set(found) == {
-        "cli/__init__.py", "masking/masker.py", "masking/registry.py", "runner/corridor.py",
+        "cli/__init__.py", "delivery/_server.py", "masking/masker.py", "masking/registry.py",
+        "runner/supervise.py",
     }  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import io
-import json
+import re
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +18,11 @@ import pytest
 from calamari_py import manifest
 from calamari_py.credentials import ACCOUNT_TYPES, SOURCES
 from calamari_py.credentials.base import Absent, CredentialSource, SourceContext
-from calamari_py.delivery import DELIVERIES
+from calamari_py.delivery import DELIVERIES, DeliveryContext
 from calamari_py.environment import owned_names
 from calamari_py.errors import TraceRow
 from calamari_py.identity import AwsCredentials
+from calamari_py.manifest import Overrides
 from calamari_py.manifest.types import Account, AccountType, CredentialSettings
 from calamari_py.masking import Masked, MaskedBytes, Secret, SecretRegistry
 from calamari_py.output import FORMATS
@@ -34,6 +35,7 @@ from calamari_py.output.base import (
     StepHeader,
 )
 from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
+from calamari_py.runner.prepare import prepare_step
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import StepKind
 from tests.fakes import START, FakeAws
@@ -84,7 +86,7 @@ def test_a_kind_is_a_kind(name: str) -> None:
     assert kind.name == name
     assert has_protocol(kind, StepKind) == []
     assert kind.default_grace >= 0
-    for documented in (type(kind), kind.parse, kind.environment, kind.execute):
+    for documented in (type(kind), kind.parse, kind.environment, kind.preview, kind.execute):
         assert inspect.getdoc(documented)
     assert inspect.getdoc(inspect.getmodule(type(kind)))
 
@@ -154,6 +156,28 @@ def test_commands_are_absolute_and_complete(name: str, world: World) -> None:
         assert command.directory.is_absolute()
         assert command.environment["AWS_SESSION_TOKEN"]
         assert command.environment["PATH"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_preview_is_what_runs(name: str, world: World) -> None:
+    """The commands that a kind foresees are the ones that it runs, in order."""
+    text = HEAD + SECRETS + SAMPLES[name]
+    world.run(text)
+    source = manifest.read_source("step.yaml", stdin=io.BytesIO(), cwd=world.folder)
+    step = prepare_step(
+        source,
+        environ=world.environ,
+        cwd=world.folder,
+        overrides=Overrides(),
+        registry=SecretRegistry(),
+    )
+    foreseen = step.kind.preview(step.spec)
+    assert len(foreseen) == len(world.child.commands)
+    for planned, command in zip(foreseen, world.child.commands, strict=True):
+        assert planned.directory == command.directory
+        for word, ran in zip(planned.argv, command.argv, strict=True):
+            shape = re.escape(word).replace(re.escape("{private}"), "/.+")
+            assert re.fullmatch(shape, ran), (word, ran)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -378,16 +402,22 @@ def test_deliveries_are_those_of_the_format() -> None:
 
 @pytest.mark.parametrize("name", list(DELIVERIES))
 @pytest.mark.parametrize("token", [None, Secret("session-token")], ids=["key", "session"])
-def test_a_delivery_sets_owned_names_only(name: str, token: Secret | None) -> None:
-    """What delivers credentials sets names that no manifest and no caller can set."""
-    deliver: Callable[[AwsCredentials], Mapping[str, str]] = DELIVERIES[name]
-    names = deliver(
-        AwsCredentials(
+def test_a_delivery_sets_owned_names_only(name: str, token: Secret | None, tmp_path: Path) -> None:
+    """What delivers credentials sets names that no manifest and no caller can set, and writes no
+    key to a file."""
+    context = DeliveryContext(
+        current=lambda: AwsCredentials(
             access_key_id="ASIAX", secret_access_key=Secret("secret-key"), session_token=token
-        )
+        ),
+        private=tmp_path,
+        register=lambda value, of: None,
+        tell=lambda text: None,
     )
-    assert names
-    assert owned_names(names) == list(names)
-    assert all(values and set(name) <= set(string.ascii_uppercase + "_") for name, values in
-               names.items())  # fmt: skip
-    assert json.dumps(dict(names))
+    with DELIVERIES[name].open(context) as names:
+        assert names
+        assert owned_names(names) == list(names)
+        assert all(values and set(name) <= set(string.ascii_uppercase + "_") for name, values in
+                   names.items())  # fmt: skip
+        written = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+        assert "secret-key" not in written
+        assert "session-token" not in written

@@ -9,9 +9,13 @@ anyone sees it.
     port       AwsPort, Parameter
     settings   AwsSettings: regions, endpoints, certificates, from the environment once
     client     BotoAws: the port's calls, what each asks and what it makes of the answer
+    roles      what STS is asked for a role, and what is given up when it is refused
+    signin     the console's federation endpoint
     calls      one call: budget, retries, the clock; `failures` says what an error means
-    wire       one attempt: botocore's serializer, endpoint rules, SigV4, transport, parser
-    profiles   the shared config files, through botocore's providers
+    wire       one attempt: botocore's serializer, SigV4, parser; `endpoints` says where to,
+               `transport` by which way
+    profiles   the shared config files, through botocore's providers (`profile_providers`), with
+               ``credential_process`` (`profile_process`)
 """
 
 from __future__ import annotations

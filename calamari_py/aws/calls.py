@@ -6,7 +6,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(slots=True)
+class _Learnt:
+    """What a run has learnt of AWS, whatever the region: `offset` is AWS's clock less ours."""
+
+    offset: timedelta = timedelta()
+    warnings: list[str] = field(default_factory=list)
+
+
 class Calls:
     """Makes calls until they succeed, are refused, or the budget is spent.
 
@@ -66,8 +74,7 @@ class Calls:
         self._clock = clock
         self._pace = pace
         self._wire: Wire | None = None
-        self._offset = timedelta()
-        self._warnings: list[str] = []
+        self._learnt = _Learnt()
 
     @property
     def wire(self) -> Wire:
@@ -81,27 +88,33 @@ class Calls:
 
     def take_warnings(self) -> tuple[str, ...]:
         """What went not quite as it should since the last time this was asked."""
-        taken = tuple(self._warnings)
-        self._warnings.clear()
+        taken = tuple(self._learnt.warnings)
+        self._learnt.warnings.clear()
         return taken
 
-    def take_over(self, other: Calls) -> None:
-        """Go on with what `other` has learnt of the clock, and with the warnings it still has."""
-        self._offset = other._offset
-        self._warnings.extend(other.take_warnings())
+    def share(self, other: Calls) -> None:
+        """Learn together with `other` from now on: of the clock, and what to warn of."""
+        self._learnt = other._learnt
 
-    def run(self, call: Call, *, fresh_key: bool = False) -> Reply:
+    def warn(self, warning: str) -> None:
+        """Keep `warning` for whoever takes the next ones."""
+        self._learnt.warnings.append(warning)
+
+    def run(self, call: Call, *, fresh_key: bool = False, budget: float | None = None) -> Reply:
         """The successful reply to `call`, or a CloudError.
 
         `fresh_key` says that the credentials are seconds old: AWS may not know them everywhere yet.
+        `budget` replaces the pace's; with 0 there is one attempt, and one more only when the clock
+        was corrected.
         """
         pace = self._pace
+        budget = pace.budget if budget is None else budget
         started = pace.monotonic()
         attempts = 0
         corrected = False
         while True:
             attempts += 1
-            call = dataclasses.replace(call, offset=self._offset)
+            call = dataclasses.replace(call, offset=self._learnt.offset)
             outcome = self._attempt(call)
             spent = pace.monotonic() - started
             pause = self._pause(attempts)
@@ -119,7 +132,7 @@ class Calls:
                     raise failures.refused(call, outcome, self.evidence(call, outcome))
             elif not outcome.retryable:
                 raise failures.unreached(call, outcome, self._host(call, outcome), "")
-            if spent + pause > pace.budget:
+            if spent + pause > budget:
                 raise self._exhausted(call, outcome, f"{_times(attempts)} in {spent:.0f} s")
             pace.sleep(pause)
 
@@ -145,10 +158,10 @@ class Calls:
         return None if reply.date is None else reply.date - self._clock()
 
     def _correct_clock(self, offset: timedelta) -> None:
-        self._offset = offset
+        self._learnt.offset = offset
         seconds = round(abs(offset).total_seconds())
         side = "behind" if offset > timedelta() else "ahead of"
-        self._warnings.append(
+        self._learnt.warnings.append(
             f"this machine's clock is {seconds} s {side} AWS's; signatures are corrected for it, "
             "the step's own tools may fail until it is set"
         )
@@ -163,22 +176,32 @@ class Calls:
 
     def _register(self, call: Call, reply: Reply) -> None:
         fields = reply.fields or {}
+        of = call.subject
         match call.operation:
             case "AssumeRole" | "AssumeRoleWithWebIdentity":
                 keys = fields.get("Credentials") or {}
-                for part, title in (
-                    ("SecretAccessKey", "secret access key"),
-                    ("SessionToken", "session token"),
-                ):
-                    self._registry.add(keys.get(part) or "", name=f"{title} of {call.subject}")
+                self._add(keys.get("SecretAccessKey"), f"secret access key of {of}")
+                self._add(keys.get("SessionToken"), f"session token of {of}")
             case "GetParameter":
                 parameter = fields.get("Parameter") or {}
                 if parameter.get("Type") not in {"String", "StringList"}:
-                    self._registry.add(parameter.get("Value") or "", name=call.subject)
+                    self._add(parameter.get("Value"), of)
             case "GetSecretValue":
-                text = fields.get("SecretString")
-                self._registry.add(fields.get("SecretBinary") or b"", name=call.subject)
-                self._registry.add_json(text or "", name=call.subject)
+                self._add(fields.get("SecretBinary"), of)
+                self._registry.add_json(fields.get("SecretString") or "", name=of)
+            case "GetSigninToken":
+                self._add(fields.get("SigninToken"), "sign-in token")
+            case "GetRoleCredentials":
+                keys = fields.get("roleCredentials") or {}
+                self._add(keys.get("secretAccessKey"), f"secret access key of {of}")
+                self._add(keys.get("sessionToken"), f"session token of {of}")
+            case "CreateToken":
+                for part in ("accessToken", "refreshToken", "idToken"):
+                    self._add(fields.get(part), f"{part} of {of}")
+
+    def _add(self, value: object, name: str) -> None:
+        if isinstance(value, str | bytes):
+            self._registry.add(value, name=name)
 
 
 def _is_retried(reply: Reply, *, fresh_key: bool) -> bool:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from calamari_py.aws import failures
 from calamari_py.aws.calls import Calls, Pace, utc_now
 from calamari_py.aws.failures import Call, Reply
 from calamari_py.aws.port import Parameter
+from calamari_py.aws.roles import easier_request, parse_policy, role_params
 from calamari_py.aws.settings import AwsSettings
 from calamari_py.errors import CloudError
 from calamari_py.identity import (
-    MAX_CHAINED_DURATION,
     AssumedRole,
     AwsCredentials,
     LauncherCredentials,
     Principal,
     RoleArn,
     RoleRequest,
-    clamp_chained,
-    duration_text,
 )
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.secret import Secret
+
+if TYPE_CHECKING:
+    from calamari_py.aws.wire import Wire
 
 _FRESH_SECONDS = 15.0
 
@@ -36,6 +37,9 @@ class BotoAws:
 
     `credential_source` answers a profile's ``credential_source`` (``Environment``,
     ``Ec2InstanceMetadata``, ``EcsContainer``) and raises SourceBroken when it cannot.
+    `run_process` runs the command of a profile's ``credential_process`` (an argv as botocore
+    splits it, no shell) and returns what it wrote to stdout, or raises SourceBroken; it owns the
+    program's path, environment and time limit. Without it such profiles are broken.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class BotoAws:
         environ: Mapping[str, str],
         *,
         credential_source: Callable[[str], AwsCredentials] | None = None,
+        run_process: Callable[[Sequence[str]], bytes] | None = None,
         clock: Callable[[], datetime] = utc_now,
         pace: Pace | None = None,
     ) -> None:
@@ -52,10 +57,12 @@ class BotoAws:
         self._registry = registry
         self._environ = environ
         self._credential_source = credential_source
+        self._run_process = run_process
         self._clock = clock
         self._pace = pace or Pace()
         self._calls = Calls(settings, registry, environ, clock=clock, pace=self._pace)
         self._minted: dict[str, float] = {}
+        self._chained: set[str] = set()
 
     def in_region(self, region: str) -> Self:
         """The same in another region: for a region that only the launcher's source knows."""
@@ -64,19 +71,20 @@ class BotoAws:
             self._registry,
             self._environ,
             credential_source=self._credential_source,
+            run_process=self._run_process,
             clock=self._clock,
             pace=self._pace,
         )
-        other._calls.take_over(self._calls)
-        other._minted.update(self._minted)
+        other._calls.share(self._calls)
+        other._minted, other._chained = self._minted, self._chained
         return other
 
     def take_warnings(self) -> tuple[str, ...]:
-        """Warnings (a clock that is off) that no `AssumedRole` has carried yet."""
+        """See `AwsPort`."""
         return self._calls.take_warnings()
 
     def assume_role(self, credentials: AwsCredentials, request: RoleRequest) -> AssumedRole:
-        """See `AwsPort`. A duration that AWS refuses as too long is asked for once more at 1 h."""
+        """See `AwsPort`."""
         return self._assume(credentials, request, None)
 
     def assume_role_with_web_identity(
@@ -133,6 +141,51 @@ class BotoAws:
             raise self._unexpected(call, reply, "without a value")
         return Secret(value)
 
+    def trust_policy(self, credentials: AwsCredentials, role: RoleArn) -> Mapping[str, Any]:
+        """See `AwsPort`."""
+        call = Call(
+            service="iam",
+            operation="GetRole",
+            params={"RoleName": role.name},
+            credentials=credentials,
+            subject=f"role '{role}'",
+        )
+        reply = self._calls.run(call, budget=0.0)
+        found = (reply.fields or {}).get("Role") or {}
+        if found.get("Arn") != str(role):
+            raise failures.another_role(call, reply, str(found.get("Arn")))
+        document = parse_policy(str(found.get("AssumeRolePolicyDocument") or ""))
+        if document is None:
+            raise self._unexpected(call, reply, "without a trust policy")
+        return document
+
+    def sign_in_url(
+        self,
+        credentials: AwsCredentials,
+        *,
+        destination: str | None = None,
+        issuer: str | None = None,
+        session_duration: int | None = None,
+    ) -> Secret:
+        """See `AwsPort`."""
+        from calamari_py.aws import signin
+
+        is_chained = credentials.access_key_id in self._chained
+        call = signin.token_call(credentials, None if is_chained else session_duration)
+        reply = self._run(call)
+        token = (reply.fields or {}).get("SigninToken")
+        if not isinstance(token, str) or not token:
+            raise self._unexpected(call, reply, "without a sign-in token")
+        url = signin.login_url(
+            self._wire.url(signin.SERVICE),
+            console=self._wire.endpoints.console(),
+            token=token,
+            destination=destination,
+            issuer=issuer,
+        )
+        self._registry.add(url, name="sign-in URL")
+        return Secret(url)
+
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
         """See `AwsPort`."""
         from calamari_py.aws.profiles import Profiles
@@ -140,27 +193,34 @@ class BotoAws:
         return Profiles(
             self._environ,
             self._registry,
-            call_sts=self._call_for_profile,
+            ask=self._ask_for_profile,
+            warn=self._calls.warn,
             credential_source=self._credential_source,
+            run_process=self._run_process,
+            clock=self._clock,
         ).resolve(profile)
 
     def _assume(
         self, credentials: AwsCredentials | None, request: RoleRequest, token: Secret | None
     ) -> AssumedRole:
         self._check_partition(request.role)
-        try:
-            return self._assume_once(credentials, request, token)
-        except CloudError as error:
-            shorter, warning = _shorten(request, error)
-            if warning is None:
-                raise
-        assumed = self._assume_once(credentials, shorter, token)
-        return dataclasses.replace(assumed, warnings=(*assumed.warnings, warning))
+        given_up: list[str] = []
+        while True:
+            try:
+                assumed = self._assume_once(credentials, request, token)
+                break
+            except CloudError as error:
+                easier = easier_request(request, error)
+                if easier is None:
+                    raise
+                request, warning = easier
+                given_up.append(warning)
+        return dataclasses.replace(assumed, warnings=(*assumed.warnings, *given_up))
 
     def _assume_once(
         self, credentials: AwsCredentials | None, request: RoleRequest, token: Secret | None
     ) -> AssumedRole:
-        params = _role_params(request)
+        params = role_params(request)
         if token is not None:
             params["WebIdentityToken"] = token.reveal()
         call = Call(
@@ -177,6 +237,8 @@ class BotoAws:
         if (principal.account, principal.role) != (request.role.account, request.role.name):
             raise self._unexpected(call, reply, f"for another identity, '{principal.arn}'")
         self._minted[new.access_key_id] = self._pace.monotonic()
+        if credentials is not None and credentials.session_token is not None:
+            self._chained.add(new.access_key_id)
         return AssumedRole(
             credentials=new,
             principal=principal,
@@ -209,46 +271,23 @@ class BotoAws:
         except ValueError:
             raise self._unexpected(call, reply, "with an ARN that is none") from None
 
+    @property
+    def _wire(self) -> Wire:
+        return self._calls.wire
+
     def _run(self, call: Call) -> Reply:
         minted = self._minted.get(call.credentials.access_key_id) if call.credentials else None
         fresh = minted is not None and self._pace.monotonic() - minted < _FRESH_SECONDS
         return self._calls.run(call, fresh_key=fresh)
 
-    def _call_for_profile(
-        self,
-        region: str | None,
-        operation: str,
-        params: Mapping[str, Any],
-        credentials: AwsCredentials | None,
-    ) -> Mapping[str, Any]:
-        """What botocore's profile providers ask of STS, by the same road as our own calls.
-
-        `region` is the profile's: used where the step has none.
-        """
-        if self.settings.region is None and region is not None:
-            return self.in_region(region)._call_for_profile(None, operation, params, credentials)
-        self._register_inputs(params, credentials)
-        call = Call(
-            service="sts",
-            operation=operation,
-            params=params,
-            credentials=credentials,
-            subject=f"role '{params.get('RoleArn', '')}'",
-        )
+    def _ask_for_profile(self, call: Call, region: str | None, *, exactly: bool) -> Reply:
+        """What botocore's profile providers ask, by the same road as our own calls."""
+        if region is not None and (exactly or self.settings.region is None):
+            return self.in_region(region)._ask_for_profile(call, None, exactly=False)
         reply = self._run(call)
-        fields = reply.fields or {}
-        self._new_credentials(call, reply, fields.get("Credentials") or {})
-        return fields
-
-    def _register_inputs(
-        self, params: Mapping[str, Any], credentials: AwsCredentials | None
-    ) -> None:
-        """Secrets that only botocore has seen so far: of a source profile, of a token file."""
-        self._registry.add(params.get("WebIdentityToken") or "", name="web identity token")
-        if credentials is not None:
-            self._registry.add(credentials.secret_access_key.reveal(), name="secret access key")
-            if credentials.session_token is not None:
-                self._registry.add(credentials.session_token.reveal(), name="session token")
+        if call.service == "sts":
+            self._new_credentials(call, reply, (reply.fields or {}).get("Credentials") or {})
+        return reply
 
     def _unexpected(self, call: Call, reply: Reply, what: str) -> CloudError:
         return failures.unexpected(call, reply, what, self._calls.evidence(call, reply))
@@ -258,7 +297,7 @@ class BotoAws:
         region = self.settings.region
         if region is None or self.settings.endpoint("sts") is not None:
             return
-        partition = self._calls.wire.partition(region)
+        partition = self._wire.endpoints.partition(region)
         if partition != role.partition:
             raise CloudError(
                 f"role '{role}' lies in partition '{role.partition}', region '{region}' in "
@@ -271,33 +310,3 @@ class BotoAws:
 
 
 _KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-
-
-def _role_params(request: RoleRequest) -> dict[str, Any]:
-    """`request` in STS's own names; what is not set is left out."""
-    params: dict[str, Any] = {
-        "RoleArn": str(request.role),
-        "RoleSessionName": request.session_name,
-        "DurationSeconds": request.duration,
-        "ExternalId": request.external_id,
-        "Policy": request.policy,
-        "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
-        "Tags": [{"Key": key, "Value": value} for key, value in request.tags.items()],
-        "TransitiveTagKeys": list(request.transitive_tags),
-        "SourceIdentity": request.source_identity,
-    }
-    return {name: value for name, value in params.items() if value is not None and value != []}
-
-
-def _shorten(request: RoleRequest, error: CloudError) -> tuple[RoleRequest, str | None]:
-    """The request to make instead when AWS refused only because of the duration."""
-    if error.code != "ValidationError" or request.duration <= MAX_CHAINED_DURATION:
-        return request, None
-    if "role chaining" in error.message:
-        return clamp_chained(request, chained=True)
-    if "MaxSessionDuration" not in error.message:
-        return request, None
-    return dataclasses.replace(request, duration=MAX_CHAINED_DURATION), (
-        f"role '{request.role}' does not allow sessions of {duration_text(request.duration)} "
-        "(MaxSessionDuration); it is assumed for 1h"
-    )

@@ -12,7 +12,9 @@ from calamari_py.errors import CloudError, Temporary
 from calamari_py.identity import AwsCredentials
 from calamari_py.masking.secret import MASK
 
-_TEXT_LIMIT = 300
+_TEXT_LIMIT = 600
+# AWS repeats the value before it says what is wrong with it: the reason comes last.
+_LONG_VALUE = re.compile(r"(Value '.{80}).*(' at ')")
 _BLOBS = re.compile(
     r"\s*Encoded authorization failure message:\s*\S+|eyJ[\w-]+\.[\w.-]+|[\w+/=-]{200,}", re.ASCII
 )
@@ -27,6 +29,7 @@ _TRANSIENT_CODES = frozenset({
 })  # fmt: skip
 _SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 _SIGNATURE_CODES = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"})
+_SECRET_PARAMS = ("WebIdentityToken", "accessToken", "refreshToken", "clientSecret")
 _HINTS = {
     "AccessDenied": (
         "either the caller lacks the permission, or the role's trust policy does not name the "
@@ -69,6 +72,11 @@ _HINTS = {
     ),
     "ProxyError": "check HTTPS_PROXY and NO_PROXY",
     "Unreachable": "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL; then run the step again",
+    "NotImplemented": "the sandbox answers in the place of AWS; run the step without --sandbox",
+    "SignInRefused": (
+        "AWS signs in with unexpired credentials of a role only, and takes no session duration "
+        "for a role that was assumed from another role's session"
+    ),
     "UnexpectedAnswer": (
         "something answers in the place of AWS; check HTTPS_PROXY, AWS_ENDPOINT_URL and "
         "AWS_ENDPOINT_URL_STS"
@@ -99,7 +107,7 @@ class Call:
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that the request carries: none of them belongs into a message."""
-        known = [str(self.params.get("WebIdentityToken", ""))]
+        known = [str(self.params.get(name, "")) for name in _SECRET_PARAMS]
         if self.credentials is not None:
             known.append(self.credentials.secret_access_key.reveal())
             if self.credentials.session_token is not None:
@@ -206,6 +214,19 @@ def unexpected(call: Call, reply: Reply, what: str, proof: tuple[str, ...]) -> C
     )
 
 
+def another_role(call: Call, reply: Reply, arn: str) -> CloudError:
+    """The error for a role of the right name that is not the one asked about."""
+    return CloudError(
+        f"{call.title} found another role of this name, '{arn}'",
+        service=call.service,
+        operation=call.operation,
+        code="NoSuchEntity",
+        request_id=reply.request_id,
+        status=reply.status,
+        hint="correct account and path in the role's ARN, or ask with credentials of its account",
+    )
+
+
 def exhausted(call: Call, reply: Reply, proof: tuple[str, ...], tried: str) -> Temporary:
     """The error for a transient reply when the budget is spent."""
     text = _clean(reply.text, call)
@@ -246,6 +267,7 @@ def _clean(text: str, call: Call) -> str:
     for secret in call.secrets():
         text = text.replace(secret, MASK)
     text = " ".join(_BLOBS.sub(" …", text).split())
+    text = _LONG_VALUE.sub(r"\1…\2", text)
     if len(text) > _TEXT_LIMIT:
         text = text[: _TEXT_LIMIT - 1] + "…"
     return text.rstrip(". ")

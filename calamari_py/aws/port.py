@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from calamari_py.identity import (
     AssumedRole,
@@ -30,8 +31,17 @@ class AwsPort(Protocol):
     def in_region(self, region: str) -> Self:
         """The same in another region: for one that only the launcher's source knows."""
 
+    def take_warnings(self) -> tuple[str, ...]:
+        """Warnings that nobody has been given yet: of a clock that is off, of a profile's settings
+        that are not used. An `AssumedRole` carries those that came up before it.
+        """
+
     def assume_role(self, credentials: AwsCredentials, request: RoleRequest) -> AssumedRole:
-        """``sts:AssumeRole`` at the regional endpoint, in the partition of the role."""
+        """``sts:AssumeRole`` at the regional endpoint, in the partition of the role.
+
+        A duration that is too long, and default tags that are refused, are given up once each,
+        with a warning.
+        """
 
     def assume_role_with_web_identity(
         self, *, token: Secret, role: RoleArn, session_name: str, duration: int
@@ -40,6 +50,29 @@ class AwsPort(Protocol):
 
     def caller_identity(self, credentials: AwsCredentials) -> Principal:
         """``sts:GetCallerIdentity``."""
+
+    def trust_policy(self, credentials: AwsCredentials, role: RoleArn) -> Mapping[str, Any]:
+        """``iam:GetRole``: the policy document that says who may assume `role`.
+
+        A diagnosis, never worth waiting for: one attempt of a few seconds. IAM finds roles in the
+        account of `credentials` alone; a role of the same name but another ARN is a CloudError
+        with the code ``NoSuchEntity``.
+        """
+
+    def sign_in_url(
+        self,
+        credentials: AwsCredentials,
+        *,
+        destination: str | None = None,
+        issuer: str | None = None,
+        session_duration: int | None = None,
+    ) -> Secret:
+        """A URL that signs a browser in to the console; it must be opened within 15 minutes.
+
+        `destination` is a URL of the console or a path on it (None: its home page), `issuer` where
+        the console sends people when the session has ended, `session_duration` in seconds (900 to
+        43200; not sent for a role that this object assumed from a session, where AWS refuses it).
+        """
 
     def parameter(self, credentials: AwsCredentials, name: str) -> Parameter:
         """``ssm:GetParameter`` with decryption."""

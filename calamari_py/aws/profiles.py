@@ -1,27 +1,20 @@
 """The shared config files, read by botocore's own providers.
 
 botocore decides what a profile means: static keys, ``source_profile``, ``credential_process``, SSO,
-web identity. Three things are ours: its STS calls take the same road as all others (endpoint,
-retries, clock, masking), ``credential_source`` is answered by calamari's credential sources, and
-nothing is asked of a terminal.
+web identity. `profile_providers` says what is ours of it. A profile says who calls AWS; how AWS is
+reached (endpoints, certificates, proxies) is the environment's alone, and a profile that has such
+settings is named in a warning. Only its region counts, where the step has none.
 
 Imported when a profile is asked for: this module brings botocore's session with it.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from botocore.credentials import (
-    AssumeRoleProvider,
-    AssumeRoleWithWebIdentityProvider,
-    CredentialResolver,
-    Credentials,
-    ProfileProviderBuilder,
-)
+from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -29,24 +22,28 @@ from botocore.exceptions import (
     InfiniteLoopConfigError,
     PartialCredentialsError,
     SSOError,
+    TokenRetrievalError,
 )
-from botocore.session import Session
-from botocore.utils import JSONFileCache
 
-from calamari_py.errors import PartialCredentials, SourceBroken
+from calamari_py.aws.profile_process import RunProcess
+from calamari_py.aws.profile_providers import Ask, ProfileSession, Road
+from calamari_py.errors import CloudError, PartialCredentials, SourceBroken, Temporary
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.secret import Secret
 
-CREDENTIAL_SOURCES = ("Environment", "Ec2InstanceMetadata", "EcsContainer")
-
-StsCall = Callable[[str | None, str, Mapping[str, Any], AwsCredentials | None], Mapping[str, Any]]
-"""Region of the profile, operation, parameters, credentials → the fields of the answer."""
+_ENVIRONMENT_ONLY = {
+    "ca_bundle": "AWS_CA_BUNDLE",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "services": "AWS_ENDPOINT_URL_STS",
+    "use_dualstack_endpoint": "AWS_USE_DUALSTACK_ENDPOINT",
+    "use_fips_endpoint": "AWS_USE_FIPS_ENDPOINT",
+}
 
 
 class Profiles:
     """The profiles that `environ` leads to: ``AWS_CONFIG_FILE``, ``AWS_SHARED_CREDENTIALS_FILE``,
-    ``HOME``.
+    ``HOME``. Nothing is taken from this process's own environment.
     """
 
     def __init__(
@@ -54,13 +51,19 @@ class Profiles:
         environ: Mapping[str, str],
         registry: SecretRegistry,
         *,
-        call_sts: StsCall,
+        ask: Ask,
+        warn: Callable[[str], None],
         credential_source: Callable[[str], AwsCredentials] | None,
+        run_process: RunProcess | None,
+        clock: Callable[[], datetime],
     ) -> None:
         self._environ = environ
         self._registry = registry
-        self._call_sts = call_sts
+        self._ask = ask
+        self._warn = warn
         self._credential_source = credential_source
+        self._run_process = run_process
+        self._clock = clock
         self._config_file = self._path("AWS_CONFIG_FILE", "~/.aws/config")
         self._credentials_file = self._path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
@@ -80,18 +83,19 @@ class Profiles:
                 f"profile '{name}' leads back to itself by its source_profile",
                 hint=f"let the chain of source_profile end in credentials, in {self._files()}",
             ) from None
-        except SSOError as error:
-            raise SourceBroken(
-                f"the SSO session of profile '{name}' does not work: {_clause(error)}",
-                hint=f"sign in: aws sso login --profile {name}",
-            ) from None
+        except (SSOError, TokenRetrievalError) as error:
+            raise _sso_broken(name, _clause(error)) from None
+        except CloudError as error:
+            if isinstance(error, Temporary) or error.service != "sso":
+                raise
+            raise _sso_broken(name, error.message) from None
         except OSError as error:
             raise SourceBroken(
                 f"profile '{name}' names '{error.filename}', which cannot be read "
                 f"({error.strerror})",
                 hint=f"correct the path in {self._files()}, or the file's permissions",
             ) from None
-        except (BotoCoreError, ClientError, RuntimeError) as error:
+        except (BotoCoreError, ClientError, RuntimeError, ValueError) as error:
             what = "cannot be read" if isinstance(error, ConfigParseError) else "does not work"
             raise SourceBroken(
                 f"profile '{name}' {what}: {_clause(error)}",
@@ -99,48 +103,34 @@ class Profiles:
             ) from None
 
     def _resolve(self, name: str, *, is_named: bool) -> LauncherCredentials | None:
-        session = Session(
-            session_vars={
-                "config_file": (None, None, self._config_file, None),
-                "credentials_file": (None, None, self._credentials_file, None),
-            },
-            profile=name,
+        road = Road(
+            self._ask, self._registry, self._credential_source, self._run_process, self._clock
         )
-        section = session.full_config.get("profiles", {}).get(name)
+        session = ProfileSession(
+            road,
+            profile=name,
+            config_file=self._config_file,
+            credentials_file=self._credentials_file,
+            home=self._environ.get("HOME", ""),
+        )
+        profiles = session.full_config.get("profiles", {})
+        section = profiles.get(name)
         if section is None:
             return self._absent(name, "does not exist", is_named=is_named)
         self._check_pair(name, section)
-        region = section.get("region") or None
-        sts = _Sts(self._call_sts, region)
-        found = self._providers(session, name, sts).load_credentials()
+        self._name_what_is_not_used(name, profiles)
+        road.region = section.get("region") or None
+        found = session.providers(name).load_credentials()
         if found is None:
             return self._absent(name, "holds no credentials", is_named=is_named)
         return LauncherCredentials(
             credentials=self._credentials(name, found),
             source="profile",
             description=f"profile '{name}'",
-            arn=sts.arn,
-            region=region,
+            arn=road.arn,
+            region=road.region,
+            request_id=road.request_id,
         )
-
-    def _providers(self, session: Session, name: str, sts: _Sts) -> CredentialResolver:
-        home = self._environ.get("HOME", "")
-        builder = _Builder(
-            session,
-            sts,
-            cache={},
-            sso_token_cache=JSONFileCache(os.path.join(home, ".aws", "sso", "cache")),
-        )
-        assume_role = AssumeRoleProvider(
-            load_config=lambda: session.full_config,
-            client_creator=sts.create,
-            cache={},
-            profile_name=name,
-            prompter=_refuse_mfa,
-            credential_sourcer=_Sourcer(self._credential_source),  # type: ignore[arg-type]
-            profile_provider_builder=builder,
-        )
-        return CredentialResolver([assume_role, *builder.providers(name, disable_env_vars=True)])
 
     def _credentials(self, name: str, found: Credentials) -> AwsCredentials:
         frozen = found.get_frozen_credentials()
@@ -168,6 +158,21 @@ class Profiles:
                 hint=f"complete it in {self._files()}",
             )
 
+    def _name_what_is_not_used(self, name: str, profiles: Mapping[str, Any]) -> None:
+        for profile in _chain(name, profiles):
+            section = profiles[profile]
+            for key, variable in _ENVIRONMENT_ONLY.items():
+                if key in section and not self._environ.get(variable, "").strip():
+                    self._warn(
+                        f"ignored: '{key}' of profile '{profile}'; how AWS is reached is set in "
+                        f"the environment, by {variable}"
+                    )
+            if str(section.get("sts_regional_endpoints", "")).lower() == "legacy":
+                self._warn(
+                    f"ignored: 'sts_regional_endpoints = legacy' of profile '{profile}'; STS is "
+                    "always asked in the step's region"
+                )
+
     def _absent(self, name: str, what: str, *, is_named: bool) -> LauncherCredentials | None:
         if not is_named:
             return None
@@ -185,101 +190,19 @@ class Profiles:
         return f"'{self._config_file}' and '{self._credentials_file}'"
 
 
-class _Sts:
-    """What botocore's providers take for an STS client. Remembers the last role's session ARN."""
-
-    def __init__(self, call: StsCall, region: str | None) -> None:
-        self._call = call
-        self._region = region
-        self._credentials: AwsCredentials | None = None
-        self.arn: str | None = None
-
-    def create(
-        self,
-        _service: str,
-        *,
-        aws_access_key_id: str | None = None,
-        aws_secret_access_key: str | None = None,
-        aws_session_token: str | None = None,
-        **_options: Any,
-    ) -> Any:
-        """A client with other credentials: the interface of ``Session.create_client``."""
-        self._credentials = (
-            AwsCredentials(
-                access_key_id=aws_access_key_id,
-                secret_access_key=Secret(aws_secret_access_key),
-                session_token=Secret(aws_session_token) if aws_session_token else None,
-            )
-            if aws_access_key_id and aws_secret_access_key
-            else None
-        )
-        return self
-
-    def assume_role(self, **params: Any) -> dict[str, Any]:
-        """As botocore's client."""
-        return self._ask("AssumeRole", params, self._credentials)
-
-    def assume_role_with_web_identity(self, **params: Any) -> dict[str, Any]:
-        """As botocore's client."""
-        params["WebIdentityToken"] = params["WebIdentityToken"].strip()
-        return self._ask("AssumeRoleWithWebIdentity", params, None)
-
-    def _ask(
-        self, operation: str, params: Mapping[str, Any], credentials: AwsCredentials | None
-    ) -> dict[str, Any]:
-        fields = dict(self._call(self._region, operation, params, credentials))
-        self.arn = (fields.get("AssumedRoleUser") or {}).get("Arn")
-        return fields
+def _chain(name: str, profiles: Mapping[str, Any]) -> Iterator[str]:
+    """`name` and the profiles that its source_profile leads to, each once."""
+    seen: set[str] = set()
+    while name in profiles and name not in seen:
+        seen.add(name)
+        yield name
+        name = str(profiles[name].get("source_profile", ""))
 
 
-class _Builder(ProfileProviderBuilder):
-    def __init__(self, session: Session, sts: _Sts, **options: Any) -> None:
-        super().__init__(session, **options)
-        self._config_of = session
-        self._sts = sts
-
-    def _create_web_identity_provider(
-        self, profile_name: str, disable_env_vars: bool
-    ) -> AssumeRoleWithWebIdentityProvider:
-        return AssumeRoleWithWebIdentityProvider(
-            load_config=lambda: self._config_of.full_config,
-            client_creator=self._sts.create,
-            cache={},
-            profile_name=profile_name,
-            disable_env_vars=disable_env_vars,
-        )
-
-
-class _Sourcer:
-    """Answers ``credential_source`` with calamari's own sources."""
-
-    def __init__(self, ask: Callable[[str], AwsCredentials] | None) -> None:
-        self._ask = ask
-
-    def is_supported(self, source_name: str) -> bool:
-        """Whether AWS defines `source_name`."""
-        return source_name in CREDENTIAL_SOURCES
-
-    def source_credentials(self, source_name: str) -> Credentials:
-        """The credentials of the source, or SourceBroken."""
-        if self._ask is None:
-            raise SourceBroken(
-                f"credential_source '{source_name}' is not available here",
-                hint="use source_profile instead, or another account type",
-            )
-        found = self._ask(source_name)
-        token = found.session_token
-        return Credentials(
-            found.access_key_id,
-            found.secret_access_key.reveal(),
-            token.reveal() if token is not None else None,
-        )
-
-
-def _refuse_mfa(_prompt: str) -> NoReturn:
-    raise SourceBroken(
-        "the profile asks for an MFA code, and nobody is there to type one",
-        hint="use a profile without mfa_serial, or one whose credential_process asks for the code",
+def _sso_broken(name: str, why: str) -> SourceBroken:
+    return SourceBroken(
+        f"the SSO session of profile '{name}' does not work: {why}",
+        hint=f"sign in: aws sso login --profile {name}",
     )
 
 

@@ -13,6 +13,10 @@ _ENDPOINT_NAMES = {
     "sts": "AWS_ENDPOINT_URL_STS",
     "ssm": "AWS_ENDPOINT_URL_SSM",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "iam": "AWS_ENDPOINT_URL_IAM",
+    "signin": "AWS_ENDPOINT_URL_SIGNIN",
+    "sso": "AWS_ENDPOINT_URL_SSO",
+    "sso-oidc": "AWS_ENDPOINT_URL_SSO_OIDC",
     "": "AWS_ENDPOINT_URL",
 }
 # Narrow on purpose: no user, no backslash, no escapes, so that this reading of the host and the

@@ -9,60 +9,48 @@ Imported at the first call only: this module brings botocore with it.
 
 from __future__ import annotations
 
-import os
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+from urllib.parse import urlencode, urlsplit
 
 import botocore
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
-from botocore.awsrequest import create_request_object, prepare_request_dict
-from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import (
-    BotoCoreError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    ParamValidationError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.awsrequest import AWSRequest, create_request_object, prepare_request_dict
+from botocore.exceptions import BotoCoreError, ParamValidationError
 from botocore.httpsession import URLLib3Session
-from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import ResponseParserError, create_parser
 from botocore.serialize import create_serializer
-from botocore.utils import validate_region_name
 
 from calamari_py import __version__
+from calamari_py.aws.endpoints import SIGN_IN, Endpoints
 from calamari_py.aws.failures import Call, Reply, Unreached
-from calamari_py.aws.settings import AwsSettings, is_loopback
+from calamari_py.aws.settings import AwsSettings
+from calamari_py.aws.transport import explain, open_session
 from calamari_py.identity import AwsCredentials
 
-_VERSIONS = {"sts": "2011-06-15", "ssm": "2014-11-06", "secretsmanager": "2017-10-17"}
-_LINK_LOCAL = re.compile(r"169\.254\.\d+\.\d+|\[?fe80:.*")
 _APP_ID = re.compile(r"[\w!$%&*+.^`|~-]{1,50}", re.ASCII)
-_REASON = re.compile(r"\[Errno -?\d+\] ([^\"'>)]+)")
-_TLS_REASONS = (
-    re.compile(r"(certificate verify failed: [^(]+)"),
-    re.compile(r"\[(?:SSL|X509)(?:: ([A-Z0-9_]+))?\]"),
-)
+_IMPATIENT = frozenset({"iam"})
+_IMPATIENT_TIMEOUTS = (2.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Service:
-    """All that is constant for one service: made at its first call, kept for the next ones."""
+    """All that is constant for one service: made at its first call, kept for the next ones.
 
-    model: ServiceModel
-    protocol: str
+    `model` is None where AWS has no model of the API: a plain form.
+    """
+
+    model: ServiceModel | None
     url: str
     signing_region: str
     session: URLLib3Session
+    timeouts: tuple[float, float]
 
 
 class Wire:
@@ -83,21 +71,16 @@ class Wire:
         self._environ = environ
         self._now = now
         self._timeouts = timeouts
-        data = os.path.join(os.path.dirname(botocore.__file__), "data")
-        # Without the default paths: a model below the home folder could change what is sent.
-        self._loader = Loader(extra_search_paths=[data], include_default_search_paths=False)
+        self.endpoints = Endpoints(settings)
         self._services: dict[str, _Service] = {}
 
     def host(self, service: str) -> str:
         """The host that calls of `service` go to, or Unreached when there is none."""
-        return urlsplit(self._service(service).url).netloc
+        return urlsplit(self.url(service)).netloc
 
-    def partition(self, region: str) -> str:
-        """The partition that `region` lies in, by botocore's table (``aws`` for an unknown one)."""
-        for partition in self._loader.load_data("partitions")["partitions"]:
-            if region in partition["regions"] or re.match(partition["regionRegex"], region):
-                return str(partition["id"])
-        return "aws"
+    def url(self, service: str) -> str:
+        """The URL that calls of `service` go to, or Unreached when there is none."""
+        return self._service(service).url
 
     def send(self, call: Call) -> Reply:
         """One attempt. Raises Unreached when no answer of AWS came back."""
@@ -109,7 +92,7 @@ class Wire:
         try:
             response = service.session.send(prepared)
         except BotoCoreError as error:
-            raise _unreached(error, self._timeouts) from None
+            raise explain(error, service.timeouts) from None
         return _read(service, call, response.status_code, response.headers, response.content)
 
     def _service(self, name: str) -> _Service:
@@ -122,48 +105,26 @@ class Wire:
         return known
 
     def _open(self, name: str) -> _Service:
-        region = self._settings.region
-        if not region:
-            raise Unreached("NoRegion", "no region is known", retryable=False)
-        # The region becomes part of a host name: whoever sets it must not choose the domain.
-        validate_region_name(region)
-        folder = f"{name}/{_VERSIONS[name]}"
-        model = ServiceModel(self._loader.load_data(f"{folder}/service-2"), name)
-        url = self._settings.endpoint(name)
-        signing_region = region
-        if url is None:
-            url, signing_region = self._resolve(folder, region)
+        endpoint = self.endpoints.find(name)
+        timeouts = self._timeouts
+        if name in _IMPATIENT:
+            timeouts = (
+                min(timeouts[0], _IMPATIENT_TIMEOUTS[0]),
+                min(timeouts[1], _IMPATIENT_TIMEOUTS[1]),
+            )
         return _Service(
-            model=model,
-            protocol=str(model.metadata["protocol"]),
-            url=url,
-            signing_region=signing_region,
-            session=URLLib3Session(
-                verify=self._settings.ca_bundle or True,  # type: ignore[arg-type]
-                proxies=_proxies(self._environ, url),
-                timeout=self._timeouts,  # type: ignore[arg-type]
-            ),
+            model=None if name == SIGN_IN else self.endpoints.model(name),
+            url=endpoint.url,
+            signing_region=endpoint.signing_region,
+            session=open_session(self._settings, self._environ, endpoint.url, timeouts),
+            timeouts=timeouts,
         )
-
-    def _resolve(self, folder: str, region: str) -> tuple[str, str]:
-        """Endpoint and signing region by AWS's rules for the service."""
-        rules = self._loader.load_data(f"{folder}/endpoint-rule-set-1")
-        wanted = {
-            "Region": region,
-            "UseFIPS": self._settings.use_fips,
-            "UseDualStack": self._settings.use_dualstack,
-            "UseGlobalEndpoint": False,
-        }
-        provider = EndpointProvider(rules, self._loader.load_data("partitions"))
-        endpoint = provider.resolve_endpoint(
-            **{name: value for name, value in wanted.items() if name in rules["parameters"]}
-        )
-        schemes = endpoint.properties.get("authSchemes") or [{}]
-        return endpoint.url, schemes[0].get("signingRegion") or region
 
     def _prepare(self, service: _Service, call: Call) -> Any:
+        if service.model is None:
+            return self._prepare_form(service, call)
         operation = service.model.operation_model(call.operation)
-        fields = create_serializer(service.protocol).serialize_to_request(
+        fields = create_serializer(_protocol(service.model)).serialize_to_request(
             dict(call.params), operation
         )
         prepare_request_dict(
@@ -181,6 +142,19 @@ class Wire:
                 self._now() + call.offset,
             ).add_auth(request)
         return request.prepare()
+
+    def _prepare_form(self, service: _Service, call: Call) -> Any:
+        """A form in the body: nothing of it stands in a URL, where proxies log it."""
+        return AWSRequest(
+            method="POST",
+            url=service.url,
+            data=urlencode(call.params),
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/x-www-form-urlencoded",
+                "User-Agent": self._user_agent(),
+            },
+        ).prepare()
 
     def _user_agent(self) -> str:
         app = self._environ.get("AWS_SDK_UA_APP_ID", "").strip()
@@ -215,20 +189,20 @@ class _Signer(SigV4Auth):
         super()._modify_request_before_signing(request)  # type: ignore[misc]
 
 
+def _protocol(model: ServiceModel) -> str:
+    return str(model.metadata["protocol"])
+
+
 def _read(
     service: _Service, call: Call, status: int, headers: Mapping[str, str], body: bytes
 ) -> Reply:
-    """The reply as botocore's parser reads it; `fields` is None when it is not AWS's language."""
-    shape = service.model.operation_model(call.operation).output_shape
+    """The reply; `fields` is None when it is not AWS's language."""
     fields: Mapping[str, Any] | None = None
-    try:
-        if 200 <= status < 300 or status >= 400:
-            fields = create_parser(service.protocol).parse(
-                {"status_code": status, "headers": headers, "body": body},
-                shape,  # type: ignore[arg-type]
-            )
-    except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError):
-        fields = None
+    if 200 <= status < 300 or status >= 400:
+        if service.model is None:
+            fields = _read_form(status, body)
+        else:
+            fields = _read_modelled(service.model, call, status, headers, body)
     metadata = (fields or {}).get("ResponseMetadata", {})
     return Reply(
         status=status,
@@ -238,54 +212,32 @@ def _read(
     )
 
 
+def _read_modelled(
+    model: ServiceModel, call: Call, status: int, headers: Mapping[str, str], body: bytes
+) -> Mapping[str, Any] | None:
+    try:
+        return create_parser(_protocol(model)).parse(  # type: ignore[no-any-return]
+            {"status_code": status, "headers": headers, "body": body},
+            model.operation_model(call.operation).output_shape,  # type: ignore[arg-type]
+        )
+    except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _read_form(status: int, body: bytes) -> Mapping[str, Any] | None:
+    if status in {400, 401, 403}:
+        # The page says nothing that helps, and may repeat what was sent.
+        return {"Error": {"Code": "SignInRefused"}}
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
 def _date(text: str | None) -> datetime | None:
     try:
         date = parsedate_to_datetime(text or "")
     except ValueError:
         return None
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-
-
-def _proxies(environ: Mapping[str, str], url: str) -> dict[str, str]:
-    """The proxy for `url` by the usual variables, never for this machine or its metadata."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or _LINK_LOCAL.fullmatch(host):
-        return {}
-    name = f"{parts.scheme}_proxy"
-    proxy = environ.get(name) or environ.get(name.upper())
-    exceptions = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if not proxy or proxy_bypass_environment(parts.netloc, {"no": exceptions}):
-        return {}
-    return {parts.scheme: proxy}
-
-
-def _unreached(error: BotoCoreError, timeouts: tuple[float, float]) -> Unreached:
-    text = f"{error} {error.kwargs.get('error')}"
-    if isinstance(error, SSLError) or "CA certificate" in text:
-        matches = [match[1] for pattern in _TLS_REASONS if (match := pattern.search(text))]
-        reason = (matches[0] or "").strip() if matches else ""
-        # A handshake cut short may be the network's fault; a certificate is not.
-        transient = "EOF" in text or "closed" in text
-        return Unreached(
-            "TlsError",
-            f"no trusted TLS connection ({reason})" if reason else "no TLS connection",
-            retryable=transient,
-        )
-    if isinstance(error, ProxyConnectionError):
-        refused = "407" in text or "403" in text
-        return Unreached(
-            "ProxyError",
-            "the proxy refuses the connection" if refused else "the proxy cannot be reached",
-            retryable=not refused,
-        )
-    if isinstance(error, ConnectTimeoutError):
-        reason = f"no connection within {timeouts[0]:g} s"
-    elif isinstance(error, ReadTimeoutError):
-        reason = f"no answer within {timeouts[1]:g} s"
-    elif isinstance(error, ConnectionClosedError):
-        reason = "the connection was closed without an answer"
-    else:
-        found = _REASON.search(text)
-        reason = found[1].strip().lower() if found else "no connection"
-    return Unreached("Unreachable", reason, retryable=True)

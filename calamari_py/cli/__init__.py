@@ -17,6 +17,12 @@ from calamari_py.errors import EX_INTERNAL, EX_USAGE, CalamariError, Cancelled, 
 
 COMMANDS = {
     "run": "Run one step from its manifest.",
+    "exec": "Run a command of your own as a step's identity.",
+    "shell": "Open a shell as a step's identity.",
+    "explain": "Show what a run would do, and check it; nothing runs.",
+    "whoami": "Show who a step runs as; nothing runs.",
+    "credentials": "Print credentials for a credential_process.",
+    "console": "Sign in to the AWS console as a step's identity.",
     "validate": "Check manifests and report every problem.",
     "schema": "Print the JSON Schema of the manifest format.",
     "sandbox": "Keep an embedded AWS running for trials.",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from calamari_py.cli._options import read_overrides, variable_options, working_directory
+from calamari_py.cli._invocation import begin, below, identity_options
+from calamari_py.cli._options import working_directory
 from calamari_py.output import FORMATS
-from calamari_py.output.base import ReporterOptions
-from calamari_py.process import Pulse, harden
-from calamari_py.runner import Doors, RunOptions, run_step
+from calamari_py.runner import run_step
 
 
 @click.command(short_help="Run one step from its manifest.")
 @click.argument("manifest", metavar="MANIFEST")
-@variable_options
-@click.option("--sandbox", is_flag=True, help="Run against an embedded AWS; no account is needed.")
+@identity_options
 @click.option(
     "--format",
     "format_",
@@ -38,22 +33,12 @@ from calamari_py.runner import Doors, RunOptions, run_step
 @click.option(
     "-q", "--quiet", is_flag=True, help="Of our own lines, show warnings and errors only."
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show more of our own lines; never a secret.")
-@click.option(
-    "--trace-credentials", is_flag=True, help="Show every credential source that was looked at."
-)
 @click.option("--interactive", is_flag=True, help="Pass standard input on to the step.")
 @click.option(
-    "--short-secrets",
-    type=click.Choice(["warn", "error", "mask"]),
-    default="warn",
-    show_default=True,
-    help="What to do with a secret too short to mask safely.",
-)
-@click.option(
-    "--allow-http-endpoint",
+    "--isolate",
     is_flag=True,
-    help="Allow an STS endpoint that is plain http and not on this machine.",
+    help="Linux: hide all other processes, and the launcher's token and config files, from the "
+    "step.",
 )
 def command(**options: Any) -> int:
     """Run the step in MANIFEST (a YAML or JSON file, '-' for standard input).
@@ -61,54 +46,15 @@ def command(**options: Any) -> int:
     The step runs with the credentials of the role that the manifest names and with nothing else.
     The exit code is the step's own; see the README for the codes that calamari itself uses.
     """
-    harden()
-    overrides, environ = read_overrides(
-        options["variables"], options["var_files"], options["sensitive"]
-    )
-    pulse = Pulse()
-    reporter = FORMATS[options["format_"]](
-        ReporterOptions(
-            stdout=sys.stdout.buffer,
-            stderr=sys.stderr.buffer,
-            terminal=sys.stderr.isatty(),
-            width=_width(),
-            encoding=sys.stderr.encoding or "utf-8",
-            environ=environ,
-            quiet=options["quiet"],
-            verbose=options["verbose"],
-            pulse=pulse.beat,
-        )
-    )
     cwd = working_directory()
-    run_options = RunOptions(
-        manifest=options["manifest"],
-        cwd=cwd,
-        environ=environ,
-        stdin=sys.stdin.buffer,
-        overrides=overrides,
-        result=_below(cwd, options["result"]),
-        outputs=_below(cwd, options["outputs"]),
-        artifacts=_below(cwd, options["artifacts"]),
+    invocation = begin(
+        options,
+        format_=options["format_"],
+        quiet=options["quiet"],
+        result=below(cwd, options["result"]),
+        outputs=below(cwd, options["outputs"]),
+        artifacts=below(cwd, options["artifacts"]),
         interactive=options["interactive"],
-        trace_credentials=options["trace_credentials"],
-        allow_http_endpoint=options["allow_http_endpoint"],
-        short_secrets=options["short_secrets"],
+        isolate=options["isolate"],
     )
-    doors = Doors(pulse=pulse)
-    if options["sandbox"]:
-        from calamari_py.cli._sandbox import open_sandbox
-
-        doors = Doors(pulse=pulse, open_sandbox=open_sandbox)
-    return run_step(run_options, reporter, doors).exit_code
-
-
-def _width() -> int:
-    """The columns of the terminal that our own text goes to."""
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
-    except (OSError, ValueError):
-        return 84
-
-
-def _below(cwd: Path, path: str | None) -> Path | None:
-    return None if path is None else cwd / path
+    return run_step(invocation.options, invocation.reporter, invocation.doors).exit_code

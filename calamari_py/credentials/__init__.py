@@ -7,20 +7,20 @@ in which order, an ``account.type`` looks at. `resolve_launcher` does the lookin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from calamari_py.credentials._search import Search
 from calamari_py.credentials.base import (
     Absent,
     AccountType,
     CredentialSource,
     Deferred,
-    Found,
     Resolution,
     SourceContext,
 )
-from calamari_py.errors import LauncherNotFound, SourceBroken, Temporary, TraceRow
+from calamari_py.errors import SourceBroken, TraceRow
 from calamari_py.identity import AwsCredentials
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ __all__ = [
     "CredentialSource",
     "Resolution",
     "SourceContext",
+    "look_for_launcher",
     "profile_credential_source",
+    "profile_process",
     "resolve_launcher",
 ]
 
@@ -78,9 +80,9 @@ def resolve_launcher(
     broken (with ``account.fallback``: and no later one works), all with the whole trace;
     Temporary when AWS could not be reached, with the trace among its evidence.
     """
-    search = _Search(
+    search = Search(
         context=replace(context, account=account),
-        pin=account.source if account.type == "ambient" and account.source != "auto" else None,
+        pin=_pin(account),
         clock=clock,
     )
     sources = types[account.type].sources
@@ -91,6 +93,57 @@ def resolve_launcher(
     if not sources:
         return Resolution(launcher=None)
     raise search.failure()
+
+
+def look_for_launcher(
+    account: Account,
+    context: SourceContext,
+    *,
+    types: Mapping[str, AccountType] = ACCOUNT_TYPES,
+) -> tuple[TraceRow, ...]:
+    """What `resolve_launcher` would do, as far as that shows without asking anybody.
+
+    One row a source, in order; ``result`` is ``absent``, ``present``, ``unknown`` or
+    ``not tried``. `used` marks the source that would be the launcher, or stop the step where it is
+    broken: there is none when it depends on an unknown one.
+    """
+    context = replace(context, account=account)
+    pin = _pin(account)
+    rows: list[TraceRow] = []
+    decided, open_question = "", False
+    for source in types[account.type].sources:
+        skipped = decided
+        if not skipped and pin not in {None, source.name}:
+            skipped = f"account.source is {pin}"
+        if skipped:
+            rows.append(
+                TraceRow(
+                    source=source.name, present=False, tried=False, result="not tried", why=skipped
+                )
+            )
+            continue
+        seen = source.look(context)
+        is_present = seen.state == "present"
+        rows.append(
+            TraceRow(
+                source=source.name,
+                present=is_present,
+                tried=False,
+                result=seen.state,
+                why=seen.why,
+                used=is_present and not open_question,
+            )
+        )
+        open_question = open_question or seen.state == "unknown"
+        if is_present:
+            decided = f"{source.name} is present"
+    return tuple(rows)
+
+
+def _pin(account: Account) -> str | None:
+    """The one source that the account section names."""
+    is_pinned = account.type == "ambient" and account.source != "auto"
+    return account.source if is_pinned else None
 
 
 def profile_credential_source(name: str, context: SourceContext) -> AwsCredentials:
@@ -112,105 +165,12 @@ def profile_credential_source(name: str, context: SourceContext) -> AwsCredentia
     return outcome.launcher.credentials
 
 
-@dataclass(slots=True, kw_only=True)
-class _Search:
-    """One walk along the sources: what was met so far, and whether it goes on."""
+def profile_process(argv: Sequence[str], context: SourceContext) -> bytes:
+    """What the command of a profile's ``credential_process`` writes to stdout.
 
-    context: SourceContext
-    pin: str | None
-    clock: Callable[[], float]
-    found: Found | None = None
-    broken: SourceBroken | Temporary | None = None
-    broken_name: str = ""
-    stopped: str = ""
-    absent: list[Absent] = field(default_factory=list)
-    rows: list[TraceRow] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    It sees the config files and the region, and nothing else that holds or leads to an identity.
+    SourceBroken when it is not there, fails, hangs or writes too much.
+    """
+    from calamari_py.credentials._process import run_process
 
-    def visit(self, source: CredentialSource) -> None:
-        """Ask `source` unless something before it decided; add its row."""
-        skipped = self.stopped
-        if not skipped and self.pin not in {None, source.name}:
-            skipped = f"account.source is {self.pin}"
-        if skipped:
-            self._row(source.name, "not tried", why=skipped)
-            return
-        begin = self.clock()
-        try:
-            outcome = source.resolve(self.context)
-        except (SourceBroken, Temporary) as error:
-            self._row(source.name, "broken", why=error.message, begin=begin)
-            self._meet_broken(source.name, error)
-            return
-        asked = begin if outcome.asked else None
-        if isinstance(outcome, Absent):
-            self._row(source.name, "absent", why=outcome.why, begin=asked)
-            self.absent.append(outcome)
-            return
-        self._row(source.name, "found", why=outcome.why, begin=asked)
-        self.found = outcome
-        self.stopped = f"{source.name} was found"
-        self.warnings.extend(outcome.warnings)
-
-    def _row(self, source: str, result: str, *, why: str, begin: float | None = None) -> None:
-        self.rows.append(
-            TraceRow(
-                source=source,
-                present=result in {"found", "broken"},
-                tried=result in {"found", "broken"} or begin is not None,
-                result=result,
-                why=why,
-                milliseconds=None if begin is None else round((self.clock() - begin) * 1000),
-                used=result == "found",
-            )
-        )
-
-    def _meet_broken(self, name: str, error: SourceBroken | Temporary) -> None:
-        if self.broken is None:
-            self.broken, self.broken_name = error, name
-        if self.context.account.fallback:
-            self.warnings.append(
-                f"account.fallback is true: the broken credential source '{name}' "
-                f"was passed over ({error.message})"
-            )
-        else:
-            self.stopped = f"{name} is broken"
-
-    def resolution(self) -> Resolution:
-        """What was found, and how."""
-        assert self.found is not None
-        launcher = self.found.launcher
-        notes = (f"account type auto: '{launcher.source}' won ({launcher.description})",)
-        return Resolution(
-            launcher=launcher,
-            trace=tuple(self.rows),
-            warnings=tuple(self.warnings),
-            notes=notes if self.context.account.type == "auto" else (),
-        )
-
-    def failure(self) -> LauncherNotFound | SourceBroken | Temporary:
-        """Why there is no launcher: the first broken source, or that none is present."""
-        if isinstance(self.broken, Temporary):
-            rows = [f"{row.source}: {row.result}, {row.why}" for row in self.rows]
-            self.broken.evidence = (*self.broken.evidence, *rows)
-            return self.broken
-        if self.broken is not None:
-            return type(self.broken)(
-                f"credential source '{self.broken_name}' is broken: {self.broken.message}",
-                hint=self.broken.hint,
-                trace=self.rows,
-                evidence=self.broken.evidence,
-            )
-        if len(self.absent) == 1:
-            name = next(row.source for row in self.rows if row.result == "absent")
-            return LauncherNotFound(
-                f"credential source '{name}' is absent: {self.absent[0].why}",
-                hint=self.absent[0].hint,
-                trace=self.rows,
-            )
-        return LauncherNotFound(
-            "no launcher credentials were found",
-            hint="give calamari an identity (environment keys, a profile, a pod or instance role), "
-            "or say under `account` where it is; `account: none` for a step that needs none",
-            trace=self.rows,
-        )
+    return run_process(argv, context)

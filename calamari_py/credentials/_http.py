@@ -29,11 +29,15 @@ LIMIT = 64 * 1024
 
 
 class NoAnswerError(Exception):
-    """No usable answer came; ``str()`` is a clause. `heard`: something was there and spoke."""
+    """No usable answer came; ``str()`` is a clause. `heard`: something was there and spoke.
 
-    def __init__(self, why: str, *, heard: bool = False) -> None:
+    `timed_out`: nobody refused either, the question or the answer to it just vanished.
+    """
+
+    def __init__(self, why: str, *, heard: bool = False, timed_out: bool = False) -> None:
         super().__init__(why)
         self.heard = heard
+        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,15 @@ class Pace:
     random: Callable[[], float] = _random
 
 
+def pause(pace: Pace, attempt: int, deadline: float) -> bool:
+    """Wait before a further attempt (1, 2, …); False when the deadline comes first."""
+    seconds = _FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + pace.random() / 2)
+    if pace.clock() + seconds >= deadline:
+        return False
+    pace.sleep(seconds)
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One question, and how patiently it is asked.
@@ -154,7 +167,7 @@ class Client:
         reply: Reply | None = None
         failure = NoAnswerError("there was no time left to ask")
         for attempt in range(request.tries):
-            if attempt and not self._pause(attempt, deadline):
+            if attempt and not pause(self.pace, attempt, deadline):
                 break
             try:
                 reply = self._once(request, deadline)
@@ -170,7 +183,7 @@ class Client:
                 return reply
         if reply:
             return reply
-        raise NoAnswerError(str(failure), heard=heard)
+        raise NoAnswerError(str(failure), heard=heard, timed_out=failure.timed_out)
 
     def _once(self, request: Request, deadline: float) -> Reply:
         timeout = min(request.timeout, deadline - self.pace.clock())
@@ -187,14 +200,6 @@ class Client:
             timeout=timeout,
         )
         return Reply(status=status, body=body)
-
-    def _pause(self, attempt: int, deadline: float) -> bool:
-        """Wait before a further attempt; False when the deadline comes first."""
-        seconds = _FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self.pace.random() / 2)
-        if self.pace.clock() + seconds >= deadline:
-            return False
-        self.pace.sleep(seconds)
-        return True
 
 
 def _head(request: Request) -> bytes:

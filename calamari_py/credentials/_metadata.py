@@ -47,6 +47,7 @@ def parse_document(reply: Reply, registry: SecretRegistry, *, who: str) -> Docum
         raise SourceBroken(
             f"{who} has no credentials to give ({_word(code)})",
             hint="the role's trust policy does not let this service assume it, or the role is gone",
+            evidence=_said(_text(fields, "Message"), registry),
         )
     missing = [f"'{name}'" for name in ("AccessKeyId", "SecretAccessKey", "Token")
                if not _text(fields, name)]  # fmt: skip
@@ -105,6 +106,14 @@ def excerpt(reply: Reply, registry: SecretRegistry) -> tuple[str, ...]:
     text = reply.body.decode("utf-8", "replace").strip()
     if not text or re.search(r"access_?key|token|secret", text, re.IGNORECASE):
         return ()
+    return (f"the answer begins: {_line(text, registry)}",)
+
+
+def _said(text: str, registry: SecretRegistry) -> tuple[str, ...]:
+    """The service's own words, as evidence."""
+    return (f"it says: {_line(text, registry)}",) if text else ()
+
+
+def _line(text: str, registry: SecretRegistry) -> str:
     masked = str(registry.mask_text(text))
-    line = " ".join("".join(c if c.isprintable() else " " for c in masked).split())
-    return (f"the answer begins: {line[:_EXCERPT]}",)
+    return " ".join("".join(c if c.isprintable() else " " for c in masked).split())[:_EXCERPT]

@@ -80,7 +80,9 @@ def exchange(
         with connect_within(timeout) as connection:
             return _converse(connection, stream, head, method)
     except TimeoutError:
-        raise NoAnswerError(f"timed out after {timeout:.3g} s", heard=stream.heard) from None
+        raise NoAnswerError(
+            f"timed out after {timeout:.3g} s{stream.state}", heard=stream.heard, timed_out=True
+        ) from None
     except OSError as error:
         raise NoAnswerError(_why(error), heard=stream.heard) from None
     except (http.client.HTTPException, ValueError):
@@ -135,6 +137,13 @@ class _Stream(io.RawIOBase):
     def heard(self) -> bool:
         """Whether the other side said anything."""
         return self.received > 0
+
+    @property
+    def state(self) -> str:
+        """How far it came, for somebody who waits no longer."""
+        if self.connection is None:
+            return " without a connection"
+        return " in the middle of an answer" if self.heard else " on an open connection"
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """What `http.client` asks of a socket."""

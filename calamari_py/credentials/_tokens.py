@@ -29,6 +29,15 @@ MAX_TOKEN = 20_000
 """What STS takes as WebIdentityToken, in characters."""
 _READ_LIMIT = 4 * MAX_TOKEN
 _VISIBLE = re.compile(r"[!-~]+")
+_OF_THE_TOKEN = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IDPRejectedClaim",
+    "InvalidIdentityToken",
+)
+"""What STS answers when token and role do not fit; other codes say themselves what is wrong."""
 _CLAIM_LIMIT = 200
 
 
@@ -73,6 +82,14 @@ def read_text(path: Path, *, where: str) -> str:
     if len(content) > _READ_LIMIT:
         raise SourceBroken(f"{where} '{path}' is too large for a token", hint=hint)
     return content.decode("utf-8", "surrogateescape").strip()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file at `path`, which is not opened."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def checked_token(text: str, registry: SecretRegistry, *, where: str) -> Secret:
@@ -129,6 +146,8 @@ def exchange_token(context: SourceContext, exchange: Exchange) -> Found:
             description=exchange.description,
             arn=assumed.principal.arn,
             environment_names=exchange.environment_names,
+            token=exchange.token,
+            request_id=assumed.request_id,
         ),
         why=f"role {role.name}",
         warnings=assumed.warnings,
@@ -136,6 +155,8 @@ def exchange_token(context: SourceContext, exchange: Exchange) -> Found:
 
 
 def _refusal(error: CloudError, exchange: Exchange, role: RoleArn) -> SourceBroken:
+    if error.code not in _OF_THE_TOKEN:
+        return SourceBroken(error.message, hint=error.hint, evidence=error.evidence)
     claims = decode_claims(exchange.token)
     return SourceBroken(
         f"STS refused {exchange.where} for role '{role}' ({error.code})",
@@ -164,16 +185,28 @@ def _claim_lines(claims: Mapping[str, Any], *, now: datetime) -> tuple[str, ...]
     """What STS looks at, one line a claim; never the token."""
     lines = [f"token {name}: {_claim(claims[name])}" for name in ("iss", "aud", "sub")
              if name in claims]  # fmt: skip
-    expiry = claims.get("exp")
-    if isinstance(expiry, (int, float)) and not isinstance(expiry, bool):
-        try:
-            moment = datetime.fromtimestamp(expiry, UTC)
-        except (ValueError, OverflowError, OSError):
-            return tuple(lines)
+    for name in ("iat", "nbf", "exp"):
+        moment = _moment(claims.get(name))
+        if moment is None:
+            continue
         minutes = round((moment - now).total_seconds() / 60)
-        state = f"{minutes} min left" if moment > now else f"expired {-minutes} min ago"
-        lines.append(f"token exp: {moment:%Y-%m-%dT%H:%M:%SZ} ({state})")
+        state = ""
+        if name == "exp":
+            state = f" ({minutes} min left)" if moment > now else f" (expired {-minutes} min ago)"
+        elif moment > now:
+            state = f" ({minutes} min from now: is a clock wrong?)"
+        lines.append(f"token {name}: {moment:%Y-%m-%dT%H:%M:%SZ}{state}")
     return tuple(lines)
+
+
+def _moment(value: object) -> datetime | None:
+    """A claim's seconds as a time; None for what is none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _claim(value: object) -> str:
@@ -196,5 +229,6 @@ def _refusal_hint(code: str, claims: Mapping[str, Any], role: RoleArn) -> str:
         )
     return (
         f"the trust policy of '{role.name}' must allow sts:AssumeRoleWithWebIdentity with "
-        f'"StringEquals": {{"{issuer}:aud": "{audience}", "{issuer}:sub": "{subject}"}}'
+        f'"StringEquals": {{"{issuer}:aud": "{audience}", "{issuer}:sub": "{subject}"}} '
+        "(upper and lower case matter)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calamari_py.credentials._keys import build_credentials
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import PartialCredentials
 from calamari_py.identity import LauncherCredentials
 
@@ -52,6 +52,16 @@ class AccessKeySource:
             why=f"access key {credentials.access_key_id}",
             asked=False,
         )
+
+    def look(self, context: SourceContext) -> Presence:
+        """Whether there are keys."""
+        names = ("access_key_id", "secret_access_key")
+        there = [name for name in names if (getattr(context.account, name) or "").strip()]
+        if not there:
+            return Presence(state="absent", why="account.access_key_id is not set")
+        if len(there) == 1:
+            return Presence(state="present", why=f"account.{there[0]} alone is set")
+        return Presence(state="present", why="account.access_key_id and its secret are set")
 
 
 SOURCE = AccessKeySource()

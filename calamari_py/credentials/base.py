@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from calamari_py.errors import TraceRow
 from calamari_py.identity import LauncherCredentials
@@ -53,12 +53,26 @@ class Found:
 class Absent:
     """The source is not there at all: nothing that names it is set (blank counts as not set).
 
-    `hint` says what would make it present. `asked`: as for `Found`.
+    `hint` says what would make it present, `evidence` what was noticed that may be the reason.
+    `asked`: as for `Found`.
     """
 
     why: str = ""
     hint: str = ""
     asked: bool = False
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """What can be said of a source without asking anybody. `why` is for the table of ``explain``.
+
+    ``present``: something names it, so it would be asked, and stop the step where it is broken.
+    ``unknown``: only asking tells.
+    """
+
+    state: Literal["absent", "present", "unknown"]
+    why: str
 
 
 class CredentialSource(Protocol):
@@ -75,6 +89,12 @@ class CredentialSource(Protocol):
     def resolve(self, context: SourceContext) -> Found | Absent:
         """Ask the source once; it retries by its own rules, inside its own budget."""
 
+    def look(self, context: SourceContext) -> Presence:
+        """Whether it is there, by the environment, the account section and what files exist.
+
+        Nothing is asked, read, started or registered, and no secret is in the answer.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
@@ -88,8 +108,15 @@ class Deferred:
 
     def resolve(self, context: SourceContext) -> Found | Absent:
         """What the source itself resolves to."""
+        return self._source().resolve(context)
+
+    def look(self, context: SourceContext) -> Presence:
+        """What the source itself sees."""
+        return self._source().look(context)
+
+    def _source(self) -> CredentialSource:
         module = import_module(f"calamari_py.credentials.{self.module}")
-        return cast("CredentialSource", module.SOURCE).resolve(context)
+        return cast("CredentialSource", module.SOURCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

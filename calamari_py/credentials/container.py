@@ -17,8 +17,8 @@ from calamari_py.credentials._http import (
 )
 from calamari_py.credentials._keys import setting
 from calamari_py.credentials._metadata import excerpt, parse_document
-from calamari_py.credentials._tokens import read_text
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials._tokens import exists, read_text
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import LauncherCredentials
 from calamari_py.masking import SecretRegistry
@@ -31,6 +31,7 @@ _AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _AUTHORIZATION_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 _ECS = "169.254.170.2"
 _POD_IDENTITY = ("169.254.170.23", "fd00:ec2::23")
+_POD_IDENTITY_TITLE = "EKS Pod Identity"
 _HEADER_VALUE = re.compile(r"[ -~]{1,20000}")
 
 
@@ -77,11 +78,25 @@ class ContainerSource:
             launcher=LauncherCredentials(
                 credentials=document.credentials,
                 source=self.name,
-                description=_description(target, environ),
+                description=(kind := _description(target, environ)),
+                has_session_tags=kind == _POD_IDENTITY_TITLE,
             ),
             why=target.authority,
             warnings=document.warnings,
         )
+
+    def look(self, context: SourceContext) -> Presence:
+        """Whether a variable names an endpoint, and one that may be asked."""
+        try:
+            target = _target(context.environ)
+        except SourceBroken as error:
+            return Presence(state="present", why=error.message)
+        if target is None:
+            return Presence(state="absent", why=f"{_FULL} is not set")
+        kind = _description(target, context.environ)
+        path = setting(context.environ, _AUTHORIZATION_FILE)
+        there = "" if not path or exists(Path(path)) else f", '{path}' does not exist"
+        return Presence(state="present", why=f"{kind} at {target.authority}{there}")
 
 
 def _target(environ: Mapping[str, str]) -> Target | None:
@@ -165,7 +180,7 @@ def _refused(reply: Reply, registry: SecretRegistry, *, where: str) -> SourceBro
 def _description(target: Target, environ: Mapping[str, str]) -> str:
     address = str(target.address)
     if address in _POD_IDENTITY or "pods.eks.amazonaws.com" in environ.get(_AUTHORIZATION_FILE, ""):
-        return "EKS Pod Identity"
+        return _POD_IDENTITY_TITLE
     return "ECS task role" if address == _ECS else "container credentials"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from calamari_py.credentials._keys import build_credentials, setting
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import PartialCredentials
 from calamari_py.identity import LauncherCredentials
 
@@ -64,6 +64,16 @@ class EnvironmentSource:
             warnings=self._warnings(environ, has_token=bool(token)),
             asked=False,
         )
+
+    def look(self, context: SourceContext) -> Presence:
+        """Whether there are keys."""
+        key_id, secret = setting(context.environ, _KEY_ID), setting(context.environ, _KEY)
+        if not key_id and not secret:
+            return Presence(state="absent", why=f"{_KEY_ID} is not set")
+        if not key_id or not secret:
+            there, missing = (_KEY_ID, _KEY) if key_id else (_KEY, _KEY_ID)
+            return Presence(state="present", why=f"{there} is set and {missing} is not")
+        return Presence(state="present", why=f"{_KEY_ID} and {_KEY} are set")
 
     def _warnings(self, environ: Mapping[str, str], *, has_token: bool) -> tuple[str, ...]:
         """What other programs would believe and calamari does not."""

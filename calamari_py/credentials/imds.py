@@ -17,7 +17,7 @@ from calamari_py.credentials._http import (
 )
 from calamari_py.credentials._keys import setting
 from calamari_py.credentials._metadata import excerpt, parse_document
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import LauncherCredentials, is_region
 from calamari_py.masking import SecretRegistry
@@ -36,9 +36,17 @@ _TOKEN = re.compile(r"[A-Za-z0-9+/=_.~-]{1,1024}")
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 
 
+_KUBERNETES = "KUBERNETES_SERVICE_HOST"
+_HOPS = (
+    "aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-endpoint enabled "
+    "--http-tokens required --http-put-response-hop-limit 2"
+)
+
+
 def _in_container(environ: Mapping[str, str]) -> bool:
-    marks = (Path("/.dockerenv"), Path("/run/.containerenv"))
-    return "KUBERNETES_SERVICE_HOST" in environ or any(mark.exists() for mark in marks)
+    if _KUBERNETES in environ or "ECS_CONTAINER_METADATA_URI_V4" in environ:
+        return True
+    return any(mark.exists() for mark in (Path("/.dockerenv"), Path("/run/.containerenv")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,16 @@ class ImdsSource:
             warnings=document.warnings,
         )
 
+    def look(self, context: SourceContext) -> Presence:
+        """Only asking tells, unless it is switched off."""
+        if setting(context.environ, _DISABLED).lower() == "true":
+            return Presence(state="absent", why=f"{_DISABLED} is true")
+        try:
+            endpoint = _endpoint(context.environ)
+        except SourceBroken as error:
+            return Presence(state="present", why=error.message)
+        return Presence(state="unknown", why=f"{endpoint.authority} would be asked")
+
     def _open(self, context: SourceContext, endpoint: Target) -> _Session | Absent:
         """A session with a token; Absent when nobody answers."""
         who = f"the instance metadata service '{endpoint.authority}'"
@@ -105,7 +123,7 @@ class ImdsSource:
             reply = self.client.ask(request, deadline=deadline)
         except NoAnswerError as error:
             if not error.heard:
-                return self._silent(context.environ, endpoint, str(error))
+                return self._silent(context.environ, endpoint, error)
             raise SourceBroken(
                 f"{who} gave no token: {error}", hint="something else answers at this address"
             ) from None
@@ -130,15 +148,23 @@ class ImdsSource:
             evidence=() if reply.status == 200 else excerpt(reply, context.registry),
         )
 
-    def _silent(self, environ: Mapping[str, str], endpoint: Target, why: str) -> Absent:
-        hint = "run on an EC2 instance that has an instance profile"
-        if self.in_container(environ):
+    def _silent(self, environ: Mapping[str, str], endpoint: Target, error: NoAnswerError) -> Absent:
+        """In a container an answer that vanishes most often died on its way, of its hop limit."""
+        why, evidence = f"{endpoint.authority}: {error}", ""
+        if error.timed_out and self.in_container(environ):
             why += "; in a container the hop limit may be too low"
-            hint += (
-                "; in a container the answer needs a hop limit of 2: aws ec2 "
-                "modify-instance-metadata-options --http-put-response-hop-limit 2"
+            evidence = (
+                "on EKS give the service account a role of its own (Pod Identity or IRSA); a "
+                "bigger hop limit would give every pod the node's role"
+                if _KUBERNETES in environ
+                else f"if this container may have the instance's role, allow a second hop: {_HOPS}"
             )
-        return Absent(why=f"{endpoint.authority}: {why}", hint=hint, asked=True)
+        return Absent(
+            why=why,
+            hint=evidence or "run on an EC2 instance that has an instance profile",
+            asked=True,
+            evidence=(evidence,) if evidence else (),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,67 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from calamari_py.credentials._http import Client, NoAnswerError, Request, Target, parse_target
-from calamari_py.credentials._keys import setting
-from calamari_py.credentials._metadata import excerpt
 from calamari_py.credentials._tokens import (
     Exchange,
     checked_token,
     exchange_token,
+    exists,
     read_token_file,
 )
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
+from calamari_py.credentials.issuers import ISSUERS, Issuer, Minted, TokenRequest
+from calamari_py.credentials.issuers.base import AUDIENCE, VariableIssuer
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import DEFAULT_DURATION
-from calamari_py.masking import Secret
 
-BUDGET = 7.0
-"""Seconds for asking GitHub for a token."""
-AUDIENCE = "sts.amazonaws.com"
-_GITHUB_URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
-_GITHUB_BEARER = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
-
-TOKEN_VARIABLES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
-    "circleci": (
-        "CircleCI",
-        ("CIRCLE_OIDC_TOKEN_V2", "CIRCLE_OIDC_TOKEN"),
-        "CircleCI sets it in every job that uses at least one context",
-    ),
-    "bitbucket": (
-        "Bitbucket Pipelines",
-        ("BITBUCKET_STEP_OIDC_TOKEN",),
-        "write `oidc: true` in the pipeline's step",
-    ),
-}
-"""CI systems that hand the token over in a variable: title, variables by rank, what sets them."""
-
-TOKEN_ADVICE: Mapping[str, str] = {
-    "gitlab": "GitLab lets the job name the variable: write "
-    f"`id_tokens: {{AWS_TOKEN: {{aud: {AUDIENCE}}}}}` in the job and "
-    "`token_from: {from_env: AWS_TOKEN}` here",
-    "buildkite": "Buildkite's agent mints it: run "
-    f'`export AWS_TOKEN="$(buildkite-agent oidc request-token --audience {AUDIENCE})"` first '
-    "and write `token_from: {from_env: AWS_TOKEN}` here",
-    "octopus": "Octopus puts it into a variable of the account: write "
-    "`token: '{{ variables[\"ACCOUNT.OpenIdConnect.Jwt\"] }}'` here",
-}
-"""CI systems whose token has no name of its own, and what to write instead."""
+_FIELDS = ("token", "token_file", "token_from")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Minted:
-    """A token, where it came from, and the variables that were read for it."""
+class TokenFrom(Protocol):
+    """`calamari_py.manifest.types.TokenFrom`."""
 
-    token: Secret
-    where: str
-    description: str = "OIDC"
-    names: frozenset[str] = frozenset()
+    from_env: str | None
+    command: tuple[str, ...] | None
+    ci: str | None
+    audience: str | None
+    service_connection: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +37,15 @@ class OidcSource:
     """``account.role_arn`` by ``token``, ``token_file`` or ``token_from``."""
 
     name: str = "oidc"
-    client: Client = field(default_factory=Client)
-    timeout: float = 2.0
 
     def resolve(self, context: SourceContext) -> Found | Absent:
-        """The role's session. The token is taken anew each time."""
+        """The role's session. The token is minted or read anew each time."""
         account = context.account
         if not account.role_arn:
             raise SourceBroken(
                 "'account.role_arn' is empty", hint="name the role that trusts the token's issuer"
             )
-        minted = self._token(context)
+        minted = self._mint(context)
         duration = account.session_duration
         return exchange_token(
             context,
@@ -92,131 +57,72 @@ class OidcSource:
                 source=self.name,
                 description=minted.description,
                 duration=DEFAULT_DURATION if duration is None else int(duration),
-                environment_names=minted.names,
+                environment_names=minted.environment_names,
             ),
         )
 
-    def _token(self, context: SourceContext) -> _Minted:
+    def look(self, context: SourceContext) -> Presence:
+        """Which token it would be, as far as that shows from outside."""
+        account = context.account
+        if account.token_from is not None:
+            return _issuer_of(account).look(_request_of(context))
+        if account.token_file is None:
+            return Presence(state="present", why="account.token")
+        path = _token_file(context)
+        there = "" if exists(path) else ", which does not exist"
+        return Presence(state="present", why=f"token file '{path}'{there}")
+
+    def _mint(self, context: SourceContext) -> Minted:
         account, registry = context.account, context.registry
-        given = [name for name in ("token", "token_file", "token_from")
-                 if getattr(account, name) is not None]  # fmt: skip
+        given = [name for name in _FIELDS if getattr(account, name) is not None]
         if len(given) != 1:
             raise SourceBroken(
                 f"the account section names {len(given)} tokens",
-                hint="write exactly one of token, token_file and token_from",
+                hint=f"write exactly one of {', '.join(_FIELDS)}",
             )
         if given == ["token"]:
             where = "'account.token'"
-            return _Minted(token=checked_token(account.token, registry, where=where), where=where)
+            return Minted(token=checked_token(account.token, registry, where=where), where=where)
         if given == ["token_file"]:
-            path = (context.folder or Path()) / account.token_file.strip()
-            token = read_token_file(path, registry, where="the token file")
-            return _Minted(token=token, where="the token of 'account.token_file'")
-        if not isinstance(account.token_from, str):
-            return _from_variable(context, (account.token_from.from_env,), "OIDC")
-        return self._from_ci(context, account.token_from.strip())
+            token = read_token_file(_token_file(context), registry, where="the token file")
+            return Minted(token=token, where="the token of 'account.token_file'")
+        return _issuer_of(account).mint(_request_of(context))
 
-    def _from_ci(self, context: SourceContext, system: str) -> _Minted:
-        if system == "github-actions":
-            return self._from_github(context)
-        if variables := TOKEN_VARIABLES.get(system):
-            title, names, hint = variables
-            return _from_variable(context, names, f"{title} OIDC", hint=hint)
-        if advice := TOKEN_ADVICE.get(system):
-            raise SourceBroken(f"'{system}' keeps its token under no fixed name", hint=advice)
-        known = ("github-actions", *TOKEN_VARIABLES, *TOKEN_ADVICE)
-        close = [name for name in known if system and name.startswith(system)]
-        close = close or difflib.get_close_matches(system, known, n=1)
+
+def _token_file(context: SourceContext) -> Path:
+    path: str = context.account.token_file.strip()
+    return (context.folder or Path()) / path
+
+
+def _issuer_of(account: Any) -> Issuer:
+    """Whoever ``account.token_from`` names; its forms were checked when it was loaded."""
+    asked: str | TokenFrom = account.token_from
+    if not isinstance(asked, str):
+        if asked.from_env is not None:
+            hint = f"set {asked.from_env} to the token, or correct account.token_from"
+            return VariableIssuer(description="OIDC", names=(asked.from_env,), hint=hint)
+        if asked.command is not None:
+            from calamari_py.credentials.issuers.command import Command
+
+            return Command(argv=asked.command)
+        asked = asked.ci or ""
+    if asked not in ISSUERS:
         raise SourceBroken(
-            f"'{system}' is no CI system that calamari knows the token of",
-            hint=f"did you mean '{close[0]}'?"
-            if close
-            else f"write one of {', '.join(known)}, or {{from_env: NAME}}",
+            f"'{asked}' is no CI system that calamari knows the token of",
+            hint=f"write one of {', '.join(ISSUERS)}, or {{from_env: NAME}}",
         )
-
-    def _from_github(self, context: SourceContext) -> _Minted:
-        """GitHub's answer to a request for a token with STS as its audience."""
-        url, bearer = (
-            setting(context.environ, _GITHUB_URL),
-            setting(context.environ, _GITHUB_BEARER),
-        )
-        if not url or not bearer:
-            raise SourceBroken(
-                f"'{_GITHUB_BEARER if url else _GITHUB_URL}' is not set",
-                hint="give the job `permissions: {id-token: write, contents: read}`",
-            )
-        secret = checked_token(bearer, context.registry, where=f"'{_GITHUB_BEARER}'")
-        request = Request(
-            target=_github_target(url),
-            headers={
-                "Authorization": f"Bearer {secret.reveal()}",
-                "Accept": "application/json; api-version=2.0",
-            },
-            timeout=self.timeout,
-        )
-        try:
-            reply = self.client.ask(request, deadline=self.client.pace.clock() + BUDGET)
-        except NoAnswerError as error:
-            raise SourceBroken(
-                f"GitHub's token service '{request.target.host}' gave no answer: {error}",
-                hint="check the runner's network; proxies are not used for this request",
-            ) from None
-        if reply.status != 200:
-            raise SourceBroken(
-                f"GitHub's token service '{request.target.host}' answered {reply.status}",
-                hint="give the job `permissions: {id-token: write, contents: read}`",
-                evidence=excerpt(reply, context.registry),
-            )
-        return _Minted(
-            token=checked_token(
-                _github_value(reply.body), context.registry, where="GitHub's answer"
-            ),
-            where="the token of GitHub Actions",
-            description="GitHub Actions OIDC",
-            names=frozenset({_GITHUB_URL, _GITHUB_BEARER}),
-        )
+    return ISSUERS[asked]
 
 
-def _from_variable(
-    context: SourceContext, names: tuple[str, ...], description: str, *, hint: str = ""
-) -> _Minted:
-    """The first of `names` that is set and not blank."""
-    name = next((name for name in names if setting(context.environ, name)), None)
-    if name is None:
-        raise SourceBroken(
-            f"the environment variable '{names[0]}' is not set",
-            hint=hint or f"set {names[0]} to the token, or correct account.token_from",
-        )
-    where = f"the environment variable '{name}'"
-    return _Minted(
-        token=checked_token(context.environ[name], context.registry, where=where),
-        where=where,
-        description=description,
-        names=frozenset(names),
+def _request_of(context: SourceContext) -> TokenRequest:
+    asked = context.account.token_from
+    return TokenRequest(
+        environ=context.environ,
+        registry=context.registry,
+        folder=context.folder or Path(),
+        audience=getattr(asked, "audience", None) or AUDIENCE,
+        service_connection=getattr(asked, "service_connection", None),
     )
-
-
-def _github_target(url: str) -> Target:
-    """`url` with our audience; the bearer token leaves this machine by https only."""
-    hint = f"{_GITHUB_URL} is set by the Actions runner; do not set it yourself"
-    try:
-        target = parse_target(url)
-    except ValueError as error:
-        raise SourceBroken(f"'{_GITHUB_URL}' is refused: {error}", hint=hint) from None
-    loopback = target.address is not None and target.address.is_loopback
-    if target.scheme != "https" and not loopback:
-        raise SourceBroken(f"'{_GITHUB_URL}' is refused: it is no https URL", hint=hint)
-    joint = "&" if "?" in target.path else "?"
-    return replace(target, path=f"{target.path}{joint}audience={AUDIENCE}")
-
-
-def _github_value(body: bytes) -> str:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    value = answer.get("value") if isinstance(answer, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 SOURCE = OidcSource()

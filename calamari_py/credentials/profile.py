@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from calamari_py.credentials._keys import setting
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials._tokens import exists
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import CloudError, SourceBroken, Temporary
 
 
@@ -20,11 +23,8 @@ class ProfileSource:
 
     def resolve(self, context: SourceContext) -> Found | Absent:
         """What botocore makes of the profile."""
-        account = context.account
-        of_type_profile = account is not None and account.type == "profile"
-        wanted = (account.profile or "").strip() if of_type_profile else ""
-        profile = wanted or setting(context.environ, "AWS_PROFILE")
-        if not profile and not of_type_profile:
+        profile, default_too = _wanted(context)
+        if not profile and not default_too:
             return Absent(
                 why="AWS_PROFILE is not set",
                 hint="set AWS_PROFILE, or use account type 'profile'",
@@ -50,6 +50,43 @@ class ProfileSource:
             hint="name one with account.profile or AWS_PROFILE, or make it: `aws configure`",
             asked=True,
         )
+
+    def look(self, context: SourceContext) -> Presence:
+        """Which profile, and whether there are files that may hold it; none is read."""
+        profile, default_too = _wanted(context)
+        if not profile and not default_too:
+            return Presence(state="absent", why="AWS_PROFILE is not set")
+        if not any(exists(path) for path in _files(context.environ)):
+            files = " and ".join(f"'{path}'" for path in _files(context.environ))
+            missing = f"neither of {files} exists"
+            if profile:
+                return Presence(state="present", why=f"profile '{profile}', and {missing}")
+            return Presence(state="absent", why=missing)
+        if profile:
+            return Presence(state="present", why=f"profile '{profile}'")
+        return Presence(state="unknown", why="profile 'default', if there is one")
+
+
+def _wanted(context: SourceContext) -> tuple[str, bool]:
+    """The profile that is named, and whether ``default`` is meant where none is."""
+    account = context.account
+    of_type_profile = account is not None and account.type == "profile"
+    named = (account.profile or "").strip() if of_type_profile else ""
+    return named or setting(context.environ, "AWS_PROFILE"), of_type_profile
+
+
+def _files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where botocore looks."""
+    home = Path(environ.get("HOME") or "/")
+    for variable, name in (
+        ("AWS_CONFIG_FILE", "config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+    ):
+        written = setting(environ, variable)
+        if written.startswith("~/"):
+            yield home / written[2:]
+        else:
+            yield Path(written) if written else home / ".aws" / name
 
 
 SOURCE = ProfileSource()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calamari_py.credentials._keys import setting
-from calamari_py.credentials._tokens import Exchange, exchange_token, read_token_file
-from calamari_py.credentials.base import Absent, Found, SourceContext
+from calamari_py.credentials._tokens import Exchange, exchange_token, exists, read_token_file
+from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import clean_session_name
 
@@ -50,6 +50,17 @@ class WebIdentitySource:
             ),
         )
         return Found(launcher=found.launcher, why=found.why, warnings=(*warnings, *found.warnings))
+
+    def look(self, context: SourceContext) -> Presence:
+        """Whether the two variables are set, and the file is there."""
+        path, role_arn = setting(context.environ, _FILE), setting(context.environ, _ROLE_ARN)
+        if not path and not role_arn:
+            return Presence(state="absent", why=f"{_FILE} is not set")
+        if not path or not role_arn:
+            there, missing = (_FILE, _ROLE_ARN) if path else (_ROLE_ARN, _FILE)
+            return Presence(state="present", why=f"{there} is set and {missing} is not")
+        there = "" if exists(Path(path)) else ", which does not exist"
+        return Presence(state="present", why=f"role {role_arn}, token file '{path}'{there}")
 
     def _session_name(self, context: SourceContext) -> tuple[str, tuple[str, ...]]:
         """The environment's name where STS takes it, else ours, with a warning."""

@@ -19,6 +19,7 @@ from calamari_py.identity import (
 from calamari_py.manifest.nodes import Mapping as MappingNode
 from calamari_py.manifest.nodes import Place, Sequence, nearest_place
 from calamari_py.manifest.report import Report
+from calamari_py.manifest.token_from import token_from_problems
 from calamari_py.manifest.types import (
     Account,
     CredentialSettings,
@@ -27,6 +28,7 @@ from calamari_py.manifest.types import (
     Retry,
     as_account,
     as_hops,
+    as_token_from,
 )
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -183,9 +185,24 @@ class _Checks:
             value = getattr(account, name)
             if isinstance(value, str) and not value.strip():
                 self._add(f"account.{name}", "is empty", "see where its value comes from")
+        if account.token_from is not None:
+            path = "account.token_from"
+            for field, *said in token_from_problems(as_token_from(account.token_from)):
+                self._add(f"{path}.{field}" if field else path, *said)
+            self._check_token_command(f"{path}.command")
         seconds = account.session_duration
         if seconds is not None and not MIN_DURATION <= seconds <= MAX_DURATION:
             self._add("account.session_duration", "must be between 15m and 12h")
+
+    def _check_token_command(self, path: str) -> None:
+        """Its arguments are no place for a secret."""
+        if any(secret.startswith(path) for secret in self._hidden):
+            self._report.add(
+                nearest_place(self._places, path) or self._root.place,
+                path,
+                "holds a secret, which the process list would show to everybody",
+                "let the command read it from a file or from its environment",
+            )
 
     def roles(self) -> None:
         """STS's input rules for each hop, hops that are there twice, and a chain of none."""

@@ -27,6 +27,9 @@ AMBIENT_SECRETS = (
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "CI_JOB_JWT",
+    "CI_JOB_JWT_V1",
+    "CI_JOB_JWT_V2",
     "CIRCLE_OIDC_TOKEN",
     "CIRCLE_OIDC_TOKEN_V2",
     "BITBUCKET_STEP_OIDC_TOKEN",
@@ -59,6 +62,8 @@ def launcher_secrets(
         text = converter.parsed.get(f"account.{field}")
         if text:
             origins.add(values.origin(source, text))
+    if "gitlab" in {converter.parsed.get(f"account.token_from{end}") for end in ("", ".ci")}:
+        origins.add(values.origin("from_env", "GITLAB_OIDC_TOKEN"))
     origins.discard(None)
     found.update(name for name in definitions if values.origin_of(definitions[name]) in origins)
     return frozenset(found)
@@ -98,7 +103,8 @@ class LauncherOnly:
     """Decides, after everything was rendered, what the child may not have.
 
     `account` is the parsed section; anything else counts as the default one. `secrets` are the
-    `launcher_secrets`, which `definitions` call sensitive.
+    `launcher_secrets`, which `definitions` call sensitive. `exposed` are the variables that
+    ``expose_to_step`` made.
     """
 
     def __init__(
@@ -108,15 +114,17 @@ class LauncherOnly:
         account: Any,
         *,
         secrets: frozenset[str],
+        exposed: tuple[str, ...] = (),
     ) -> None:
+        self._exposed = exposed
         self._values = values
         self._definitions = definitions
         self._secrets = secrets
         self._account = account if isinstance(account, Account) else Account()
         self._of_account = self._reads_under(_ACCOUNT)
         self._of_identity = self._reads_under(_IDENTITY)
-        exposed = self._account.expose_to_step
-        self.secrets = frozenset() if exposed else self._sensitive(self._of_account)
+        open_handed = self._account.expose_to_step
+        self.secrets = frozenset() if open_handed else self._sensitive(self._of_account)
         """The launcher's secrets and all sensitive variables that ``account`` uses, if the child
         may not have them."""
 
@@ -143,14 +151,16 @@ class LauncherOnly:
             for name, read in self._values.environment_reads.items()
             if name in self._of_account or self._definitions[name].sensitive
         }
-        if isinstance(self._account.token_from, TokenFrom):
-            names.add(self._account.token_from.from_env)
+        token_from = self._account.token_from
+        if isinstance(token_from, TokenFrom) and token_from.from_env:
+            names.add(token_from.from_env)
         return frozenset(names)
 
     def warnings(self) -> Iterator[str]:
         """What the log has to say of ``expose_to_step``."""
-        if self._account.expose_to_step and self._of_identity:
-            names = ", ".join(f"'{name}'" for name in sorted(self._of_identity))
+        given = self._of_identity | frozenset(self._exposed)
+        if self._account.expose_to_step and given:
+            names = ", ".join(f"'{name}'" for name in sorted(given))
             yield f"account.expose_to_step: the step gets the launcher's own {names}"
 
     def _sensitive(self, names: frozenset[str]) -> frozenset[str]:

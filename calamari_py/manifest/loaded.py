@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from calamari_py.errors import ManifestError, Problem
 from calamari_py.manifest.nodes import Place, placed
@@ -68,9 +68,11 @@ class LoadedManifest:
         return self.render_again(values)
 
     def error(self, problems: Iterable[Problem]) -> ManifestError:
-        """The error of `problems` that others found: each gets the place of its `path`, if it has
-        none. FileMissing is for the finder to raise."""
+        """The error of `problems` that others found: each gets the place of its `path`, or at least
+        its file, if it has none. FileMissing is for the finder to raise."""
         found = [placed(problem, self.places) for problem in problems]
+        source = self.manifest.source
+        found = [each if each.file else replace(each, file=source) for each in found]
         found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
         return ManifestError(found, subject=self.manifest.source)
 

@@ -18,6 +18,7 @@ from calamari_py.manifest.definitions import (
     read_variable_file,
     secret_environment_names,
 )
+from calamari_py.manifest.exposed import exposed_definitions
 from calamari_py.manifest.launcher_only import (
     SECRET_FIELDS,
     LauncherOnly,
@@ -27,6 +28,7 @@ from calamari_py.manifest.launcher_only import (
 from calamari_py.manifest.loaded import LoadedManifest, Overrides
 from calamari_py.manifest.nodes import (
     Malformed,
+    Node,
     Place,
     Scalar,
     Sequence,
@@ -37,6 +39,7 @@ from calamari_py.manifest.nodes import Mapping as MappingNode
 from calamari_py.manifest.report import Report
 from calamari_py.manifest.shapes import fields_of
 from calamari_py.manifest.source import Source
+from calamari_py.manifest.token_from import with_octopus_token
 from calamari_py.manifest.types import (
     Account,
     ManifestFile,
@@ -115,12 +118,13 @@ class _Plan:
     ) -> None:
         self.source = source
         self.also = also
-        self.root = root
+        self.root = with_octopus_token(root)
         self.sections = sections
         self.finally_section = finally_section
         self.environ = environ
         self.overrides = overrides
         self.definitions: dict[str, Definition] = {}
+        self.exposed: tuple[str, ...] = ()
         self.scrub_names: frozenset[str] = frozenset()
         self.launcher_secrets: frozenset[str] = frozenset()
         self.reader = Reader(environ, source.folder)
@@ -136,12 +140,21 @@ class _Plan:
         ]
         layers = [*files, manifest, *given, command_line]
         self.definitions = merge(layers)
-        values = self._values(Report(self.source.name), self.definitions, {})
         account = self.root.get("account")
+        self._expose(account)
+        values = self._values(Report(self.source.name), self.definitions, {})
         self.launcher_secrets = launcher_secrets(account, values, self.definitions)
         for name in self.launcher_secrets:
             self.definitions[name] = replace(self.definitions[name], sensitive=True)
         self.scrub_names = secret_environment_names(layers, self.definitions)
+
+    def _expose(self, account: Node | None) -> None:
+        """What ``account.expose_to_step`` adds; a variable that somebody defined stays theirs."""
+        values = self._values(Report(self.source.name), self.definitions, {})
+        for definition in exposed_definitions(account, values):
+            if definition.name not in self.definitions:
+                self.definitions[definition.name] = definition
+                self.exposed = (*self.exposed, definition.name)
 
     def _named_files(
         self, report: Report, known: Mapping[str, Definition]
@@ -198,7 +211,11 @@ class _Plan:
         waiting = values.late_variables()
         values.finish()
         only = LauncherOnly(
-            values, self.definitions, fields.get("account"), secrets=self.launcher_secrets
+            values,
+            self.definitions,
+            fields.get("account"),
+            secrets=self.launcher_secrets,
+            exposed=self.exposed,
         )
         check_metadata(converter.places, values.secret_paths(), report)
         for path, names in only.leaks():
@@ -335,7 +352,7 @@ class _Plan:
         for key in SECRET_FIELDS:
             if text := getattr(account, key):
                 yield f"account.{key}", Secret(text)
-        if isinstance(account.token_from, TokenFrom):
+        if isinstance(account.token_from, TokenFrom) and account.token_from.from_env:
             token = self.environ.get(account.token_from.from_env, "")
             if token.strip():
                 yield "account.token_from", Secret(token)

@@ -20,10 +20,22 @@ from calamari_py.manifest.shapes import GIVEN
 AccountType = Literal["ambient", "access-key", "oidc", "profile", "auto", "none"]
 
 
-class TokenFrom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where an OIDC token comes from, when it is not a known CI system."""
+TokenIssuer = Literal[
+    "github-actions", "gitlab", "buildkite", "circleci", "bitbucket", "azure-devops", "octopus"
+]
 
-    from_env: str
+
+class TokenFrom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who hands out an OIDC token: exactly one of an environment variable, a command and a CI.
+
+    `audience` and `service_connection` are for some of the latter only.
+    """
+
+    from_env: Annotated[str | None, GIVEN] = None
+    command: Annotated[tuple[str, ...] | None, GIVEN] = None
+    ci: Annotated[TokenIssuer | None, GIVEN] = None
+    audience: Annotated[str | None, GIVEN] = None
+    service_connection: Annotated[str | None, GIVEN] = None
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +53,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     session_duration: Duration | None = None
     token: str | None = None
     token_file: str | None = None
-    token_from: str | TokenFrom | None = None
+    token_from: TokenIssuer | TokenFrom | None = None
     profile: str | None = None
 
     def __repr__(self) -> str:
@@ -60,6 +72,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tags: dict[str, str] = {}
     transitive_tags: tuple[str, ...] = ()
     source_identity: str | None = None
+    default_tags: bool = True
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +180,11 @@ class StepManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __repr__(self) -> str:
         return f"StepManifest(name={self.name!r}, kind={self.kind!r}, source={self.source!r})"
+
+
+def as_token_from(value: TokenIssuer | TokenFrom) -> TokenFrom:
+    """``account.token_from`` in both its forms."""
+    return value if isinstance(value, TokenFrom) else TokenFrom(ci=value)
 
 
 def as_account(value: AccountType | Account) -> Account:

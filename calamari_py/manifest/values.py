@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from calamari_py.manifest.convert import Leaf
 from calamari_py.manifest.definitions import Definition, check_text
@@ -23,6 +24,7 @@ from calamari_py.templates import (
     is_template,
 )
 from calamari_py.variables import (
+    LateSource,
     LateValue,
     LateVariable,
     SourceUnreadable,
@@ -152,15 +154,14 @@ class Values:
                 found.append(
                     LateVariable(
                         name=name,
-                        source="from_ssm" if definition.source == "from_ssm"
-                        else "from_secretsmanager",
+                        source=cast("LateSource", definition.source),
                         key=key,
                         sensitive=definition.sensitive,
                         file=definition.place.file,
                         line=definition.place.line or None,
                         column=definition.place.column or None,
                     )
-                )  # fmt: skip
+                )
         return tuple(found)
 
     def secrets(self) -> Iterator[tuple[str, Secret]]:

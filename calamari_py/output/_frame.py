@@ -84,24 +84,27 @@ def _account_lines(report: IdentityReport, width: int | None) -> list[Line]:
         source = f" ({printable(report.region_source)})" if report.region_source else ""
         facts.append(("region", Span(f"{printable(report.region)}{source}")))
     if report.seconds_left is not None:
-        tone: Tone = "warn" if report.seconds_left <= _SOON else "plain"
-        facts.append(("valid for", Span(format_validity(report.seconds_left), tone)))
+        soon = report.seconds_left <= _SOON and not report.renewed
+        tone: Tone = "warn" if soon else "plain"
+        renewed = ", renewed" if report.renewed else ""
+        facts.append(("valid for", Span(f"{format_validity(report.seconds_left)}{renewed}", tone)))
     if not facts:
         return []
     (label, value), *others = facts
     spans = [value]
     for name, span in others:
         spans += [Span(f"{_GAP}{name} ", "faint"), span]
-    one = (_label(label), *spans)
-    return [one] if _fits(one, width) else [(_label(name), span) for name, span in facts]
+    one = (caption(label), *spans)
+    return [one] if _fits(one, width) else [(caption(name), span) for name, span in facts]
 
 
-def _label(text: str) -> Span:
+def caption(text: str) -> Span:
+    """What stands before a fact; the facts of all lines begin in one column."""
     return Span(f"{MARGIN}{text:<{_LABEL}}", "faint")
 
 
 def _row(label: str, *values: Span) -> Line:
-    spans = [_label(label)]
+    spans = [caption(label)]
     for index, value in enumerate(values):
         spans += [Span(_GAP)] * (index > 0) + [value]
     return tuple(spans)

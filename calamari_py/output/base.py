@@ -58,7 +58,8 @@ class IdentityReport:
     `role` being the last of them; None when the launcher itself runs the step.
     `expected` is true when ``expect`` names the account, None when it does not.
     `region_source` says where the region came from (``manifest``, ``AWS_REGION``, …).
-    `seconds_left` counts from now."""
+    `seconds_left` counts from now; `renewed` says that the credentials are renewed before they run
+    out."""
 
     launcher: Masked | None
     launcher_arn: Masked | None
@@ -72,6 +73,7 @@ class IdentityReport:
     expires_at: datetime | None
     seconds_left: float | None
     secrets: int
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

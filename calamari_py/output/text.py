@@ -1,17 +1,15 @@
-"""The text format: a child's output as it is, our own text around it on stderr.
-
-Rich knows how a terminal shows a tone; it is imported only when there is a terminal with colour.
-"""
+"""The text format: a child's output as it is, our own text around it on stderr."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from threading import RLock
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._colour import renderer
 from calamari_py.output._failure import failure_lines, trace_lines
 from calamari_py.output._frame import closing_line, identity_lines, kind_line, title_lines
 from calamari_py.output._lines import Line, Span, block, plain, rule
@@ -30,15 +28,6 @@ from calamari_py.result import Outcome, StepResult
 RULE_WIDTH = 84
 _INVISIBLE_END = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z])+\Z")
 _RESET = "\x1b[0m"
-_STYLES = {
-    "plain": "",
-    "faint": "dim",
-    "strong": "bold",
-    "good": "green",
-    "bad": "bold red",
-    "warn": "yellow",
-    "cure": "cyan",
-}
 
 
 def reporter(options: ReporterOptions) -> Reporter:
@@ -53,7 +42,7 @@ class TextReporter:
         self._options = options
         self._columns = options.width if options.terminal and options.width > 0 else None
         self._width = min(self._columns or RULE_WIDTH, RULE_WIDTH)
-        self._render = _renderer(options)
+        self._render = renderer(terminal=options.terminal, environ=options.environ)
         self._shared = same_place(options.stdout, options.stderr)
         self._lock = RLock()
         self._at_line_start = True
@@ -143,27 +132,3 @@ class TextReporter:
             self._at_line_start, self._child_styled = True, False
             encoded = encode(text, self._options.encoding)
             write_all(self._options.stderr, encoded, self._options.pulse)
-
-
-def _renderer(options: ReporterOptions) -> Callable[[Line], str]:
-    """How a line becomes text: with colour only on a terminal that wants it (no-color.org)."""
-    term = options.environ.get("TERM", "")
-    if not options.terminal or options.environ.get("NO_COLOR") or term in {"", "dumb", "unknown"}:
-        return plain
-    return _colourful()
-
-
-def _colourful() -> Callable[[Line], str]:
-    from rich.color import ColorSystem
-    from rich.style import Style
-
-    styles = {tone: Style.parse(words) for tone, words in _STYLES.items()}
-
-    def render(line: Line) -> str:
-        *spans, last = line
-        trimmed = [*spans, Span(last.text.rstrip(), last.tone)]
-        return "".join(
-            styles[tone].render(text, color_system=ColorSystem.STANDARD) for text, tone in trimmed
-        )
-
-    return render

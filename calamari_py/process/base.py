@@ -14,20 +14,38 @@ KILL_DELAY = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """Have a command see no process but its own, and nothing below the absolute paths `hidden`: a
+    file there is empty and a folder has nothing in it, both read-only. Paths that do not exist are
+    passed over. A file that is a link is hidden where it leads to now: of one that others replace
+    (a mounted token), hide the folder.
+    """
+
+    hidden: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One process to start. `environment` is complete: nothing is inherited beside it.
 
     `argv[0]` is an absolute path. `stdin` is ``null`` or ``inherit``. `stop_signal` is what the
     first rung of the stop ladder sends when a timeout began it (None: SIGTERM), and
-    `translate_signals` maps a signal we were sent to the one the group gets.
+    `translate_signals` maps a signal we were sent to the one the group gets. An interactive shell
+    ignores SIGTERM: SIGHUP is how it is told.
+
+    With `terminal` stdout and stderr are one pty, read as ``stdout``. Where stdin is inherited and
+    a terminal, stdin is the pty too: keys go there, and it is the session's controlling terminal.
+    A stdin that is no terminal is handed over as it is.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     directory: Path
     stdin: Literal["null", "inherit"] = "null"
+    terminal: bool = False
     stop_signal: int | None = None
     translate_signals: Mapping[int, int] | None = None
+    isolation: Isolation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

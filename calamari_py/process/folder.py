@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from calamari_py.errors import ToolMissing
+from calamari_py.process.janitor import Janitor
+from calamari_py.process.removal import OPEN_FOLDER, remove
 
 PREFIX = "calamari-"
 STALE_AFTER = 60.0
 """Seconds that a folder without an owner is left alone: its run may not have locked it yet."""
 
 _NAME = re.compile(PREFIX + r"[0-9a-f]{16}")
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -25,13 +26,15 @@ def private_folder(
     bases: Sequence[Path],
     *,
     warn: Callable[[str], None] | None = None,
+    janitor: Janitor | None = None,
     now: Callable[[], float] = time.time,
 ) -> Iterator[Path]:
     """An empty folder ``calamari-RANDOM`` of mode 0700 in the first of `bases` that takes one.
 
     It is locked while the block runs and removed on every way out; stale ones of this user, left
-    by a run that was killed, are removed from all `bases` first. `warn` hears a sentence when
-    something could not be removed. `now` is the wall clock, in seconds since the epoch. Raises
+    by a run that was killed, are removed from all `bases` first. `janitor` removes it when we are
+    killed; without one it has its own. `warn` hears a sentence when something could not be removed
+    or no janitor could start. `now` is the wall clock, in seconds since the epoch. Raises
     ToolMissing when no base can be used.
 
     An exception out of a signal does not leave the folder behind; yet no code can guard the moment
@@ -42,11 +45,18 @@ def private_folder(
             _remove_stale(base, now())
     # Twice: a signal may interrupt the first one at any line, and raises only once.
     with ExitStack() as again, ExitStack() as ends:
-        yield _make(bases, (again, ends), warn)
+        if janitor is None:
+            janitor = Janitor(warn)
+            again.callback(janitor.end)
+            janitor.start()
+        yield _make(bases, (again, ends), warn, janitor)
 
 
 def _make(
-    bases: Sequence[Path], ends: Sequence[ExitStack], warn: Callable[[str], None] | None
+    bases: Sequence[Path],
+    ends: Sequence[ExitStack],
+    warn: Callable[[str], None] | None,
+    janitor: Janitor,
 ) -> Path:
     for base in bases:
         if not base.is_absolute() or not _usable(base):
@@ -55,6 +65,7 @@ def _make(
         folder = _Folder(base / (PREFIX + os.urandom(8).hex()), warn)
         for end in ends:
             end.callback(folder.remove)
+        janitor.watch(folder.path)
         with suppress(OSError):
             folder.make()
             return folder.path
@@ -79,7 +90,7 @@ class _Folder:
         self.path.mkdir(mode=0o700)
         # A umask may have taken rights that we need ourselves.
         self.path.chmod(0o700)
-        self._descriptor = os.open(self.path, _OPEN_FOLDER)
+        self._descriptor = os.open(self.path, OPEN_FOLDER)
         _lock(self._descriptor)
 
     def remove(self) -> None:
@@ -92,7 +103,7 @@ class _Folder:
                 self.path.rmdir()
         else:
             try:
-                _remove(self.path, self._descriptor)
+                remove(self.path, self._descriptor)
             except OSError as error:
                 self._tell(error)
         self._done = True
@@ -132,10 +143,10 @@ def _remove_stale(base: Path, now: float) -> None:
             continue
         path = base / name
         with suppress(OSError):
-            descriptor = os.open(path, _OPEN_FOLDER)
+            descriptor = os.open(path, OPEN_FOLDER)
             try:
                 if _is_stale(os.fstat(descriptor), now) and _lock(descriptor):
-                    _remove(path, descriptor)
+                    remove(path, descriptor)
             finally:
                 os.close(descriptor)
 
@@ -146,72 +157,3 @@ def _is_stale(facts: os.stat_result, now: float) -> bool:
         and stat.S_IMODE(facts.st_mode) == 0o700
         and now - facts.st_ctime > STALE_AFTER
     )
-
-
-def _remove(path: Path, descriptor: int) -> None:
-    """Empty the folder behind `descriptor`, then remove `path` if it is still that folder."""
-    _empty(descriptor)
-    with suppress(FileNotFoundError):
-        if os.path.samestat(path.lstat(), os.fstat(descriptor)):
-            path.rmdir()
-
-
-def _empty(top: int) -> None:
-    """Remove everything below `top` without following links.
-
-    Folders inside folders are moved up first, so that no depth a step can make exhausts
-    descriptors or the stack. One entry that resists does not save the others.
-    """
-    os.fchmod(top, 0o700)
-    token = os.urandom(8).hex()
-    moved = 0
-    failure: OSError | None = None
-    resisting: set[str] = set()
-    while names := [name for name in os.listdir(top) if name not in resisting]:
-        for name in names:
-            try:
-                moved = _remove_entry(top, name, token, moved)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                resisting.add(name)
-                failure = error
-    if failure is not None:
-        raise failure
-
-
-def _remove_entry(top: int, name: str, token: str, moved: int) -> int:
-    """Remove one entry of `top`; returns how many folders were moved up so far."""
-    if not stat.S_ISDIR(os.lstat(name, dir_fd=top).st_mode):
-        os.unlink(name, dir_fd=top)
-        return moved
-    folder = _open_inner(top, name)
-    try:
-        for inner in os.listdir(folder):
-            if stat.S_ISDIR(os.lstat(inner, dir_fd=folder).st_mode):
-                # A folder can only be moved by who may write to it.
-                os.close(_open_inner(folder, inner))
-                moved += 1
-                os.rename(inner, f"{token}-{moved}", src_dir_fd=folder, dst_dir_fd=top)
-            else:
-                os.unlink(inner, dir_fd=folder)
-    finally:
-        os.close(folder)
-    os.rmdir(name, dir_fd=top)
-    return moved
-
-
-def _open_inner(parent: int, name: str) -> int:
-    """The folder `name`, opened and writable for us, whatever rights a step left it."""
-    try:
-        folder = os.open(name, _OPEN_FOLDER, dir_fd=parent)
-    except PermissionError:
-        # chmod cannot be told not to follow a link here; the name was a folder a moment ago, and
-        # whoever swaps it is this user, who could do the same without us.
-        os.chmod(name, 0o700, dir_fd=parent)
-        folder = os.open(name, _OPEN_FOLDER, dir_fd=parent)
-    with ExitStack() as undo:
-        undo.callback(os.close, folder)
-        os.fchmod(folder, 0o700)
-        undo.pop_all()
-    return folder

@@ -7,8 +7,9 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from calamari_py.errors import Cancelled
 from calamari_py.process.base import (
@@ -25,6 +26,9 @@ from calamari_py.process.pipes import Pipes
 from calamari_py.process.pulse import Pulse, give_reader_up
 from calamari_py.process.session import Member, Session
 from calamari_py.process.spawn import Child, spawn
+
+if TYPE_CHECKING:
+    from calamari_py.process.terminal import Terminal
 
 IDLE_FLUSH = 0.025
 """Seconds that the sink may hold bytes back after the child fell silent."""
@@ -65,12 +69,13 @@ def run(
     """
     with inbox.queued():
         inbox.raise_waiting()
-        with spawn(command) as child:
+        with _terminal_for(command) as terminal, spawn(command, terminal) as child:
             pipes = Pipes(
                 sink, stdout=child.stdout, stderr=child.stderr, clock=clock, idle_flush=idle_flush
             )
             watch = _Watch(
                 child,
+                terminal=terminal,
                 command=command,
                 pipes=pipes,
                 limits=limits,
@@ -85,6 +90,14 @@ def run(
     return watch.result()
 
 
+def _terminal_for(command: Command) -> AbstractContextManager[Terminal | None]:
+    if not command.terminal:
+        return nullcontext()
+    from calamari_py.process.terminal import Terminal
+
+    return Terminal(command)
+
+
 class _Watch:
     """The state of one run. Times are seconds of the clock without the time spent suspended."""
 
@@ -92,6 +105,7 @@ class _Watch:
         self,
         child: Child,
         *,
+        terminal: Terminal | None,
         command: Command,
         pipes: Pipes,
         limits: Limits,
@@ -100,6 +114,7 @@ class _Watch:
         kill_delay: float,
     ) -> None:
         self._child = child
+        self._terminal = terminal
         self._command = command
         self._pipes = pipes
         self._limits = limits
@@ -199,6 +214,8 @@ class _Watch:
 
     def _over(self) -> bool:
         now = self._now()
+        if self._terminal is not None and not self._terminal.copy_keys(self._ready):
+            self._inbox.deliver(signal.SIGHUP)
         self._obey(now)
         if self._code is None:
             self._look(now)
@@ -217,6 +234,8 @@ class _Watch:
             self._duration = now - self._started
             self._ladder = self._topped = None
             self._drain_until = max(self._drain_until, now + self._kill_delay)
+            if self._terminal is not None:
+                self._terminal.release()
 
     def _obey(self, now: float) -> None:
         if self._inbox.fileno() in self._ready:
@@ -311,10 +330,15 @@ class _Watch:
         if not has_job_control():
             return
         began = self._clock()
-        # SIGTSTP itself has no effect on a session without a terminal.
-        self._session.signal(signal.SIGSTOP)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self._session.signal(signal.SIGCONT)
+        if self._terminal is not None and self._terminal.keys:
+            # To continue everything would continue jobs that its user stopped on purpose.
+            self._terminal.restore()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            # SIGTSTP itself has no effect on a session without a terminal.
+            self._session.signal(signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self._session.signal(signal.SIGCONT)
         self._suspended += self._clock() - began
 
     def _wait(self) -> None:
@@ -331,6 +355,9 @@ class _Watch:
             waiting.register(descriptor, select.POLLIN)
         if self._code is None and self._child.exit_fd is not None:
             waiting.register(self._child.exit_fd, select.POLLIN)
+        if self._terminal is not None:
+            for descriptor, events in self._terminal.waits():
+                waiting.register(descriptor, events)
         return dict(waiting.poll(timeout))
 
     def _deadline(self) -> float | None:

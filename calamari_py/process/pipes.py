@@ -1,7 +1,8 @@
-"""The read side of a child: two pipes, read fairly, into one sink."""
+"""The read side of a child: two pipes, or one pty, read fairly, into one sink."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
@@ -15,8 +16,8 @@ PATIENCE = 4
 
 
 class Pipes:
-    """Reads both pipes and tells the sink. A stream whose reader went away is read on, so that
-    the child can end, and thrown away.
+    """Reads both pipes and tells the sink; without `stderr` that stream is silent. A stream whose
+    reader went away is read on, so that the child can end, and thrown away.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class Pipes:
         sink: OutputSink,
         *,
         stdout: int,
-        stderr: int,
+        stderr: int | None,
         clock: Callable[[], float],
         idle_flush: float,
     ) -> None:
@@ -32,7 +33,9 @@ class Pipes:
         self._sink = sink
         self._clock = clock
         self._idle_flush = idle_flush
-        self._fds: dict[Stream, int] = {"stdout": stdout, "stderr": stderr}
+        self._fds: dict[Stream, int] = {"stdout": stdout}
+        if stderr is not None:
+            self._fds["stderr"] = stderr
         self._told: list[Stream] = ["stdout", "stderr"]
         self._unclosed: list[Stream] = ["stdout", "stderr"]
         self._fed: dict[Stream, float] = {}
@@ -118,6 +121,11 @@ class Pipes:
             return os.read(self._fds[stream], READ_SIZE)
         except BlockingIOError:
             return None
+        except OSError as error:
+            # The end of a pty, on Linux.
+            if error.errno != errno.EIO:
+                raise
+            return b""
 
     def _take_in(self, stream: Stream, data: bytes | None) -> None:
         if data is None:

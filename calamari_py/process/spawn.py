@@ -1,4 +1,4 @@
-"""One command becomes one child in its own session, with two pipes to read."""
+"""One command becomes one child in its own session, with two pipes or a pty to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from calamari_py.errors import CommandNotExecutable, InternalError
 from calamari_py.process.base import Command
@@ -20,13 +20,18 @@ from calamari_py.process.harden import (
 )
 from calamari_py.process.refusal import refusal
 
+if TYPE_CHECKING:
+    from calamari_py.process.isolate import Enclosure
+    from calamari_py.process.terminal import Terminal
+
 
 class Child:
-    """A started process. `stdout` and `stderr` are nonblocking read ends; whoever reads to the
-    end closes them. `exit_fd` is readable once the process has ended (None: `poll` instead).
+    """A started process. `stdout` and `stderr` are nonblocking read ends, `stderr` None where a
+    pty carries both; whoever reads to the end closes them. `exit_fd` is readable once the process
+    has ended (None: `poll` instead).
     """
 
-    def __init__(self, pid: int, stdout: int, stderr: int) -> None:
+    def __init__(self, pid: int, stdout: int, stderr: int | None) -> None:
         self.pid = pid
         self.stdout = stdout
         self.stderr = stderr
@@ -83,42 +88,80 @@ class Child:
                 os.waitpid(self.pid, os.WNOHANG)
 
 
-def spawn(command: Command) -> Child:
-    """Start `command`. Raises CommandNotFound, CommandNotExecutable or FileMissing."""
+def spawn(command: Command, terminal: Terminal | None = None) -> Child:
+    """Start `command`, on `terminal` if there is one. Raises CommandNotFound, CommandNotExecutable
+    or FileMissing, and ToolMissing where it cannot be isolated.
+    """
     import subprocess
 
     argv, environment = _encode(command)
     umask = child_umask()
     with ExitStack() as ends, ExitStack() as undo:
-        stdout, stdout_end = os.pipe()
-        undo.callback(os.close, stdout)
-        ends.callback(os.close, stdout_end)
-        stderr, stderr_end = os.pipe()
-        undo.callback(os.close, stderr)
-        ends.callback(os.close, stderr_end)
+        enclosure = _enclose(command, argv, environment, terminal)
+        if enclosure is not None:
+            ends.enter_context(enclosure)
+        stdin = None if command.stdin == "inherit" else subprocess.DEVNULL
+        stderr = None
+        if terminal is not None:
+            stdout, stdout_end = terminal.open_output(), terminal.inner
+            undo.callback(os.close, stdout)
+            stderr_end = terminal.inner
+            if terminal.keys:
+                stdin = terminal.inner
+        else:
+            stdout, stdout_end = os.pipe()
+            undo.callback(os.close, stdout)
+            ends.callback(os.close, stdout_end)
+            stderr, stderr_end = os.pipe()
+            undo.callback(os.close, stderr)
+            ends.callback(os.close, stderr_end)
         try:
             process = subprocess.Popen(
-                argv,
-                stdin=None if command.stdin == "inherit" else subprocess.DEVNULL,
+                argv if enclosure is None else enclosure.argv,
+                stdin=stdin,
                 stdout=stdout_end,
                 stderr=stderr_end,
-                cwd=command.directory,
-                env=environment,
+                cwd=command.directory if enclosure is None else "/",
+                env=environment if enclosure is None else {},
+                pass_fds=() if enclosure is None else enclosure.descriptors,
                 start_new_session=True,
                 umask=-1 if umask is None else umask,
-                preexec_fn=_last_acts(command),  # noqa: PLW1509 - see there
+                preexec_fn=_last_acts(command, terminal if enclosure is None else None),  # noqa: PLW1509 - see there
             )
+            isolated = None if enclosure is None else enclosure.join(process, stdout, stderr)
         except OSError as error:
             raise refusal(error, command) from error
         undo.pop_all()
     os.set_blocking(stdout, False)
-    os.set_blocking(stderr, False)
+    if stderr is not None:
+        os.set_blocking(stderr, False)
+    if isolated is not None:
+        return isolated
     # From here on the child is ours to wait for; without a code Popen would warn and wait too.
     process.returncode = 0
     return Child(process.pid, stdout, stderr)
 
 
-def _last_acts(command: Command) -> Callable[[], None]:
+def _enclose(
+    command: Command,
+    argv: list[bytes],
+    environment: dict[bytes, bytes],
+    terminal: Terminal | None,
+) -> Enclosure | None:
+    if command.isolation is None:
+        return None
+    from calamari_py.process.isolate import Enclosure
+
+    return Enclosure(
+        command.isolation,
+        argv=argv,
+        environment=environment,
+        directory=os.fsencode(command.directory),
+        terminal=terminal is not None and terminal.keys,
+    )
+
+
+def _last_acts(command: Command, terminal: Terminal | None) -> Callable[[], None]:
     """What the child does between fork and exec.
 
     Everything is imported and bound before the fork: other threads of ours may hold any lock, and
@@ -135,6 +178,7 @@ def _last_acts(command: Command) -> Callable[[], None]:
         for signum in wanted
         if signum is not None and signal.getsignal(signum) is signal.SIG_IGN
     ]
+    take_terminal = None if terminal is None else terminal.take
     from resource import RLIMIT_CORE, setrlimit
 
     def last_acts() -> None:
@@ -148,6 +192,8 @@ def _last_acts(command: Command) -> Callable[[], None]:
         # A background shell ignores SIGINT; a tool that is stopped by it must hear it.
         for signum in deaf:
             set_handler(signum, default)
+        if take_terminal is not None:
+            take_terminal()
 
     return last_acts
 

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from calamari_py import __version__, manifest
+from calamari_py import manifest
 from calamari_py.aws import AwsSettings
 from calamari_py.errors import (
     CalamariError,
     Cancelled,
-    Findings,
-    InternalError,
+    ManifestError,
     OutputNotWritable,
+    PolicyRefused,
     UsageError,
 )
 from calamari_py.manifest import LoadedManifest
-from calamari_py.masking import SecretRegistry
-from calamari_py.output.base import IdentityReport, Reporter, StepHeader
+from calamari_py.output.base import Reporter
 from calamari_py.process import SignalInbox
 from calamari_py.result import (
-    StepIdentity,
     StepResult,
     check_result_target,
     write_outputs,
     write_result,
 )
+from calamari_py.runner.adhoc import ad_hoc_step
 from calamari_py.runner.collect import prepare_artifacts_folder
-from calamari_py.runner.defect import save_defect
 from calamari_py.runner.execution import ChildFolders, Execution, open_folders
 from calamari_py.runner.identity import (
     IdentityInputs,
@@ -41,56 +38,20 @@ from calamari_py.runner.identity import (
     assume,
     find_launcher,
 )
+from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.late import fetch_late
 from calamari_py.runner.options import Doors, RunOptions, SandboxPort, region_of, with_sandbox
+from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
 from calamari_py.runner.record import RunRecord, masked_trace
+from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
+from calamari_py.runner.trail import Trail
+
+if TYPE_CHECKING:
+    from calamari_py.policy import OperatorPolicy
 
 
-def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
-    """Run one step. Never raises for what can go wrong in a run: the result says it."""
-    doors = doors or Doors()
-    registry = SecretRegistry(short_secrets=options.short_secrets)
-    record = RunRecord(
-        step=options.manifest, registry=registry, now=doors.now, started_at=doors.now()
-    )
-    with SignalInbox(install=doors.install_signals) as inbox, doors.pulse.heeding(inbox):
-        corridor = _Corridor(options, reporter, doors, record, inbox)
-        try:
-            corridor.walk()
-        except (CalamariError, Cancelled) as error:
-            # A signal now has nothing left to stop, and must not cost the result.
-            with inbox.queued():
-                corridor.stop(_cancelled_instead(error, record, inbox))
-        except BrokenPipeError:
-            record.reader_gone()
-        except Exception as error:  # noqa: BLE001  the edge of a run: its result is still owed
-            with inbox.queued():
-                corridor.stop(_cancelled_instead(_defect(error, registry), record, inbox))
-        with inbox.queued():
-            return corridor.finish()
-
-
-def _cancelled_instead(
-    error: CalamariError | Cancelled, record: RunRecord, inbox: SignalInbox
-) -> CalamariError | Cancelled:
-    """A signal that came before the step started is why it did not, whatever failed then."""
-    if inbox.first is not None and not record.step_started:
-        return Cancelled(inbox.first)
-    return error
-
-
-def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
-    """A defect of ours: the traceback, masked and without locals, goes to a private file."""
-    lines = traceback.format_exception(error)
-    if not len(registry):
-        # Nothing could be masked yet, and messages may quote what was being read.
-        lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
-    text = registry.mask_text("".join(lines))
-    return InternalError(f"a defect in calamari ({type(error).__name__})", hint=save_defect(text))
-
-
-class _Corridor:
+class Corridor:
     """One run on its way. Every stage is done before the next begins."""
 
     def __init__(
@@ -109,15 +70,15 @@ class _Corridor:
         self.inbox = inbox
         self.environ = options.environ
         self.sandbox: SandboxPort | None = None
+        self.policy: OperatorPolicy | None = None
+        self.trail = Trail(None, mask=record.masked, now=doors.now)
         self.refused_targets: set[Path] = set()
+        self.stopped = False
 
     def walk(self) -> None:
         """From the manifest to the end of the child."""
         self.check_targets()
-        with ExitStack() as stack:
-            if self.doors.open_sandbox is not None:
-                self.sandbox = stack.enter_context(self.doors.open_sandbox())
-                self.environ = with_sandbox(self.environ, self.sandbox)
+        with self.opened(), ExitStack() as stack:
             step = self.prepare()
             self.announce(step.loaded)
             folders = stack.enter_context(open_folders(self.environ, self.inbox, warn=self.warn))
@@ -125,9 +86,27 @@ class _Corridor:
             identity = self.identify(step, inputs)
             if step.loaded.late:
                 step = self.fetch_late(step, identity)
-            self.report_identity(step.loaded, identity)
+            self.report_identity(step, identity)
             self.stop_if_told()
             self.execute(step, identity, inputs, folders)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """What the operator asks for, and the embedded AWS: there for all the stages."""
+        if self.options.policy is not None:
+            from calamari_py.policy import load_policy
+
+            self.policy = load_policy(self.options.policy)
+        if self.options.audit_log is not None:
+            from calamari_py.audit import AuditLog
+
+            log = AuditLog(self.options.audit_log)
+            self.trail = Trail(log, mask=self.record.masked, now=self.doors.now)
+        with ExitStack() as stack:
+            if self.doors.open_sandbox is not None:
+                self.sandbox = stack.enter_context(self.doors.open_sandbox())
+                self.environ = with_sandbox(self.environ, self.sandbox)
+            yield
 
     def stop_if_told(self) -> None:
         """A signal that had to wait is a reason not to start."""
@@ -136,6 +115,7 @@ class _Corridor:
 
     def stop(self, error: CalamariError | Cancelled) -> None:
         """calamari itself ends the run, and says why."""
+        self.stopped = True
         failure = self.record.stopped_by(error)
         if failure is not None:
             self._tell(self.reporter.failed, failure)
@@ -202,8 +182,9 @@ class _Corridor:
         if self.options.artifacts is not None:
             prepare_artifacts_folder(self.options.artifacts)
 
-    def prepare(self) -> PreparedStep:
-        """The manifest and its spec; every secret is in the registry before the first line."""
+    def prepare(self, *, tools_required: bool = True) -> PreparedStep:
+        """The manifest and its spec; every secret is in the registry before the first line, and
+        what the operator's policy does not allow is refused."""
         source = manifest.read_source(
             self.options.manifest, stdin=self.options.stdin, cwd=self.options.cwd
         )
@@ -213,35 +194,57 @@ class _Corridor:
             cwd=self.options.cwd,
             overrides=self.options.overrides,
             registry=self.registry,
+            tools_required=tools_required,
         )
         self.record.step = step.loaded.manifest.name
+        self.trail.of_step(step.loaded.manifest)
+        if self.policy is not None:
+            step = self.allowed(step, self.policy)
+        if self.options.command is not None:
+            step = ad_hoc_step(step, self.options.command, environ=self.environ)
         for warning in (*step.loaded.warnings, *self.registry.take_warnings()):
             self.warn(warning)
         for note in step.notes:
             self.note(note)
         return step
 
+    def allowed(self, step: PreparedStep, policy: OperatorPolicy) -> PreparedStep:
+        """The step within the operator's policy; PolicyRefused for what lies outside."""
+        region, _ = self.region(step.loaded)
+        endpoints = {
+            name: url
+            for name, url in self.environ.items()
+            if name.startswith("AWS_ENDPOINT_URL") and self.sandbox is None
+        }
+        problems = policy.check(
+            step.loaded.manifest, step.requests, region=region, endpoints=endpoints
+        )
+        if problems:
+            error = step.loaded.error(problems)
+            refused = PolicyRefused(error.problems, subject=error.subject)
+            self.trail.refused(refused)
+            raise refused
+        return replace(step, requests=policy.restrict(step.requests))
+
+    def region(self, loaded: LoadedManifest) -> tuple[str | None, str | None]:
+        """The region and where it came from, as far as it is known before the launcher is."""
+        return region_of(loaded, self.environ, sandbox=self.sandbox is not None)
+
+    def settings(self, region: str | None) -> AwsSettings:
+        """How AWS is reached."""
+        return AwsSettings.from_environ(
+            self.environ, region=region, allow_http=self.options.allow_http_endpoint
+        )
+
     def announce(self, loaded: LoadedManifest) -> None:
         """The first event of a valid step."""
-        step, mask = loaded.manifest, self.record.masked
-        self.reporter.started(
-            StepHeader(
-                step=mask(step.name),
-                kind=step.kind,
-                version=__version__,
-                project=mask(step.project) if step.project else None,
-                environment=mask(step.environment) if step.environment else None,
-                deployment_id=mask(step.deployment_id) if step.deployment_id else None,
-            )
-        )
+        self.reporter.started(step_header(loaded.manifest, self.record.masked))
 
     def identity_inputs(self, step: PreparedStep) -> IdentityInputs:
         """Everything that decides who the step runs as."""
         loaded = step.loaded
-        region, source = region_of(loaded, self.environ, sandbox=self.sandbox is not None)
-        settings = AwsSettings.from_environ(
-            self.environ, region=region, allow_http=self.options.allow_http_endpoint
-        )
+        region, source = self.region(loaded)
+        settings = self.settings(region)
         for warning in settings.warnings:
             self.warn(warning)
         launcher = None
@@ -253,81 +256,65 @@ class _Corridor:
             requests=step.requests,
             environ=self.environ,
             registry=self.registry,
-            make_aws=lambda settings, credential_source: self.doors.make_aws(
-                settings, self.registry, self.environ, credential_source=credential_source
-            ),
+            make_aws=partial(self.doors.make_aws, registry=self.registry, environ=self.environ),
             settings=settings,
             region_source=source,
             warn=self.warn,
             tell=lambda text: self.reporter.highlight(self.record.masked(text)),
             now=self.doors.now,
+            check_region=self.check_region,
             launcher=launcher,
             name_launcher=self.options.trace_credentials,
         )
 
+    def check_region(self, region: str) -> None:
+        """A region that only the launcher's source knew is held against the policy, too."""
+        if self.policy is not None and (problems := self.policy.check_region(region)):
+            raise PolicyRefused(problems, subject=self.options.manifest)
+
     def identify(self, step: PreparedStep, inputs: IdentityInputs) -> ResolvedIdentity:
         """The launcher, the hops and the guard; the result knows how far it came."""
-        with self.record.timed("identity"), _placed(step.loaded):
-            identity = find_launcher(inputs)
-            self.note_identity(identity)
-            identity = assume(identity, inputs)
-        self.note_identity(identity)
+        identity = None
+        try:
+            with self.record.timed("identity"), _placed(step.loaded):
+                identity = find_launcher(inputs)
+                self.record.identity = step_identity(identity, self.record.masked)
+                self.trail.launcher(identity)
+                identity = assume(identity, inputs)
+        except CalamariError as error:
+            self.trail.refused(error, identity)
+            raise
+        self.record.identity = step_identity(identity, self.record.masked)
+        self.trail.assumed(identity)
+        for warning in identity.aws.take_warnings():
+            self.warn(warning)
         if self.options.trace_credentials:
             self.reporter.trace(masked_trace(identity.trace, self.registry))
         return identity
 
-    def note_identity(self, identity: ResolvedIdentity) -> None:
-        """What the result says of the identity, as far as it is known."""
-        mask, launcher, deployment = self.record.masked, identity.launcher, identity.deployment
-        principal = deployment.principal if deployment else None
-        # A session name may be made from a secret, and the result file is read by others.
-        self.record.identity = StepIdentity(
-            launcher_arn=mask(launcher.arn) if launcher and launcher.arn else None,
-            hops=tuple(mask(hop.principal.arn) for hop in deployment.hops) if deployment else (),
-            arn=mask(principal.arn) if principal else None,
-            account=mask(principal.account) if principal else None,
-            region=identity.region,
-            expires_at=deployment.credentials.expires_at if deployment else None,
-        )
-
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
         """Variables read with the step's own credentials, registered before they are used."""
-        assert identity.deployment is not None, "the manifest refuses late variables without AWS"
         with self.record.timed("variables"), _placed(step.loaded):
-            credentials = identity.deployment.credentials
-            values = fetch_late(
-                step.loaded.late, identity.aws, credentials, self.registry, trace=identity.trace
-            )
+            values = fetch_late(step.loaded.late, identity, self.registry)
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
         for warning in self.registry.take_warnings():
             self.warn(warning)
         return step
 
-    def report_identity(self, loaded: LoadedManifest, identity: ResolvedIdentity) -> None:
-        """The header: the last thing before the child."""
-        mask, launcher, known = self.record.masked, identity.launcher, self.record.identity
-        expect, expires_at = loaded.manifest.expect, known.expires_at
-        who = None
-        if launcher is not None:
-            who = launcher.arn or f"access key {launcher.credentials.access_key_id}"
+    def report_identity(self, step: PreparedStep, identity: ResolvedIdentity) -> None:
+        """The header: the last thing before the child; and whether its credentials will do."""
+        now = self.doors.now()
         self.reporter.identity(
-            IdentityReport(
-                launcher=mask(who) if who else None,
-                launcher_arn=mask(known.launcher_arn) if known.launcher_arn else None,
-                launcher_source=mask(launcher.description) if launcher else None,
-                hops=tuple(mask(arn) for arn in known.hops),
-                role=mask(known.arn) if known.arn else None,
-                account=mask(known.account) if known.account else None,
-                expected=True if expect is not None and expect.account is not None else None,
-                region=mask(identity.region) if identity.region else None,
-                region_source=identity.region_source,
-                expires_at=expires_at,
-                seconds_left=(expires_at - self.doors.now()).total_seconds()
-                if expires_at
-                else None,
+            identity_report(
+                step,
+                identity,
+                now=now,
                 secrets=len(self.registry),
+                mask=self.record.masked,
             )
         )
+        if foreseen := forecast(step, identity, now=now):
+            self.warn(foreseen)
 
     def execute(
         self,
@@ -337,15 +324,12 @@ class _Corridor:
         folders: ChildFolders,
     ) -> None:
         """The child, ``finally``, and what they leave."""
-
-        def renew() -> ResolvedIdentity:
-            # What there was to warn of has been said.
-            return assume(identity, replace(inputs, warn=self.note))
-
+        outbox = Outbox()
+        keeper = IdentityKeeper(identity, inputs, outbox=outbox, renewed=self.trail.renewed)
         Execution(
             step=step,
-            identity=identity,
-            renew=renew,
+            keeper=keeper,
+            outbox=outbox,
             environ=self.environ,
             folders=folders,
             registry=self.registry,
@@ -356,6 +340,7 @@ class _Corridor:
             warn=self.warn,
             note=self.note,
             interactive=self.options.interactive,
+            isolate=self.options.isolate,
             artifacts=self.options.artifacts,
         ).run_all()
 
@@ -373,7 +358,8 @@ class _Corridor:
 @contextmanager
 def _placed(loaded: LoadedManifest) -> Iterator[None]:
     """A manifest's problem that only shows later still names its file and line."""
-    found = Findings()
-    with found:
+    try:
         yield
-    found.raise_if_any(loaded.error)
+    except ManifestError as error:
+        placed = loaded.error(error.problems)
+        raise type(error)(placed.problems, subject=placed.subject) from None

@@ -11,15 +11,18 @@ from typing import Any
 
 from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
-from calamari_py.environment import EnvironmentSpec, build_child_environment
+from calamari_py.delivery.base import DeliveryContext
+from calamari_py.environment import build_child_environment
 from calamari_py.errors import (
     CalamariError,
     Cancelled,
     CommandNotExecutable,
     CommandNotFound,
     FileMissing,
+    IdentityError,
     Problem,
 )
+from calamari_py.identity import AwsCredentials
 from calamari_py.masking import SecretRegistry
 from calamari_py.output import format_seconds
 from calamari_py.output.base import Reporter
@@ -31,8 +34,11 @@ from calamari_py.process import (
     StopReason,
     private_folder,
 )
+from calamari_py.runner.child import environment_spec, hidden_paths
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
 from calamari_py.runner.identity import ResolvedIdentity
+from calamari_py.runner.keeper import IdentityKeeper
+from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.output import Declared, MaskedSink
 from calamari_py.runner.prepare import SCRIPT, PreparedStep
 from calamari_py.runner.record import RunRecord
@@ -99,11 +105,11 @@ def _folders(*names: str | None) -> list[Path]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """All that running a prepared step takes. `warn` and `note` take plain text and mask it;
-    `renew` gives the identity with fresh credentials, for ``finally``."""
+    `outbox` holds what other threads have to say."""
 
     step: PreparedStep
-    identity: ResolvedIdentity
-    renew: Callable[[], ResolvedIdentity]
+    keeper: IdentityKeeper
+    outbox: Outbox
     environ: Mapping[str, str]
     folders: ChildFolders
     registry: SecretRegistry
@@ -114,6 +120,7 @@ class Execution:
     warn: Callable[[str], None]
     note: Callable[[str], None]
     interactive: bool = False
+    isolate: bool = False
     artifacts: Path | None = None
     declared: Declared = field(default_factory=Declared)
 
@@ -154,12 +161,16 @@ class Execution:
             grace=kind.default_grace if manifest.grace is None else manifest.grace,
         )
         for attempt in range(1, manifest.retry.attempts + 1):
+            # A later attempt may take as long as the first one might have taken.
+            needed = 0.0 if attempt == 1 else limits.timeout or 0.0
+            identity = self.keeper.current(at_least=needed)
             ended, faulty = self._execute(
                 kind,
                 self.step.spec,
                 limits,
                 name=f"attempt-{attempt}",
                 names={"CALAMARI_ATTEMPT": str(attempt)},
+                identity=identity,
             )
             self.record.child_ended(ended)
             self._say_timeout(ended, limits)
@@ -220,7 +231,7 @@ class Execution:
         script = STEP_KINDS[SCRIPT]
         try:
             with self.inbox.listening():
-                identity = self.renew()
+                identity = self.keeper.renewed()
             ended, faulty = self._execute(
                 script,
                 self.step.finally_spec,
@@ -260,7 +271,7 @@ class Execution:
         *,
         name: str,
         names: Mapping[str, str],
-        identity: ResolvedIdentity | None = None,
+        identity: ResolvedIdentity,
         unread: bool = False,
     ) -> tuple[StepOutcome, bool]:
         """One execution of `kind`: how it ended, and whether masking failed on the way. `unread`
@@ -272,11 +283,17 @@ class Execution:
             declared=self.declared,
             limit=self.step.loaded.manifest.output_limit,
             unread=unread,
+            attend=self._say_what_waits,
         )
 
         def masked_run(command: Command) -> ProcessExit:
             if self.interactive:
                 command = replace(command, stdin="inherit")
+            if self.isolate:
+                from calamari_py.process import Isolation
+
+                hidden = hidden_paths(self.step.loaded.manifest, self.environ)
+                command = replace(command, isolation=Isolation(hidden=hidden))
             try:
                 ended = self.run(command, sink, limits, self.inbox)
             except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
@@ -287,41 +304,70 @@ class Execution:
                 self.warn(f"{process} was still running after the step and was ended")
             return ended
 
-        environment = self._child_environment(
-            identity or self.identity,
-            {**self.folders.environment(), **names},
-            kind.environment(spec),
+        with self._delivered(identity, name) as credential_names:
+            context = StepContext(
+                environment=self._child_environment(
+                    identity,
+                    credential_names,
+                    {**self.folders.environment(), **names},
+                    kind.environment(spec),
+                ),
+                private=self.folders.new(name),
+                run=masked_run,
+                warn=self.warn,
+                credentials=self._credentials,
+            )
+            started_before, self.record.step_started = self.record.step_started, True
+            outcome = kind.execute(spec, context)
+        self._say_what_waits()
+        return outcome, sink.faulty
+
+    @contextmanager
+    def _delivered(self, identity: ResolvedIdentity, name: str) -> Iterator[Mapping[str, str]]:
+        """The names by which the child gets its credentials, valid until it has ended."""
+        deployment = identity.deployment
+        if deployment is None:
+            yield {}
+            return
+        context = DeliveryContext(
+            current=self._credentials,
+            private=self.folders.new(f"{name}-credentials"),
+            register=lambda value, of: self.registry.add(value, name=of),
+            tell=self.outbox.warn,
+            region=identity.region,
+            account=deployment.principal.account if deployment.principal else None,
         )
-        context = StepContext(
-            environment=environment,
-            private=self.folders.new(name),
-            run=masked_run,
-            warn=self.warn,
-        )
-        started_before, self.record.step_started = self.record.step_started, True
-        return kind.execute(spec, context), sink.faulty
+        with DELIVERIES[self.step.delivery].open(context) as names:
+            yield names
+
+    def _credentials(self) -> AwsCredentials:
+        """The step's credentials as they are valid now."""
+        deployment = self.keeper.current().deployment
+        if deployment is None:
+            raise IdentityError(
+                "the step has no credentials (account: none)", hint="name an account"
+            )
+        return deployment.credentials
+
+    def _say_what_waits(self) -> None:
+        self.outbox.drain(warn=self.warn, note=self.note)
 
     def _child_environment(
-        self, identity: ResolvedIdentity, names: Mapping[str, str], kind: KindEnvironment
+        self,
+        identity: ResolvedIdentity,
+        credential_names: Mapping[str, str],
+        names: Mapping[str, str],
+        kind: KindEnvironment,
     ) -> Mapping[str, str]:
         """The complete mapping; names that were removed are told, their values never."""
-        loaded, deployment = self.step.loaded, identity.deployment
-        manifest = loaded.manifest
-        principal = deployment.principal if deployment else None
-        launcher_names = identity.launcher.environment_names if identity.launcher else frozenset()
-        deliver = DELIVERIES[manifest.credentials.delivery or "env"]
         built = build_child_environment(
-            EnvironmentSpec(
-                inherited=self.environ,
-                inherit=manifest.inherit_env,
-                scrub_names=loaded.scrub_names | launcher_names,
-                credential_names=deliver(deployment.credentials) if deployment else {},
-                account=principal.account if principal else None,
-                region=identity.region,
-                expires_at=deployment.credentials.expires_at if deployment else None,
-                kind_names={**names, **kind.names},
-                prepend=kind.prepend,
-                overlay=manifest.env,
+            environment_spec(
+                self.step,
+                identity,
+                environ=self.environ,
+                credential_names=credential_names,
+                names=names,
+                kind=kind,
             )
         )
         if built.removed:

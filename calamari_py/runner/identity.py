@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from calamari_py.aws import AwsPort, AwsSettings
-from calamari_py.credentials import profile_credential_source, resolve_launcher
+from calamari_py.credentials import (
+    profile_credential_source,
+    profile_process,
+    resolve_launcher,
+)
 from calamari_py.credentials.base import SourceContext
 from calamari_py.errors import (
     CloudError,
@@ -16,7 +20,6 @@ from calamari_py.errors import (
     IdentityError,
     ManifestError,
     Problem,
-    RoleNotAssumable,
     Temporary,
     TraceRow,
 )
@@ -32,10 +35,22 @@ from calamari_py.identity import (
 )
 from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
+from calamari_py.runner.refusals import RefusedHop, refused_hop
 from calamari_py.runner.requests import default_session_name
 
-MakeAws = Callable[[AwsSettings, Callable[[str], AwsCredentials]], AwsPort]
-"""AWS as settings reach it; the second argument answers a profile's ``credential_source``."""
+
+class MakeAws(Protocol):
+    """Opens AWS as settings reach it. The other two answer what a profile leaves to calamari: its
+    ``credential_source``, and what the command of its ``credential_process`` writes.
+    """
+
+    def __call__(
+        self,
+        settings: AwsSettings,
+        *,
+        credential_source: Callable[[str], AwsCredentials],
+        run_process: Callable[[Sequence[str]], bytes],
+    ) -> AwsPort: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +59,8 @@ class IdentityInputs:
 
     `requests` are the hops; `environ` is the caller's; `launcher` replaces what the manifest's
     ``account`` says (the embedded sandbox); `name_launcher` asks AWS for the launcher's ARN where
-    the source does not give it. `warn` and `tell` take plain text; `now` is UTC.
+    the source does not give it. `check_region` raises for a region that only the launcher's source
+    knew and that nobody allows. `warn` and `tell` take plain text; `now` is UTC.
     """
 
     manifest: StepManifest
@@ -57,6 +73,7 @@ class IdentityInputs:
     warn: Callable[[str], None]
     tell: Callable[[str], None]
     now: Callable[[], datetime]
+    check_region: Callable[[str], None] = lambda _: None
     launcher: LauncherCredentials | None = None
     name_launcher: bool = False
 
@@ -80,6 +97,7 @@ def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
     region, region_source = inputs.settings.region, inputs.region_source
     if region is None and launcher is not None and launcher.region:
         region, region_source = launcher.region, launcher.source
+        inputs.check_region(region)
         aws = aws.in_region(region)
     if inputs.requests and region is None:
         raise missing_region()
@@ -140,7 +158,12 @@ def _launcher(
     def credential_source(name: str) -> AwsCredentials:
         return profile_credential_source(name, context)
 
-    aws = inputs.make_aws(inputs.settings, credential_source)
+    def run_process(argv: Sequence[str]) -> bytes:
+        return profile_process(argv, context)
+
+    aws = inputs.make_aws(
+        inputs.settings, credential_source=credential_source, run_process=run_process
+    )
     context = SourceContext(
         environ=inputs.environ,
         aws=aws,
@@ -150,7 +173,12 @@ def _launcher(
     )
     if inputs.launcher is not None and inputs.manifest.account.type != "none":
         return aws, inputs.launcher, ()
-    resolution = resolve_launcher(inputs.manifest.account, context)
+    try:
+        resolution = resolve_launcher(inputs.manifest.account, context)
+    finally:
+        # What is wrong with a profile's settings may be why it does not work.
+        for warning in aws.take_warnings():
+            inputs.warn(warning)
     for warning in resolution.warnings:
         inputs.warn(warning)
     for note in resolution.notes:
@@ -174,12 +202,17 @@ def _walk_hops(
         except Temporary:
             raise
         except CloudError as error:
-            who = caller or ask_who(credentials, identity.aws)
-            raise RoleNotAssumable(
-                f"cannot assume role '{request.role}' as '{who}' ({error.code})",
-                hint=_refusal_hint(error, request, first=not hops),
+            raise refused_hop(
+                error,
+                RefusedHop(
+                    request=request,
+                    credentials=credentials,
+                    caller=caller,
+                    launcher=launcher,
+                    is_first=not hops,
+                ),
+                identity.aws,
                 trace=identity.trace,
-                evidence=(error.message, *error.evidence),
             ) from error
         for warning in assumed.warnings:
             inputs.warn(warning)
@@ -187,30 +220,6 @@ def _walk_hops(
         credentials, chained, caller = assumed.credentials, True, assumed.principal.arn
     return DeploymentCredentials(
         credentials=credentials, principal=hops[-1].principal, hops=tuple(hops)
-    )
-
-
-def ask_who(credentials: AwsCredentials, aws: AwsPort) -> str:
-    """The ARN behind `credentials`, or their access key id when AWS does not say."""
-    try:
-        return aws.caller_identity(credentials).arn
-    except CloudError:
-        return f"access key {credentials.access_key_id}"
-
-
-def _refusal_hint(error: CloudError, request: RoleRequest, *, first: bool) -> str | None:
-    """What to look at, in the words of the two roles; else what the call's own error says."""
-    if error.code != "AccessDenied":
-        return error.hint
-    caller = "launcher" if first else "previous role"
-    external = (
-        "it may also ask for an external id (external_id) or for tags"
-        if request.external_id is None
-        else "its condition on sts:ExternalId may not match external_id"
-    )
-    return (
-        f"either the {caller} lacks sts:AssumeRole on this ARN, or the role's trust policy does "
-        f"not name the {caller};\n{external}"
     )
 
 

@@ -14,6 +14,7 @@ from calamari_py.identity import LauncherCredentials
 from calamari_py.manifest import LoadedManifest, Overrides
 from calamari_py.masking import ShortSecrets
 from calamari_py.process import ProcessExit, Pulse, run
+from calamari_py.runner.adhoc import AdHocCommand
 
 
 class SandboxPort(Protocol):
@@ -31,7 +32,8 @@ class RunOptions:
     """One run as the edge asks for it.
 
     `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
-    to write, None for nowhere.
+    to write, None for nowhere. `policy` is the operator's policy file, `audit_log` where identity
+    events are noted. `command` runs in the place of the step.
     """
 
     manifest: str
@@ -42,7 +44,11 @@ class RunOptions:
     result: Path | None = None
     outputs: Path | None = None
     artifacts: Path | None = None
+    policy: Path | None = None
+    audit_log: Path | None = None
+    command: AdHocCommand | None = None
     interactive: bool = False
+    isolate: bool = False
     trace_credentials: bool = False
     allow_http_endpoint: bool = False
     short_secrets: ShortSecrets = "warn"

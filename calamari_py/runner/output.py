@@ -32,7 +32,8 @@ class MaskedSink:
     """One child's streams. See `calamari_py.process.OutputSink` for who calls what and when.
 
     `limit` is the manifest's ``output_limit`` in bytes over both streams, None for none. `unread`
-    drops output that nobody reads instead of ending the child for it.
+    drops output that nobody reads instead of ending the child for it. `attend` is called before
+    each read is shown, by the thread that may write: for what other threads have to say.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MaskedSink:
         declared: Declared,
         limit: int | None,
         unread: bool = False,
+        attend: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._channel = channel
@@ -57,6 +59,7 @@ class MaskedSink:
         self._faults_told: set[Stream] = set()
         self._withheld = False
         self._unread = unread
+        self._attend = attend
 
     @property
     def faulty(self) -> bool:
@@ -65,6 +68,7 @@ class MaskedSink:
 
     def before_feed(self) -> None:
         """Take in what was declared before the bytes that come next."""
+        self._attend()
         for declaration in self._channel.take():
             self._accept(declaration)
         for warning in self._registry.take_warnings():

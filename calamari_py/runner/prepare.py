@@ -15,6 +15,7 @@ from calamari_py import __version__, manifest
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import owned_names
 from calamari_py.errors import (
+    CalamariError,
     CommandNotExecutable,
     CommandNotFound,
     Findings,
@@ -22,9 +23,9 @@ from calamari_py.errors import (
 )
 from calamari_py.identity import RoleRequest
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
-from calamari_py.manifest.types import CredentialSettings
+from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
-from calamari_py.process import unsafe_entries
+from calamari_py.process import KILL_DELAY, unsafe_entries
 from calamari_py.runner.requests import build_role_requests
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepKind
@@ -39,15 +40,19 @@ class PreparedStep:
     """A step that can be run as far as anyone can tell without a call.
 
     `spec` is what `kind` parsed its section to, `finally_spec` the same of ``finally`` (always a
-    script), None without one. `requests` are the hops. `notes` are for ``--verbose``.
+    script), None without one. `requests` are the hops, `delivery` names how the child gets its
+    credentials. `notes` are for ``--verbose``. `missing` says which interpreters are not here,
+    where that was no reason to stop.
     """
 
     loaded: LoadedManifest
     kind: StepKind
     spec: Any
     finally_spec: Any
+    delivery: str = "env"
     requests: tuple[RoleRequest, ...] = ()
     notes: tuple[str, ...] = ()
+    missing: tuple[CalamariError, ...] = ()
 
 
 def prepare_step(
@@ -76,24 +81,27 @@ def prepare_step(
     _register(loaded, registry)
     found = Findings()
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
-    found.problems += _unavailable_problems(
-        loaded.manifest.credentials, service_messages=loaded.manifest.service_messages
-    )
+    found.problems += _unavailable_problems(service_messages=loaded.manifest.service_messages)
     found.problems += _argument_problems(loaded)
+    kind = STEP_KINDS[loaded.manifest.kind]
+    delivery = loaded.manifest.credentials.delivery or kind.default_delivery
     requests: tuple[RoleRequest, ...] = ()
     with found:
-        requests = build_role_requests(loaded.manifest)
+        longest = _longest_run(loaded.manifest, delivery)
+        requests = build_role_requests(loaded.manifest, longest_run=longest)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
     found.without(loaded.late_paths).raise_if_any(loaded.error)
-    path = _search_path(loaded.manifest.env, environ)
+    path = search_path(loaded.manifest.env, environ)
     return PreparedStep(
         loaded=loaded,
-        kind=STEP_KINDS[loaded.manifest.kind],
+        kind=kind,
         spec=specs[0],
         finally_spec=specs[1],
+        delivery=delivery,
         requests=requests,
         notes=tuple(f"PATH entry '{entry}' is not absolute and is skipped"
                     for entry in unsafe_entries(path)),
+        missing=specs[2],
     )  # fmt: skip
 
 
@@ -135,29 +143,26 @@ def _owned_name_problems(env: Mapping[str, str], scrub_names: frozenset[str]) ->
     ]
 
 
-def _unavailable_problems(
-    credentials: CredentialSettings, *, service_messages: bool
-) -> list[Problem]:
+def _longest_run(step: StepManifest, delivery: str) -> float | None:
+    """Seconds that one set of credentials may be needed for; None when nobody knows."""
+    if step.timeout is None or DELIVERIES[delivery].renews:
+        return None
+    # Each attempt and `finally` are given credentials that are fresh enough.
+    grace = step.grace or STEP_KINDS[step.kind].default_grace
+    return max(step.timeout + grace + KILL_DELAY, step.credentials.min_validity or 0.0)
+
+
+def _unavailable_problems(*, service_messages: bool) -> list[Problem]:
     """What the format knows and this version cannot do is refused, never passed over."""
-    problems = []
-    delivery = credentials.delivery
-    if delivery is not None and delivery not in DELIVERIES:
-        problems.append(
-            Problem(
-                path="credentials.delivery",
-                message=f"'{delivery}' is not available in calamari {__version__}",
-                hint="write 'env', or leave it out",
-            )
+    if not service_messages:
+        return []
+    return [
+        Problem(
+            path="service_messages",
+            message=f"is not available in calamari {__version__}",
+            hint="use the functions set_output, mask, create_artifact, …",
         )
-    if service_messages:
-        problems.append(
-            Problem(
-                path="service_messages",
-                message=f"is not available in calamari {__version__}",
-                hint="use the functions set_output, mask, create_artifact, …",
-            )
-        )
-    return problems
+    ]
 
 
 def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
@@ -186,16 +191,13 @@ def _problems_of_fields(
     env = fields.get("env", {})
     found = Findings()
     found.problems += _owned_name_problems(env, frozenset())
-    found.problems += _unavailable_problems(
-        fields.get("credentials", CredentialSettings()),
-        service_messages=fields.get("service_messages", False),
-    )
+    found.problems += _unavailable_problems(service_messages=fields.get("service_messages", False))
     for place, section in fields.items():
         if place in STEP_KINDS or place == FINALLY:
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
             context = ParseContext(
                 folder=source.folder,
-                search_path=_search_path(env, environ),
+                search_path=search_path(env, environ),
                 path=place,
                 render=lambda text, _place: text,
             )
@@ -211,8 +213,8 @@ def _parse_sections(
     found: Findings,
     *,
     tools_required: bool,
-) -> tuple[Any, Any]:
-    """The specs of the kind's section and of ``finally``."""
+) -> tuple[Any, Any, tuple[CalamariError, ...]]:
+    """The specs of the kind's section and of ``finally``, and why one of them has none."""
     step = loaded.manifest
 
     def render(text: str, place: str) -> str:
@@ -222,25 +224,27 @@ def _parse_sections(
         return rendered.text
 
     specs: dict[str, Any] = {}
+    missing: list[CalamariError] = []
     sections = ((step.kind, step.kind, step.section), (FINALLY, SCRIPT, step.finally_))
     for place, kind, section in sections:
         if section is None:
             continue
         context = ParseContext(
             folder=step.folder,
-            search_path=_search_path(step.env, environ),
+            search_path=search_path(step.env, environ),
             path=place,
             render=render,
         )
         try:
             with found:
                 specs[place] = STEP_KINDS[kind].parse(section, context)
-        except (CommandNotFound, CommandNotExecutable):
+        except (CommandNotFound, CommandNotExecutable) as error:
             if tools_required:
                 raise
-    return specs.get(step.kind), specs.get(FINALLY)
+            missing.append(error)
+    return specs.get(step.kind), specs.get(FINALLY), tuple(missing)
 
 
-def _search_path(env: Mapping[str, str], environ: Mapping[str, str]) -> str:
+def search_path(env: Mapping[str, str], environ: Mapping[str, str]) -> str:
     """The PATH that tools are looked up on: the step's own, when its manifest sets one."""
     return env.get("PATH", environ.get("PATH", ""))

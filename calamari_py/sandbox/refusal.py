@@ -5,7 +5,8 @@ says yes where AWS says no teaches wrong things, so these rules are asked before
 
 Sources: the STS service model for the limits, IAM's policy evaluation logic for trust. Of a
 statement's conditions only ``sts:ExternalId`` is evaluated, and a caller's own permission policies
-are not, as moto does not evaluate them for other services either.
+are not, as moto does not evaluate them for other services either. What a session hands on to the
+next one (transitive tags, source identity) is not known, for moto forgets it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from calamari_py.identity import (
 )
 
 ASSUME_ROLE = "sts:AssumeRole"
+TAG_SESSION = "sts:TagSession"
+SET_SOURCE_IDENTITY = "sts:SetSourceIdentity"
+TAG_LIMIT = 50
+_TAG_KEY = re.compile(r"Tags\.member\.\d+\.Key")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 
 
@@ -73,6 +78,8 @@ def input_refusal(form: Mapping[str, str]) -> Refusal | None:
         _role_arn_refusal(form.get("RoleArn", ""))
         or _session_name_refusal(form.get("RoleSessionName", ""))
         or _duration_refusal(form.get("DurationSeconds", str(MIN_DURATION)))
+        or _policy_refusal(form.get("Policy"))
+        or _tag_refusal(form)
     )
 
 
@@ -107,15 +114,48 @@ def _duration_refusal(duration: str) -> Refusal | None:
     return None
 
 
+def _policy_refusal(policy: str | None) -> Refusal | None:
+    try:
+        is_document = policy is None or isinstance(json.loads(policy), dict)
+    except ValueError:
+        is_document = False
+    if is_document:
+        return None
+    return Refusal(code="MalformedPolicyDocument", message="Syntax errors in policy.", status=400)
+
+
+def _tag_refusal(form: Mapping[str, str]) -> Refusal | None:
+    keys = [value.lower() for name, value in form.items() if _TAG_KEY.fullmatch(name)]
+    if len(keys) > TAG_LIMIT:
+        return _constraint(str(len(keys)), "tags", f"have length less than or equal to {TAG_LIMIT}")
+    if len(set(keys)) != len(keys):
+        text = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        return Refusal(code="InvalidParameterValue", message=text, status=400)
+    return None
+
+
+def _asked_actions(form: Mapping[str, str]) -> list[str]:
+    """What the role's trust policy has to allow for the request."""
+    actions = [ASSUME_ROLE]
+    if any(_TAG_KEY.fullmatch(name) for name in form):
+        actions.append(TAG_SESSION)
+    if "SourceIdentity" in form:
+        actions.append(SET_SOURCE_IDENTITY)
+    return actions
+
+
 def access_refusal(form: Mapping[str, str], caller: Caller, role: Role | None) -> Refusal | None:
     """Why `caller` may not have what the valid request asks for. `role` None: it does not exist."""
-    if role is None or not trusts(role.trust_policy, caller, form.get("ExternalId")):
-        return Refusal(
-            code="AccessDenied",
-            message=f"User: {caller.arn} is not authorized to perform: {ASSUME_ROLE} on resource: "
-            + form["RoleArn"],
-            status=403,
-        )
+    external_id = form.get("ExternalId")
+    for action in _asked_actions(form):
+        if role is None or not trusts(role.trust_policy, caller, external_id, action):
+            return Refusal(
+                code="AccessDenied",
+                message=f"User: {caller.arn} is not authorized to perform: {action} on resource: "
+                + form["RoleArn"],
+                status=403,
+            )
+    assert role is not None
     duration = int(form.get("DurationSeconds", "0"))
     if caller.role_arn is not None and duration > MAX_CHAINED_DURATION:
         return _invalid(
@@ -129,19 +169,23 @@ def access_refusal(form: Mapping[str, str], caller: Caller, role: Role | None) -
     return None
 
 
-def trusts(trust_policy: str, caller: Caller, external_id: str | None) -> bool:
-    """Whether the policy document allows `caller`; a Deny that matches wins."""
+def trusts(
+    trust_policy: str, caller: Caller, external_id: str | None, action: str = ASSUME_ROLE
+) -> bool:
+    """Whether the policy document allows `caller` the `action`; a Deny that matches wins."""
     effects = {
         statement.get("Effect")
         for statement in _listed(json.loads(trust_policy).get("Statement"))
-        if _concerns(statement, caller, external_id)
+        if _concerns(statement, caller, external_id, action)
     }
     return effects == {"Allow"}
 
 
-def _concerns(statement: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
+def _concerns(
+    statement: Mapping[str, Any], caller: Caller, external_id: str | None, action: str
+) -> bool:
     actions = _listed(statement.get("Action"))
-    if not any(fnmatchcase(ASSUME_ROLE.lower(), action.lower()) for action in actions):
+    if not any(fnmatchcase(action.lower(), name.lower()) for name in actions):
         return False
     principal = statement.get("Principal", {})
     named = ["*"] if principal == "*" else _listed(principal.get("AWS"))

@@ -52,7 +52,7 @@ _TRUSTS_PODS = {
 _TRUSTS_LAUNCHER = {
     "Effect": "Allow",
     "Principal": {"AWS": LAUNCHER_ROLE},
-    "Action": "sts:AssumeRole",
+    "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
 }
 _DEPLOYMENT_ROLES: Mapping[tuple[str, str], Sequence[Mapping[str, object]]] = {
     (DEV, "DevDeployRole"): [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -108,6 +109,8 @@ class _Sandboxed:
         self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == "/federation":
+            return _answer_sign_in(start_response)
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         # moto takes an unsigned request for S3
         key_id, region, service = scope.groups() if scope else (None, seed.REGION, "s3")
@@ -200,6 +203,14 @@ def _answer(refused: Refusal, start_response: StartResponse) -> Iterable[bytes]:
         ("x-amzn-RequestId", request_id),
     ]
     start_response(_STATUS_LINES[refused.status], headers)
+    return [body]
+
+
+def _answer_sign_in(start_response: StartResponse) -> Iterable[bytes]:
+    error = {"Code": "NotImplemented", "Message": "The sandbox has no console."}
+    body = json.dumps({"Error": error}).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    start_response(_STATUS_LINES[501], headers)
     return [body]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from calamari_py.identity import AwsCredentials
 from calamari_py.process.base import Command, ProcessExit
 
 
@@ -46,17 +47,28 @@ class KindEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCommand:
+    """A command as a kind would run it; ``{private}`` in `argv` is `StepContext.private`."""
+
+    argv: tuple[str, ...]
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
     `environment` is the child's complete mapping; `private` a 0700 folder removed at the end;
-    `warn` takes plain text and masks it.
+    `warn` takes plain text and masks it. `credentials` gives the step's credentials to a kind that
+    calls AWS itself, valid now and renewed when they have to be: ask before each call, keep none;
+    it raises a CalamariError when there are none.
     """
 
     environment: Mapping[str, str]
     private: Path
     run: Callable[[Command], ProcessExit]
     warn: Callable[[str], None]
+    credentials: Callable[[], AwsCredentials]
 
 
 class StepKind(Protocol):
@@ -67,6 +79,8 @@ class StepKind(Protocol):
     """The msgspec type of the manifest's section."""
     default_grace: float
     """Seconds from the polite signal to SIGTERM, unless the manifest says otherwise."""
+    default_delivery: str
+    """How the child gets its credentials, unless the manifest says otherwise: `DELIVERIES`."""
     argument_fields: tuple[str, ...]
     """The section's fields that become arguments of a process. No secret may stand in them:
     the whole machine can read the arguments of a process."""
@@ -77,6 +91,10 @@ class StepKind(Protocol):
 
     def environment(self, spec: Any) -> KindEnvironment:
         """The names the child gets from this kind. Pure."""
+
+    def preview(self, spec: Any) -> tuple[PlannedCommand, ...]:
+        """The commands that `execute` would run, in order; none for a kind that starts no process.
+        Pure."""
 
     def execute(self, spec: Any, context: StepContext) -> StepOutcome:
         """Carry the step out."""

@@ -13,7 +13,13 @@ from calamari_py.channel import write_private
 from calamari_py.errors import FileMissing, Findings, ManifestError, Problem
 from calamari_py.manifest.scalars import Duration
 from calamari_py.process import Command, resolve_tool
-from calamari_py.steps.base import KindEnvironment, ParseContext, StepContext, StepOutcome
+from calamari_py.steps.base import (
+    KindEnvironment,
+    ParseContext,
+    PlannedCommand,
+    StepContext,
+    StepOutcome,
+)
 
 _SUPPORT = Path(__file__).parent / "support"
 _FUNCTIONS = _SUPPORT / "functions.sh"
@@ -64,6 +70,7 @@ class ScriptKind:
     name = "script"
     section: Any = str | ScriptSection
     default_grace = 30.0
+    default_delivery = "env"
     argument_fields: tuple[str, ...] = ("file", "shell", "args")
 
     def parse(self, section: str | ScriptSection, context: ParseContext) -> ScriptSpec:
@@ -96,11 +103,18 @@ class ScriptKind:
         )
 
     def environment(self, spec: ScriptSpec) -> KindEnvironment:  # noqa: ARG002
-        """Python finds `calamari_step` whatever starts it; ``CALAMARI_PYTHON`` has boto3."""
+        """Python finds `calamari_step` whatever starts it, a shell the functions;
+        ``CALAMARI_PYTHON`` has boto3."""
         return KindEnvironment(
-            names={"CALAMARI_PYTHON": sys.executable},
+            names={"CALAMARI_PYTHON": sys.executable, "CALAMARI_FUNCTIONS": str(_FUNCTIONS)},
             prepend={"PYTHONPATH": str(_SUPPORT / "python")},
         )
+
+    def preview(self, spec: ScriptSpec) -> tuple[PlannedCommand, ...]:
+        """The one command."""
+        written = f"{{private}}/script{spec.suffix}"
+        run = str(spec.file) if spec.text is None else written
+        return (PlannedCommand(argv=_argv(spec, run), directory=spec.directory),)
 
     def execute(self, spec: ScriptSpec, context: StepContext) -> StepOutcome:
         """Write the script where it has no file of its own, and run it."""
@@ -121,7 +135,12 @@ def build_command(
     written = None
     if spec.text is not None:
         written = (context.private / f"script{spec.suffix}", spec.text)
-    run = str(written[0] if written else spec.file)
+    argv = _argv(spec, str(written[0] if written else spec.file))
+    return Command(argv=argv, environment=context.environment, directory=spec.directory), written
+
+
+def _argv(spec: ScriptSpec, run: str) -> tuple[str, ...]:
+    """The command that runs the script in the file `run`."""
     called = str(spec.file or run)
     if spec.interpreter in {"bash", "sh"}:
         # Sourced, so that the functions are there, line numbers are the script's own, and $0 and
@@ -129,11 +148,8 @@ def build_command(
         body = '. "$CALAMARI_FUNCTIONS"; . "$0"'
         if run != called:
             body = f'. "$CALAMARI_FUNCTIONS"; . "{_in_double_quotes(run)}"'
-        argv = (*spec.argv, "-c", body, called, *spec.args)
-    else:
-        argv = (*(part.replace("{file}", run) for part in spec.argv), *spec.args)
-    environment = {**context.environment, "CALAMARI_FUNCTIONS": str(_FUNCTIONS)}
-    return Command(argv=argv, environment=environment, directory=spec.directory), written
+        return (*spec.argv, "-c", body, called, *spec.args)
+    return (*(part.replace("{file}", run) for part in spec.argv), *spec.args)
 
 
 def _in_double_quotes(text: str) -> str:

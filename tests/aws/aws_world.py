@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,7 @@ class World:
         region: str | None = "eu-west-1",
         url: str | None = None,
         credential_source: Callable[[str], AwsCredentials] | None = None,
+        run_process: Callable[[Sequence[str]], bytes] | None = None,
         **pace: Any,
     ) -> BotoAws:
         environ = {"AWS_ENDPOINT_URL": url or self.sts.url, **(environ or {})}
@@ -61,6 +62,7 @@ class World:
             self.registry,
             environ,
             credential_source=credential_source,
+            run_process=run_process,
             pace=self.time.pace(**pace),
         )
 
@@ -73,7 +75,12 @@ def make_world(sts: FakeSts) -> World:
     launcher = sts.add_user(USER)
     sts.add_role(DEPLOY, trust=[USER], max_session_duration=7200)
     sts.add_role(SECOND, trust=[DEPLOY], max_session_duration=43200)
-    sts.add_role(EXTERNAL, trust=[USER], external_id="known-to-both")
+    sts.add_role(
+        EXTERNAL,
+        trust=[USER],
+        allow=["sts:TagSession", "sts:SetSourceIdentity"],
+        external_id="known-to-both",
+    )
     return World(sts=sts, launcher=launcher)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -15,7 +16,7 @@ from calamari_py.aws.calls import utc_now
 from calamari_py.errors import CloudError, Temporary
 from calamari_py.identity import AwsCredentials, RoleArn
 from calamari_py.masking.secret import Secret
-from tests.aws.aws_world import DEPLOY, SECOND, USER, World, request
+from tests.aws.aws_world import DEPLOY, SECOND, USER, World, credentials_of, request
 
 HTML = b"<!DOCTYPE html><html><body><p>Please log in to the <br> proxy</body></html>"
 SECRET_ECHO = "zmVhQ0Fh+secret/echo=="
@@ -170,6 +171,60 @@ def test_a_clock_that_is_off_is_corrected_once(world: World, offset: float, side
     assert aws.take_warnings() == ()
 
 
+CALLS = [
+    pytest.param(lambda aws, keys: aws.assume_role(keys, request()), id="assume_role"),
+    pytest.param(lambda aws, keys: aws.caller_identity(keys), id="caller_identity"),
+    pytest.param(lambda aws, keys: aws.parameter(keys, "/app/license"), id="parameter"),
+    pytest.param(lambda aws, keys: aws.secret(keys, "app/db"), id="secret"),
+    pytest.param(lambda aws, keys: aws.trust_policy(keys, RoleArn.parse(OWN)), id="trust_policy"),
+]
+OWN = "arn:aws:iam::123456789012:role/Own"
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "offset", [pytest.param(700, id="behind"), pytest.param(-3700, id="ahead")]
+)
+def test_every_signed_call_corrects_the_clock(
+    world: World, call: Callable[[BotoAws, AwsCredentials], object], offset: int
+) -> None:
+    """Whichever comes first: signed twice, answered, and said once."""
+    world.sts.clock_offset = offset
+    world.sts.add_role(OWN)
+    world.sts.add_parameter("/app/license", "very-secret-license")
+    world.sts.add_secret("app/db", "p4ssword-of-db")
+    aws = world.aws()
+    assumed = call(aws, world.credentials)
+    assert len(world.sts.requests) == 2
+    assert len((*getattr(assumed, "warnings", ()), *aws.take_warnings())) == 1
+    call(aws, world.credentials)
+    assert len(world.sts.requests) == 3
+    assert world.time.slept == []
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_expired_credentials_are_said_at_once(
+    world: World, call: Callable[[BotoAws, AwsCredentials], object]
+) -> None:
+    """Not tried again here: who has a launcher can resolve it anew, by the code."""
+    keys = world.sts.add_session("arn:aws:iam::123456789012:role/Pod", "pod", duration=-60)
+    with pytest.raises(CloudError) as caught:
+        call(world.aws(), credentials_of(keys))
+    assert caught.value.code == "ExpiredToken"
+    assert not isinstance(caught.value, Temporary)
+    assert len(world.sts.requests) == 1
+
+
+def test_access_denied_is_never_tried_again(world: World) -> None:
+    """Not even with the freshest of keys."""
+    aws = world.aws()
+    first = aws.assume_role(world.credentials, request())
+    world.sts.fail_next(403, "AccessDenied", times=9)
+    with pytest.raises(CloudError):
+        aws.assume_role(first.credentials, request(SECOND))
+    assert len(world.sts.requests) == 2
+
+
 def test_another_region_knows_the_clock_already(world: World) -> None:
     """A correction is made once a run, and its warning is not lost on the way."""
     world.sts.clock_offset = 700
@@ -306,6 +361,16 @@ def test_secrets_do_not_reach_an_error(world: World) -> None:
         assert keys.secret_access_key not in shown
         assert "\n" not in caught.value.message
         assert caught.value.message.endswith("so on")
+
+
+def test_the_reason_comes_after_a_long_value(world: World) -> None:
+    """AWS repeats what it was sent before it says what is wrong: the end is what people need."""
+    tags = {f"key-{number}": "v" for number in range(51)}
+    with pytest.raises(CloudError) as caught:
+        world.aws().assume_role(world.credentials, request(tags=tags))
+    assert str(caught.value).endswith("Member must have length less than or equal to 50")
+    assert "'key-0'" in str(caught.value)
+    assert "'key-40'" not in str(caught.value)
 
 
 def test_a_request_that_botocore_refuses_is_an_error_of_ours(world: World) -> None:

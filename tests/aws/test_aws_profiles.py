@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from calamari_py.aws import BotoAws
+from calamari_py.aws import AwsSettings, BotoAws
 from calamari_py.errors import CloudError, IdentityError, PartialCredentials, SourceBroken
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.masking.secret import Secret
@@ -121,40 +118,6 @@ def test_web_identity_in_a_profile(world: World, tmp_path: Path) -> None:
     assert world.registry.holds_secret(TOKEN)
 
 
-@pytest.mark.process
-def test_credential_process(world: World, tmp_path: Path) -> None:
-    """What the profile's program prints is taken, registered, and its expiry kept."""
-    keys = world.sts.add_session(DEPLOY, "vault")
-    answer = tmp_path / "answer.json"
-    answer.write_text(
-        json.dumps(
-            {
-                "Version": 1,
-                "AccessKeyId": keys.access_key_id,
-                "SecretAccessKey": keys.secret_access_key,
-                "SessionToken": keys.session_token,
-                "Expiration": "2099-01-01T00:00:00Z",
-            }
-        )
-    )
-    script = tmp_path / "vault.py"
-    script.write_text(f"print(open({str(answer)!r}).read())")
-    config = f"[profile p]\ncredential_process = {sys.executable} {script}\n"
-    found = resolve(world.aws(home(tmp_path, config)), "p")
-    assert found.credentials.access_key_id == keys.access_key_id
-    assert found.credentials.expires_at is not None
-    assert found.credentials.expires_at.year == 2099
-    assert world.registry.holds_secret(keys.secret_access_key)
-
-
-@pytest.mark.process
-def test_a_credential_process_that_fails(world: World, tmp_path: Path) -> None:
-    """A program that fails breaks the source; nothing else is tried."""
-    config = f"[profile p]\ncredential_process = {sys.executable} -c 'raise SystemExit(3)'\n"
-    with pytest.raises(SourceBroken, match="'p' does not work"):
-        world.aws(home(tmp_path, config)).profile_credentials("p")
-
-
 def test_credential_source_is_answered_by_our_own_sources(world: World, tmp_path: Path) -> None:
     """botocore's own EC2, ECS and environment lookups are not asked."""
     asked: list[str] = []
@@ -179,55 +142,6 @@ def test_what_a_credential_source_raises_is_passed_on(world: World, tmp_path: Pa
     config = f"[profile c]\nrole_arn = {DEPLOY}\ncredential_source = Environment\n"
     with pytest.raises(SourceBroken, match="'Environment' is broken"):
         world.aws(home(tmp_path, config), credential_source=ask).profile_credentials("c")
-
-
-def sso(tmp_path: Path) -> dict[str, str]:
-    """A profile of IAM Identity Center whose user has signed in."""
-    url = "https://corp.example.com/start"
-    environ = home(
-        tmp_path,
-        f"[profile s]\nsso_start_url = {url}\nsso_region = eu-west-1\n"
-        "sso_account_id = 111111111111\nsso_role_name = Dev\n",
-    )
-    cache = Path(environ["HOME"], ".aws", "sso", "cache")
-    cache.mkdir(parents=True)
-    token = {"accessToken": "the-sso-token", "expiresAt": "2099-01-01T00:00:00Z", "startUrl": url}
-    name = hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
-    (cache / f"{name}.json").write_text(json.dumps(token))
-    return environ
-
-
-def test_sso_of_a_user_who_signed_in(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The token cache below the given home leads to keys, and they are registered."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", world.sts.url)
-    keys = world.sts.add_session(DEPLOY, "me")
-    answer = {
-        "roleCredentials": {
-            "accessKeyId": keys.access_key_id,
-            "secretAccessKey": keys.secret_access_key,
-            "sessionToken": keys.session_token,
-            "expiration": 4070908800000,
-        }
-    }
-    world.sts.answer_next(json.dumps(answer).encode(), content_type="application/json")
-    found = resolve(world.aws(sso(tmp_path)), "s")
-    assert found.credentials.access_key_id == keys.access_key_id
-    assert found.credentials.expires_at is not None
-    assert found.credentials.expires_at.year == 2099
-    assert world.registry.holds_secret(keys.secret_access_key)
-
-
-def test_sso_that_refuses_is_a_broken_source(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the SSO portal answers with is a sentence of ours."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", world.sts.url)
-    world.sts.fail_next(403, "ForbiddenException", "No access", action="GET")
-    with pytest.raises(SourceBroken, match="No access") as caught:
-        world.aws(sso(tmp_path)).profile_credentials("s")
-    assert "the-sso-token" not in str(caught.value)
 
 
 BROKEN = [
@@ -303,6 +217,25 @@ BROKEN = [
         SourceBroken,
         "SSO session",
         id="SSO session, not signed in",
+    ),
+    pytest.param(
+        f"[profile p]\nrole_arn = {DEPLOY}\nsource_profile = b\ncredential_source = Environment\n"
+        "[profile b]\naws_access_key_id = AKIAONLY\naws_secret_access_key = some-secret\n",
+        SourceBroken,
+        "source_profile",
+        id="two sources",
+    ),
+    pytest.param(
+        f"[profile p]\nrole_arn = {DEPLOY}\nsource_profile = b\n[profile b]\nregion = x\n",
+        SourceBroken,
+        "'b'",
+        id="source_profile without credentials",
+    ),
+    pytest.param(
+        "[profile p]\nlogin_session = arn:aws:iam::111111111111:user/me\n",
+        SourceBroken,
+        "p",
+        id="aws login",
     ),
     pytest.param("[profile p]\nregion = eu-west-1\n", SourceBroken, "no credentials", id="empty"),
     pytest.param("[profile q]\nregion = eu-west-1\n", SourceBroken, "does not exist", id="missing"),
@@ -383,6 +316,59 @@ def test_files_may_lie_elsewhere(world: World, tmp_path: Path) -> None:
     found = resolve(world.aws(environ), "d")
     assert found.region == "eu-south-1"
     assert found.credentials == credentials_of(world.launcher)
+
+
+@pytest.mark.parametrize(
+    ("line", "variable"),
+    [
+        pytest.param("endpoint_url = http://localhost:4566", "AWS_ENDPOINT_URL", id="endpoint"),
+        pytest.param("services = local", "AWS_ENDPOINT_URL_STS", id="services"),
+        pytest.param("ca_bundle = /etc/corp.pem", "AWS_CA_BUNDLE", id="CA bundle"),
+        pytest.param("use_fips_endpoint = true", "AWS_USE_FIPS_ENDPOINT", id="FIPS"),
+        pytest.param(
+            "use_dualstack_endpoint = true", "AWS_USE_DUALSTACK_ENDPOINT", id="dual-stack"
+        ),
+        pytest.param("sts_regional_endpoints = legacy", "step's region", id="legacy STS"),
+    ],
+)
+def test_what_a_profile_says_of_the_way_to_aws_is_ignored_aloud(
+    world: World, tmp_path: Path, line: str, variable: str
+) -> None:
+    """Endpoints and certificates are the environment's: a warning names the profile, of the source
+    profile as well, and the variable.
+    """
+    config = (
+        f"[profile base]\n{line}\n{static(world.launcher)}"
+        f"[profile dev]\nrole_arn = {DEPLOY}\nsource_profile = base\nregion = eu-north-1\n"
+        "[services local]\nsts =\n  endpoint_url = http://localhost:4566\n"
+    )
+    settings = AwsSettings(region=None, endpoints={"": world.sts.url})
+    aws = BotoAws(settings, world.registry, home(tmp_path, config), pace=world.time.pace())
+    resolve(aws, "dev")
+    (warning,) = aws.take_warnings()
+    assert warning.startswith("ignored: ")
+    assert "'base'" in warning
+    assert variable in warning
+    assert len(world.sts.requests) == 1
+
+
+def test_a_setting_that_the_environment_overrides_is_not_worth_a_word(
+    world: World, tmp_path: Path
+) -> None:
+    """The environment's endpoint wins over the profile's everywhere."""
+    config = f"[profile d]\nendpoint_url = http://localhost:4566\n{static(world.launcher)}"
+    aws = world.aws(home(tmp_path, config))
+    resolve(aws, "d")
+    assert aws.take_warnings() == ()
+
+
+def test_the_request_id_of_the_profiles_role_is_kept(world: World, tmp_path: Path) -> None:
+    """The way back to CloudTrail begins at the launcher."""
+    config = (
+        f"[profile base]\n{static(world.launcher)}"
+        f"[profile dev]\nrole_arn = {DEPLOY}\nsource_profile = base\n"
+    )
+    assert resolve(world.aws(home(tmp_path, config)), "dev").request_id
 
 
 @pytest.mark.parametrize(

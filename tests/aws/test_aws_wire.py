@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import pytest
 
 from calamari_py.aws import AwsSettings, BotoAws
 from calamari_py.aws.calls import utc_now
-from calamari_py.aws.wire import Wire, _proxies
+from calamari_py.aws.transport import proxies_for
+from calamari_py.aws.wire import Wire
 from calamari_py.errors import CloudError, Temporary
 from calamari_py.identity import RoleArn
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.secret import Secret
-from tests.aws.aws_world import FakeTime, World, make_world, request
-from tests.fake_sts import FakeSts
+from tests.aws.aws_world import FakeTime, World
 
 
 def wire(region: str, **environ: str) -> Wire:
@@ -57,6 +52,60 @@ def test_the_endpoint_is_the_regions(region: str, environ: dict[str, str], host:
     assert wire(region, **environ).host("sts") == host
 
 
+PARTITIONS = [
+    pytest.param("eu-west-1", "amazonaws.com", "sts-fips", "api.aws", id="aws"),
+    pytest.param(
+        "cn-north-1", "amazonaws.com.cn", "sts-fips", "api.amazonwebservices.com.cn", id="aws-cn"
+    ),
+    pytest.param("us-gov-west-1", "amazonaws.com", "sts", "api.aws", id="aws-us-gov"),
+    pytest.param("us-iso-east-1", "c2s.ic.gov", "sts-fips", "api.aws.ic.gov", id="aws-iso"),
+    pytest.param("us-isob-east-1", "sc2s.sgov.gov", "sts-fips", "api.aws.scloud", id="aws-iso-b"),
+    pytest.param(
+        "eu-isoe-west-1", "cloud.adc-e.uk", "sts-fips", "api.cloud-aws.adc-e.uk", id="aws-iso-e"
+    ),
+    pytest.param(
+        "us-isof-south-1", "csp.hci.ic.gov", "sts-fips", "api.aws.hci.ic.gov", id="aws-iso-f"
+    ),
+    pytest.param(
+        "eusc-de-east-1", "amazonaws.eu", "sts-fips", "api.amazonwebservices.eu", id="aws-eusc"
+    ),
+]
+
+
+@pytest.mark.parametrize(("region", "domain", "fips", "dualstack"), PARTITIONS)
+def test_sts_in_every_partition(region: str, domain: str, fips: str, dualstack: str) -> None:
+    """The regional endpoint, FIPS and dual-stack, in the partition's own domain."""
+    assert wire(region).host("sts") == f"sts.{region}.{domain}"
+    with_fips = wire(region, AWS_USE_FIPS_ENDPOINT="true")
+    assert with_fips.host("sts") == f"{fips}.{region}.{domain}"
+    with_dualstack = wire(region, AWS_USE_DUALSTACK_ENDPOINT="true")
+    assert with_dualstack.host("sts") == f"sts.{region}.{dualstack}"
+
+
+@pytest.mark.parametrize(
+    ("region", "host", "signing_region"),
+    [
+        pytest.param("eu-west-1", "iam.amazonaws.com", "us-east-1", id="aws"),
+        pytest.param(
+            "cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1", id="aws-cn"
+        ),
+        pytest.param("us-gov-east-1", "iam.us-gov.amazonaws.com", "us-gov-west-1", id="aws-us-gov"),
+        pytest.param(
+            "us-iso-west-1", "iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", id="aws-iso"
+        ),
+    ],
+)
+def test_iam_is_one_place_a_partition(region: str, host: str, signing_region: str) -> None:
+    """The global endpoint of the region's partition, also as the signature's region behind an
+    endpoint of one's own.
+    """
+    assert wire(region).host("iam") == host
+    assert wire(region).endpoints.find("iam").signing_region == signing_region
+    own = wire(region, AWS_ENDPOINT_URL_IAM="https://iam.example.com", AWS_USE_FIPS_ENDPOINT="true")
+    assert own.host("iam") == "iam.example.com"
+    assert own.endpoints.find("iam").signing_region == signing_region
+
+
 @pytest.mark.parametrize(
     ("service", "host"),
     [
@@ -83,7 +132,7 @@ def test_other_services_have_their_own_endpoints(service: str, host: str) -> Non
 )
 def test_every_region_has_a_partition(region: str, partition: str) -> None:
     """By botocore's table."""
-    assert wire("eu-west-1").partition(region) == partition
+    assert wire("eu-west-1").endpoints.partition(region) == partition
 
 
 def test_a_role_of_another_partition_is_refused_before_the_call() -> None:
@@ -138,9 +187,9 @@ def test_a_region_cannot_choose_the_domain(world: World, region: str) -> None:
         pytest.param("http://[::1]:1", {"HTTP_PROXY": "http://p:1"}, None, id="IPv6 loopback"),
     ],
 )
-def test_proxies(url: str, environ: dict[str, str], proxy: str | None) -> None:
+def testproxies_for(url: str, environ: dict[str, str], proxy: str | None) -> None:
     """The usual variables, and never for this machine or its metadata."""
-    assert _proxies(environ, url) == (
+    assert proxies_for(environ, url) == (
         {} if proxy is None else {url.split(":", maxsplit=1)[0]: proxy}
     )
 
@@ -175,44 +224,6 @@ def test_a_proxy_that_is_not_there_is_temporary(world: World) -> None:
     assert caught.value.hint == "check HTTPS_PROXY and NO_PROXY"
 
 
-def test_tls_to_what_speaks_none_is_final(world: World) -> None:
-    """A handshake with a plain server is wrong now and later."""
-    url = world.sts.url.replace("http:", "https:")
-    with pytest.raises(CloudError, match="TLS") as caught:
-        world.aws(url=url).assume_role(world.credentials, request())
-    assert caught.value.code == "TlsError"
-    assert not isinstance(caught.value, Temporary)
-
-
-def test_a_certificate_is_checked_against_the_bundle(tmp_path: Path) -> None:
-    """An unknown authority is refused at once; AWS_CA_BUNDLE makes it known."""
-    certificate = _certificate(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with FakeSts(tls=context) as sts:
-        world = make_world(sts)
-        with pytest.raises(CloudError, match="certificate") as caught:
-            world.aws().assume_role(world.credentials, request())
-        assert caught.value.code == "TlsError"
-        assert not isinstance(caught.value, Temporary)
-        assert caught.value.hint is not None
-        assert "AWS_CA_BUNDLE" in caught.value.hint
-        assert sts.requests == []
-        aws = world.aws({"AWS_CA_BUNDLE": str(certificate)})
-        assert aws.assume_role(world.credentials, request()).duration == 3600
-
-
-def test_a_bundle_without_certificates_is_a_sentence(tmp_path: Path, world: World) -> None:
-    """A file that is no bundle is no traceback."""
-    bundle = tmp_path / "empty.pem"
-    bundle.write_text("nothing")
-    url = world.sts.url.replace("http:", "https:")
-    aws = world.aws({"AWS_CA_BUNDLE": str(bundle)}, url=url)
-    with pytest.raises(CloudError) as caught:
-        aws.caller_identity(world.credentials)
-    assert caught.value.code == "TlsError"
-
-
 @pytest.mark.parametrize(
     ("app", "tail"),
     [
@@ -227,39 +238,3 @@ def test_calls_say_who_makes_them(world: World, app: str, tail: str) -> None:
     agent = world.sts.requests[0].headers["User-Agent"]
     assert agent.startswith("calamari/")
     assert agent.partition(" app/")[2] == tail[5:]
-
-
-def _certificate(folder: Path) -> Path:
-    """A self-signed certificate of 127.0.0.1 and its key, in one file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake STS")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "fake-sts.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path

@@ -24,6 +24,7 @@ from calamari_py.identity import (
 from calamari_py.manifest.types import Account
 from calamari_py.masking import Secret, SecretRegistry
 
+REQUEST_ID = "c6104cbe-af31-11e0-8154-cbc7ccf896c7"
 ROLE = "arn:aws:iam::123456789012:role/OctoLauncherRole"
 KEY_ID = "AKIALAUNCHERLAUNCHER"
 SECRET_KEY = "launcher/secret+key0123456789abcdefghijk"
@@ -42,6 +43,9 @@ class FakeAws:
     def in_region(self, region: str) -> FakeAws:
         return self
 
+    def take_warnings(self) -> tuple[str, ...]:
+        return ()
+
     def assume_role_with_web_identity(
         self, *, token: Secret, role: RoleArn, session_name: str, duration: int
     ) -> AssumedRole:
@@ -50,7 +54,10 @@ class FakeAws:
             raise self.refusal
         arn = f"arn:{role.partition}:sts::{role.account}:assumed-role/{role.name}/{session_name}"
         return AssumedRole(
-            credentials=credentials(), principal=Principal.parse(arn), duration=duration
+            credentials=credentials(),
+            principal=Principal.parse(arn),
+            duration=duration,
+            request_id=REQUEST_ID,
         )
 
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
@@ -64,6 +71,19 @@ class FakeAws:
 
     def caller_identity(self, credentials: AwsCredentials) -> NoReturn:
         raise AssertionError("a credential source asks for no identity")
+
+    def trust_policy(self, credentials: AwsCredentials, role: RoleArn) -> NoReturn:
+        raise AssertionError("a credential source reads no trust policy")
+
+    def sign_in_url(
+        self,
+        credentials: AwsCredentials,
+        *,
+        destination: str | None = None,
+        issuer: str | None = None,
+        session_duration: int | None = None,
+    ) -> NoReturn:
+        raise AssertionError("a credential source signs nobody in")
 
     def parameter(self, credentials: AwsCredentials, name: str) -> Parameter:
         raise AssertionError("a credential source reads no parameter")

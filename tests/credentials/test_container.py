@@ -291,7 +291,10 @@ def test_where_it_never_connects_to(variables: dict[str, str]) -> None:
             id="blank secret, no token",
         ),
         pytest.param(
-            [Reply(200, credential_document(SecretAccessKey="a\r\nb"))], "control", 1, id="bad key"
+            [Reply(200, credential_document(SecretAccessKey="a\r\nb"))],
+            "carriage return",
+            1,
+            id="bad key",
         ),
         pytest.param(
             [Reply(200, credential_document(Expiration="soon"))], "is no time", 1, id="bad expiry"

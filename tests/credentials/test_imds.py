@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from calamari_py.credentials import AccountType, resolve_launcher
 from calamari_py.credentials._http import Target
 from calamari_py.credentials.imds import BUDGET, ImdsSource
-from calamari_py.errors import SourceBroken
+from calamari_py.errors import LauncherNotFound, SourceBroken
 from calamari_py.masking import SecretRegistry
 from tests.credentials.fakes import (
     SECRET_KEY,
     SESSION_TOKEN,
     FakeTime,
     absent,
+    account,
     context,
     found,
     texts_of,
@@ -94,15 +96,16 @@ def test_not_disabled(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers",
+    ("answers", "vanished"),
     [
-        pytest.param([HANG_UP] * 2, id="hangs up twice"),
-        pytest.param([SILENCE, HANG_UP], id="silent, then hanging up"),
+        pytest.param([HANG_UP] * 2, False, id="hangs up twice"),
+        pytest.param([SILENCE, HANG_UP], False, id="silent, then hanging up"),
+        pytest.param([SILENCE, SILENCE], True, id="silent"),
     ],
 )
 @pytest.mark.parametrize("in_container", [False, True])
-def test_nobody_answers(answers: list[Answer], in_container: bool) -> None:
-    """Two silences are an absence; in a container the hop limit is named."""
+def test_nobody_answers(answers: list[Answer], vanished: bool, in_container: bool) -> None:
+    """Two silences are an absence; where answers vanish in a container, the hop limit is named."""
     with FakeImds() as imds:
         imds.inject(TOKEN_PATH, *answers)
         outcome = absent(
@@ -110,8 +113,38 @@ def test_nobody_answers(answers: list[Answer], in_container: bool) -> None:
         )
         assert imds.paths() == [f"PUT {TOKEN_PATH}"] * 2
     assert outcome.asked
-    assert ("hop limit" in outcome.why) is in_container
-    assert ("hop-limit 2" in outcome.hint) is in_container
+    hop_limit = vanished and in_container
+    assert ("hop limit" in outcome.why) is hop_limit
+    command = "aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID "
+    assert (command in outcome.hint) is hop_limit
+    assert ("--http-put-response-hop-limit 2" in outcome.hint) is hop_limit
+    assert bool(outcome.evidence) is hop_limit
+
+
+@pytest.mark.parametrize(
+    ("variables", "advice"),
+    [
+        pytest.param({}, "hop-limit 2", id="docker"),
+        pytest.param({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "Pod Identity or IRSA", id="EKS"),
+    ],
+)
+def test_a_connection_that_hangs_in_a_container(variables: dict[str, str], advice: str) -> None:
+    """On EKS a bigger hop limit is no advice: every pod would get the node's role."""
+
+    def connect(target: Target, timeout: float) -> socket.socket:
+        raise TimeoutError
+
+    hanging = ImdsSource(
+        client=replace(FakeTime().client(), connect=connect), in_container=lambda environ: True
+    )
+    outcome = absent(hanging.resolve(context(variables)))
+    assert "without a connection" in outcome.why
+    assert advice in outcome.hint
+    assert ("hop-limit" in outcome.hint) is (not variables)
+    types = {"ambient": AccountType(sources=(hanging, hanging))}
+    with pytest.raises(LauncherNotFound) as caught:
+        resolve_launcher(account(), context(variables), types=types)
+    assert advice in caught.value.evidence[0]
 
 
 def test_nobody_listens() -> None:
@@ -208,6 +241,19 @@ def test_broken(path: str, answers: list[Answer], why: str, asked: int) -> None:
         assert imds.tokenless_gets() == []
         assert imds.token not in texts_of(caught.value)
     assert caught.value.hint
+
+
+def test_the_services_own_words_are_shown() -> None:
+    """Why EC2 has no credentials for a role is said by EC2 alone."""
+    said = "EC2 cannot assume the role worker-role. See the documentation."
+    refusal = credential_document(
+        Code="AssumeRoleUnauthorizedAccess", Message=said, AccessKeyId=None, SecretAccessKey=None
+    )
+    with FakeImds() as imds:
+        imds.inject(KEYS_PATH, Reply(200, refusal))
+        with pytest.raises(SourceBroken) as caught:
+            source().resolve(context(environ(imds)))
+    assert caught.value.evidence == (f"it says: {said}",)
 
 
 @pytest.mark.parametrize("path", [ROLES_PATH, KEYS_PATH])

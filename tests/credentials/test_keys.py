@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,10 +57,15 @@ HALF = [
     pytest.param(("", SECRET_KEY, SESSION_TOKEN), 0, id="empty key id"),
 ]
 SPOILT = [
-    pytest.param((KEY_ID, "two words0123456789"), id="space inside"),
-    pytest.param((KEY_ID, "secret\r\nX-Evil: 1"), id="line break inside"),
-    pytest.param(("AKIAÄ", SECRET_KEY), id="non-ASCII key id"),
-    pytest.param((KEY_ID, SECRET_KEY, "to\x00ken-token-token"), id="NUL in the token"),
+    pytest.param((KEY_ID, "two words0123456789"), "a space (4 of 19", id="space inside"),
+    pytest.param((KEY_ID, "secret\r\nX-Evil: 1"), "a carriage return (7 of 17", id="CR inside"),
+    pytest.param((KEY_ID, "secret\nX-Evil: 1"), "a line break (7 of 16", id="LF inside"),
+    pytest.param((KEY_ID, f'"{SECRET_KEY}"'), "a double quote (1 of 42", id="double quotes"),
+    pytest.param((KEY_ID, f"'{SECRET_KEY}'"), "a single quote (1 of 42", id="single quotes"),
+    pytest.param((KEY_ID, "se\xa0cret0123456789"), "a no-break space (3 of", id="NBSP"),
+    pytest.param((KEY_ID, "\ufeffsecret0123456789"), "a byte order mark (1 of", id="BOM"),
+    pytest.param(("AKIAÄ", SECRET_KEY), "the character U+00C4 (5 of 5", id="non-ASCII key id"),
+    pytest.param((KEY_ID, SECRET_KEY, "to\x00ken-token-token"), "a NUL (3 of 18", id="NUL"),
 ]
 
 
@@ -105,16 +111,36 @@ def test_half_a_pair(values: tuple[str | None, ...], missing: int) -> None:
     assert SECRET_KEY not in texts_of(caught.value)
 
 
-@pytest.mark.parametrize("values", SPOILT)
-def test_characters_that_no_key_has(values: tuple[str, ...]) -> None:
-    """A spoilt key is told as such, not sent to fail as a signature or to end a header."""
+@pytest.mark.parametrize(("values", "culprit"), SPOILT)
+def test_characters_that_no_key_has(values: tuple[str, ...], culprit: str) -> None:
+    """A spoilt key is told as such, not sent to fail as a signature or to end a header: the one
+    character by its name and place, the others not at all."""
     for source, given in (
         (EnvironmentSource(), context(environ(*values))),
         (AccessKeySource(), context(type="access-key", **fields(*values))),
     ):
-        with pytest.raises(SourceBroken, match="holds a space, a control character") as caught:
+        with pytest.raises(SourceBroken, match=re.escape(f"holds {culprit}")) as caught:
             source.resolve(given)
         assert not any(value in texts_of(caught.value) for value in values[1:])
+        assert "copy the value again" in (caught.value.hint or "")
+
+
+def test_the_hint_says_how_long_keys_are() -> None:
+    """Whoever pasted too much or too little sees it."""
+    for values, wanted in (((KEY_ID, "x y"), "have 40"), (("A B", SECRET_KEY), "have 20")):
+        with pytest.raises(SourceBroken) as caught:
+            EnvironmentSource().resolve(context(environ(*values)))
+        assert wanted in (caught.value.hint or "")
+
+
+def test_an_id_and_a_key_in_each_others_place() -> None:
+    """The secret is never taken for the id, which everybody may see."""
+    registry = SecretRegistry()
+    given = context(environ(SECRET_KEY, KEY_ID), registry=registry)
+    with pytest.raises(SourceBroken, match="the other way round") as caught:
+        EnvironmentSource().resolve(given)
+    assert SECRET_KEY not in texts_of(caught.value)
+    assert registry.holds_secret(SECRET_KEY)
 
 
 def test_every_secret_is_registered() -> None:

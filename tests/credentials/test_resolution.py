@@ -17,7 +17,7 @@ from calamari_py.credentials import (
     profile_credential_source,
     resolve_launcher,
 )
-from calamari_py.credentials.base import Absent, Deferred, Found, SourceContext
+from calamari_py.credentials.base import Absent, Deferred, Found, Presence, SourceContext
 from calamari_py.errors import (
     CloudError,
     IdentityError,
@@ -57,6 +57,9 @@ class Scripted:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
+
+    def look(self, context: SourceContext) -> Presence:
+        raise AssertionError("the search looks at nothing: it asks")
 
 
 def works(name: str, *, asked: bool = True, warnings: tuple[str, ...] = ()) -> Scripted:
@@ -379,3 +382,26 @@ def test_credential_source_of_a_profile() -> None:
         with pytest.raises(SourceBroken, match=why) as caught:
             profile_credential_source(name, given)
         assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("type_", "fields", "expected"),
+    [
+        pytest.param("access-key", {}, ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"], id="keys"),
+        pytest.param("profile", {"profile": "x"}, ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"], id="named"),
+        pytest.param("profile", {}, ["AWS_ACCESS_KEY_ID"], id="AWS_PROFILE is used"),
+        pytest.param("ambient", {}, [], id="ambient"),
+    ],
+)
+def test_what_the_manifest_overrules_is_said(
+    type_: str, fields: dict[str, str], expected: list[str]
+) -> None:
+    """Variables that would make other programs somebody else are named when they do not count."""
+    name = "profile" if type_ == "profile" else "access-key"
+    resolution = resolve_launcher(
+        account(type=type_, **fields),
+        context({**KEYS, "AWS_PROFILE": "ops", "AWS_ROLE_ARN": " "}),
+        types={type_: AccountType(sources=(works(name),))},
+    )
+    wanted = f"account type {type_}: ignored {', '.join(expected)} of the environment"
+    assert list(resolution.notes) == ([wanted] if expected else [])

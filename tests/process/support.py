@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+import calamari_py
 from calamari_py.process import (
     Command,
+    Isolation,
     Limits,
     OutputSink,
     ProcessExit,
@@ -28,7 +34,7 @@ PATIENCE = 20.0
 RUNNER = """
 import sys
 from pathlib import Path
-from calamari_py.process import Command, Limits, SignalInbox, run
+from calamari_py.process import Command, Isolation, Limits, SignalInbox, harden, run
 
 class Sink:
     def before_feed(self): pass
@@ -127,6 +133,7 @@ def execute(
     idle_flush: float = 0.025,
     kill_delay: float = PATIENCE,
     pulse: Pulse | None = None,
+    isolation: Isolation | None = None,
 ) -> ProcessExit:
     """`run` with what most tests want: a watchdog, no handlers, the root folder."""
     command = Command(
@@ -135,6 +142,7 @@ def execute(
         directory=directory,
         stop_signal=stop_signal,
         translate_signals=translate_signals,
+        isolation=isolation,
     )
     own = SignalInbox(install=False) if inbox is None else None
     try:
@@ -180,3 +188,67 @@ def state_of(pid: int) -> str:
 def open_descriptors() -> int:
     """How many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def processes_with(word: str) -> list[int]:
+    """The living processes that have `word` on their command line."""
+    found = []
+    for entry in os.listdir("/proc"):
+        with suppress(OSError):
+            if entry.isdigit() and word.encode() in Path(f"/proc/{entry}/cmdline").read_bytes():
+                found.append(int(entry))
+    return found
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    """Whether `condition` holds within `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def as_nobody() -> list[str]:
+    """The argv of an interpreter without root's rights that can import the package; skips the test
+    where there is none. For us, who have none either, it is the interpreter we run in.
+    """
+    if os.getuid() != 0:
+        return [sys.executable]
+    folder = str(Path(calamari_py.__file__).parents[1])
+    drop = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    for program in (sys.executable, "/usr/bin/python3"):
+        check = (
+            f"import sys; sys.path.insert(0, {folder!r}); import calamari_py.process, subprocess; "
+        )
+        check += "subprocess.run([sys.executable, '-c', ''], check=True)"
+        with suppress(OSError):
+            if (
+                subprocess.run(
+                    [*drop, program, "-c", check], capture_output=True, cwd="/"
+                ).returncode
+                == 0
+            ):
+                return [*drop, program]
+    pytest.skip("no interpreter that another user may run can import the package")
+
+
+def run_as_nobody(script: str, *, environment: Mapping[str, str] | None = None) -> str:
+    """What `script`, which follows RUNNER, says on stdout."""
+    ended = subprocess.run(
+        [*as_nobody(), "-c", RUNNER + script],
+        env={
+            "PATH": PATH,
+            "PYTHONPATH": str(Path(calamari_py.__file__).parents[1]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(environment or {}),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
+    )
+    assert (ended.stderr, ended.returncode) == ("", 0), ended.stderr
+    return ended.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.process import harden
-from tests.process.support import RecordingSink, execute, shell
+from tests.process.support import RecordingSink, execute, run_as_nobody, shell
 
 pytestmark = [
     pytest.mark.process,
@@ -96,6 +97,74 @@ def test_a_runner_that_is_not_hardened() -> None:
     finally:
         os.umask(before)
     assert int(sink.stdout, 8) == 0o027
+
+
+_INTRUDER = """
+import ctypes, os
+parent = os.getppid()
+for name in ('environ', 'mem', 'maps', 'auxv', 'stack'):
+    try:
+        print(name, open(f'/proc/{parent}/{name}', 'rb').read(1))
+    except OSError as error:
+        print(name, error.strerror)
+for name in ('fd', 'map_files', 'cwd', 'root', 'exe'):
+    try:
+        print(name, os.listdir(f'/proc/{parent}/{name}'))
+    except OSError as error:
+        print(name, error.strerror)
+libc = ctypes.CDLL(None, use_errno=True)
+for request in (0x4206, 16):
+    print('ptrace', libc.ptrace(request, parent, 0, 0), os.strerror(ctypes.get_errno()))
+print('cmdline', open(f'/proc/{parent}/cmdline').read().count('canar' + 'y'))
+"""
+
+
+def test_a_child_that_looks_at_us(tmp_path: Path) -> None:
+    """A step of the same user finds our memory, environment and descriptors closed, cannot attach
+    to us (PTRACE_SEIZE, PTRACE_ATTACH), and reads no secret on our command line.
+    """
+    intruder = "exec " + shlex.join(["PROGRAM", "-I", "-S", "-c", _INTRUDER])
+    said = run_as_nobody(
+        f"harden()\ngo({intruder!r}.replace('PROGRAM', sys.executable, 1))\n",
+        environment={"LAUNCHER_SECRET": "canary"},
+    )
+    lines = said.splitlines()
+    assert len(lines) == 13
+    allowed = ("Permission denied", "Operation not permitted")
+    assert [line for line in lines[:-1] if not line.endswith(allowed)] == []
+    assert lines[-1] == "cmdline 0"
+
+
+@pytest.mark.parametrize("hardened", [True, False])
+def test_no_core_file(hardened: bool) -> None:
+    """An abort leaves no core, also when the limit that allows one was put back."""
+    unlimited = (
+        "import os, resource\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)\n"
+    )
+    script = f"harden()\n{unlimited}" if hardened else unlimited
+    folder = "import os, tempfile\nos.chdir(tempfile.mkdtemp())\n"
+    said = run_as_nobody(
+        f"{folder}pid = os.fork()\n"
+        f"if not pid:\n exec({script + 'os.abort()'!r})\n"
+        "print(os.WCOREDUMP(os.waitpid(pid, 0)[1]))\n"
+        "import shutil\nshutil.rmtree(os.getcwd())\n"
+    )
+    if not hardened and said == "False\n":
+        pytest.skip("this system makes no core files")
+    assert said == f"{not hardened}\n"
+
+
+def test_descriptors_of_a_child() -> None:
+    """A step has 0, 1 and 2, whatever we have open."""
+    said = run_as_nobody(
+        "from calamari_py.process import Janitor, private_folder\n"
+        "import socket\n"
+        "with Janitor() as janitor, private_folder([Path('/tmp')], janitor=janitor), "
+        "socket.socket(), open('/etc/passwd'):\n"
+        "    go('for n in $(seq 0 60); do [ -e /proc/$$/fd/$n ] && echo $n; done')\n"
+    )
+    assert said.split() == ["0", "1", "2"]
 
 
 def _others_may_read(path: Path) -> bool:

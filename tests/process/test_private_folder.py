@@ -98,7 +98,7 @@ def test_no_base(tmp_path: Path) -> None:
 class Interrupt:
     """Raises Cancelled at the `line`-th line that runs in the folder's code and what it calls."""
 
-    MODULES = ("folder.py", "contextlib.py", "pathlib.py")
+    MODULES = ("folder.py", "removal.py", "janitor.py", "contextlib.py", "pathlib.py")
 
     def __init__(self, line: int) -> None:
         self.left = line
@@ -114,6 +114,7 @@ class Interrupt:
         return self
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_exception_at_any_line_leaves_nothing(tmp_path: Path) -> None:
     """Whatever a signal interrupts, making, handing over or removing: the folder goes."""
     base = tmp_path / "base"

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,8 +18,13 @@ pytestmark = pytest.mark.process
 
 _JOB = RUNNER + "ended = go('echo pid $$; exec sleep 60')\nprint('ended', ended.code, flush=True)\n"
 
+_ON_A_PTY = RUNNER + (
+    "ended = go('echo pid $$ $PPID; exec sleep 60', terminal=True, stdin='inherit')\n"
+    "print('ended', ended.code, ended.stopped, flush=True)\n"
+)
+
 _SHELL = """
-import os, pty, select, signal, sys
+import os, pty, select, signal, sys, termios
 pid, master = pty.fork()
 if pid:
     while True:
@@ -47,7 +54,7 @@ while True:
     if not os.WIFSTOPPED(status):
         print('shell: gone', flush=True)
         break
-    print('shell: stopped', flush=True)
+    print('shell: stopped', bool(termios.tcgetattr(0)[3] & termios.ISIG), flush=True)
     input()
     os.tcsetpgrp(0, job)
     os.killpg(job, signal.SIGCONT)
@@ -56,11 +63,11 @@ while True:
 """A shell with one job in the foreground of a terminal of its own."""
 
 
-@pytest.fixture
-def terminal() -> Iterator[subprocess.Popen[bytes]]:
+@pytest.fixture(params=[_JOB])
+def terminal(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
     """Somebody at a terminal: what is written are keys, what is read is the screen."""
     with subprocess.Popen(
-        [sys.executable, "-c", _SHELL, _JOB], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", _SHELL, request.param], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         yield process
         process.kill()
@@ -93,6 +100,28 @@ def test_suspend_and_cancel_keys(terminal: subprocess.Popen[bytes]) -> None:
     press(terminal, b"\x03")
     assert wait_for(terminal, b"ended").split()[-1] == b"130"
     assert state_of(child) in {"", "Z"}
+
+
+@pytest.mark.parametrize("terminal", [pytest.param(_ON_A_PTY, id="pty")], indirect=True)
+def test_suspended_from_outside(terminal: subprocess.Popen[bytes]) -> None:
+    """While calamari is suspended its terminal has the modes of before and the child on the pty
+    goes on; after `fg` keys go to the child again.
+    """
+    child, runner = (int(word) for word in wait_for(terminal, b"pid").split()[1:])
+    os.kill(runner, signal.SIGTSTP)
+    assert wait_for(terminal, b"shell: stopped").split()[-1] == b"True"
+    assert state_of(child) != "T"
+    press(terminal, b"\n")
+    wait_for(terminal, b"shell: continued")
+    tty = os.open(f"/proc/{runner}/fd/0", os.O_RDONLY | os.O_NOCTTY)
+    give_up = time.monotonic() + PATIENCE
+    while termios.tcgetattr(tty)[3] & termios.ISIG:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    os.close(tty)
+    press(terminal, b"\x03")
+    # No signal to calamari: the key went to the child, and nobody stopped it.
+    assert wait_for(terminal, b"ended").split()[-2:] == [b"130", b"None"]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])

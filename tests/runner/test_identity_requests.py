@@ -351,3 +351,51 @@ def test_a_secret_in_a_session_name_is_masked_in_the_result(world: World) -> Non
     )
     assert world.document()["identity"]["arn"].endswith("/DevDeployRole/***")
     assert "s3cr3t-value" not in world.everything()
+
+
+METADATA = (
+    "name: deploy\nregion: eu-west-1\nproject: pay ments\nenvironment: dev\n"
+    "deployment_id: 'deployments#4711'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "hop", "tags"),
+    [
+        pytest.param("name: deploy\nregion: eu-west-1\n", {}, {}, id="no metadata"),
+        pytest.param(
+            METADATA,
+            {},
+            {
+                "calamari:project": "pay ments",
+                "calamari:environment": "dev",
+                "calamari:deployment": "deployments-4711",
+                "calamari:step": "deploy",
+            },
+            id="metadata",
+        ),
+        pytest.param(METADATA, {"default_tags": False}, {}, id="not wanted"),
+    ],
+)
+def test_default_tags_say_which_step_it_is(
+    head: str, hop: dict[str, Any], tags: dict[str, str], world: World
+) -> None:
+    """The metadata go with the session, beside the manifest's own tags."""
+    world.run(manifest(head, tags={"Cost": "1"}, **hop))
+    (request,) = world.aws.requests()
+    assert (dict(request.default_tags), dict(request.tags)) == (tags, {"Cost": "1"})
+
+
+def test_only_the_last_role_is_tagged(world: World) -> None:
+    """A role on the way need not allow tags for the step's sake."""
+    world.run(f"{METADATA}assume_role: ['{HUB}', '{DEV}']\n{SCRIPT}")
+    first, last = world.aws.requests()
+    assert not first.default_tags
+    assert last.default_tags
+
+
+@pytest.mark.parametrize("key", ["calamari:step", "Calamari:anything"])
+def test_no_manifest_sets_a_tag_of_calamaris(key: str, world: World) -> None:
+    """What says which step it was cannot be written by the step's author."""
+    assert world.run(manifest(tags={key: "other"})).exit_code == 65
+    assert not world.aws.calls

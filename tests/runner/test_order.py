@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from calamari_py.delivery import DELIVERIES
 from calamari_py.result import Outcome
 from tests.fakes import LAUNCHER_SECRET, prints, refusal, throttled
 from tests.runner.world import DEV, HEAD, HUB, SCRIPT, World
@@ -49,15 +48,6 @@ def test_nothing_is_asked_for_an_invalid_step(text: str, code: int, world: World
     assert world.journal == ["failed", "finished"]
     assert world.document()["exit_code"] == code
     assert world.document()["problems"]
-
-
-@pytest.mark.parametrize(
-    "delivery", [name for name in ("env", "endpoint", "profile") if name not in DELIVERIES]
-)
-def test_a_delivery_that_is_not_there_is_refused(delivery: str, world: World) -> None:
-    """What the format knows and this version cannot do is never passed over."""
-    assert world.run(f"{HEAD}{SCRIPT}credentials: {{delivery: {delivery}}}\n").exit_code == 65
-    assert world.journal == ["failed", "finished"]
 
 
 def test_a_missing_manifest(world: World) -> None:

@@ -1,0 +1,56 @@
+"""``calamari explain``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from calamari_py.cli._answer import page_width, write_out, write_page
+from calamari_py.cli._invocation import begin, identity_options
+from calamari_py.errors import EX_OK
+from calamari_py.output._explanation_page import page_lines
+from calamari_py.result import dump_json
+from calamari_py.runner import Corridor
+from calamari_py.runner.explanation import explain
+
+
+@click.command(short_help="Show what a run would do, and check it; nothing runs.")
+@click.argument("manifest", metavar="MANIFEST")
+@identity_options
+@click.option(
+    "--online", is_flag=True, help="Ask: obtain the identity as `run` does, and show what is found."
+)
+@click.option("--isolate", is_flag=True, help="Explain what `run --isolate` would do.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or one JSON document.",
+)
+def command(**options: Any) -> int:
+    """Show what `run` would do with the step in MANIFEST: who calls STS for which role, what the
+    step gets and does not get, what is masked, which command runs and for how long.
+
+    Nothing is run, no variable is fetched and, without --online, nothing is asked. Every check
+    reads ok, warn or fail, with what it is based on. Exits with 0 when none fails, else with the
+    code that `run` would have: 77 for the identity, 65 or 66 for the manifest, 127 for a program
+    that is not here.
+    """
+    invocation = begin(options, isolate=options["isolate"])
+    code = EX_OK
+
+    def way(corridor: Corridor) -> None:
+        nonlocal code
+        with corridor.opened():
+            explained = explain(corridor, online=options["online"])
+        if options["format_"] == "json":
+            write_out(invocation, dump_json(explained.to_document(), indent=2) + b"\n")
+        else:
+            every_name = options["verbose"]
+            write_page(invocation, page_lines(explained, page_width(), every_name=every_name))
+        code = explained.exit_code
+
+    return invocation.visit(way) or code

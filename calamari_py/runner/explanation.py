@@ -1,0 +1,301 @@
+"""What a run would do, put together for ``explain``. Nothing is run, and no late variable is
+fetched; AWS is asked only when `online`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from calamari_py import __version__
+from calamari_py.aws import AwsSettings
+from calamari_py.channel import Channel
+from calamari_py.delivery import DELIVERIES
+from calamari_py.environment import (
+    ChildEnvironment,
+    build_child_environment,
+    credential_environment,
+)
+from calamari_py.errors import CalamariError, IdentityError
+from calamari_py.output.explanation import (
+    Bounds,
+    CommandLine,
+    Endpoint,
+    Explanation,
+    Hop,
+    Identity,
+    Launcher,
+    MaskedName,
+    NamedVariable,
+    Names,
+)
+from calamari_py.runner.checks import Facts, all_checks, mismatches
+from calamari_py.runner.child import environment_spec
+from calamari_py.runner.corridor import Corridor
+from calamari_py.runner.execution import FINALLY_TIMEOUT, ChildFolders
+from calamari_py.runner.foresight import foresee, ignored_selectors
+from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity
+from calamari_py.runner.prepare import SCRIPT, PreparedStep
+from calamari_py.runner.reach import Answers, look_around, takes_connections
+from calamari_py.steps import STEP_KINDS
+from calamari_py.steps.base import KindEnvironment, PlannedCommand
+
+DELIVERED_NAMES = {
+    "endpoint": ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    "profile": (
+        "AWS_CONFIG_FILE",
+        "AWS_PROFILE",
+        "AWS_SDK_LOAD_CONFIG",
+        "CALAMARI_CREDENTIALS_URI",
+        "CALAMARI_CREDENTIALS_TOKEN",
+    ),
+}
+"""Delivery → the names that it gives to the child, where they are not the credentials' own."""
+
+_OUR_WORDS = frozenset(
+    {"account_type", "delivery", "forms", "kind", "late", "region_source", "result", "source",
+     "state", "version"}
+)  # fmt: skip
+"""Fields that hold words of calamari's: who reads them must find them, whatever the secrets are."""
+_T = TypeVar("_T")
+
+
+def explain(
+    corridor: Corridor, *, online: bool = False, answers: Answers = takes_connections
+) -> Explanation:
+    """Everything that would happen, masked, with every check. To be called inside
+    `Corridor.opened`. An identity that cannot be obtained is a check that fails, a manifest that is
+    not valid is a ManifestError."""
+    step = corridor.prepare(tools_required=False)
+    inputs = corridor.identity_inputs(step)
+    identity, error = foresee(inputs), None
+    if online:
+        try:
+            identity = corridor.identify(step, replace(inputs, name_launcher=True))
+        except CalamariError as refused:
+            error = refused
+            if isinstance(refused, IdentityError) and refused.trace:
+                identity = replace(identity, trace=refused.trace)
+    # In the sandbox there is no AWS but the embedded one.
+    asks_around = online and corridor.sandbox is None
+    facts = Facts(
+        step=step,
+        identity=identity,
+        found=online and error is None,
+        error=error,
+        commands=_commands(step.kind.preview(step.spec)) if step.spec is not None else (),
+        environment=_child_environment(step, identity, corridor.environ),
+        reach=look_around(
+            step.loaded.manifest, corridor.environ, answers=answers if asks_around else None
+        ),
+        isolated=corridor.options.isolate,
+        policy=corridor.policy.name if corridor.policy else None,
+        now=corridor.doors.now(),
+    )
+    explained = _explanation(facts, inputs, corridor, online=online)
+    return _masked(explained, corridor.record.masked)
+
+
+def _explanation(
+    facts: Facts, inputs: IdentityInputs, corridor: Corridor, *, online: bool
+) -> Explanation:
+    step, identity = facts.step, facts.identity
+    manifest, launcher = step.loaded.manifest, identity.launcher
+    rows = identity.trace
+    finally_spec = step.finally_spec
+    return Explanation(
+        step=manifest.name,
+        kind=manifest.kind,
+        version=__version__,
+        project=manifest.project,
+        environment=manifest.environment,
+        deployment_id=manifest.deployment_id,
+        online=online,
+        found=facts.found,
+        launcher=Launcher(
+            account_type="sandbox" if corridor.sandbox else manifest.account.type,
+            source=(launcher.source or None) if launcher else None,
+            arn=launcher.arn if launcher else None,
+            sources=rows,
+            ignored=ignored_selectors(
+                manifest.account.type, manifest.account.profile, rows, corridor.environ
+            ),
+        ),
+        hops=_hops(step, identity),
+        identity=_identity(facts),
+        sts=_endpoint(inputs.settings, identity, corridor.environ) if launcher else None,
+        variables=_variables(step),
+        masks=tuple(
+            MaskedName(name=name, forms=forms) for name, forms in corridor.registry.forms.items()
+        ),
+        names=_names(facts.environment),
+        commands=tuple(facts.commands),
+        finally_commands=_commands(STEP_KINDS[SCRIPT].preview(finally_spec))
+        if finally_spec is not None
+        else (),
+        bounds=_bounds(facts),
+        checks=all_checks(facts),
+    )
+
+
+def _hops(step: PreparedStep, identity: ResolvedIdentity) -> tuple[Hop, ...]:
+    """What STS would be asked, with the duration that it comes to."""
+    assumed = identity.deployment.hops if identity.deployment else ()
+    return tuple(
+        Hop(
+            role_arn=str(request.role),
+            session_name=request.session_name,
+            duration=hop.duration,
+            clamped=hop.duration < request.duration,
+            external_id=request.external_id is not None,
+            policy=request.policy is not None,
+            policy_arns=request.policy_arns,
+            tags=dict(request.tags),
+            transitive_tags=request.transitive_tags,
+            default_tags=dict(request.default_tags),
+            source_identity=request.source_identity,
+        )
+        for request, hop in zip(step.requests, assumed, strict=False)
+    )
+
+
+def _identity(facts: Facts) -> Identity:
+    step, deployment = facts.step, facts.identity.deployment
+    if deployment is None:
+        return Identity(region=facts.identity.region, region_source=facts.identity.region_source)
+    principal, expires_at = deployment.principal, deployment.credentials.expires_at
+    differ = mismatches(step, facts.identity)
+    return Identity(
+        arn=principal.arn if principal else None,
+        account=principal.account if principal else None,
+        as_expected=None if differ is None else not differ,
+        region=facts.identity.region,
+        region_source=facts.identity.region_source,
+        seconds=round((expires_at - facts.now).total_seconds()) if expires_at else None,
+        delivery=step.delivery,
+        renewed=DELIVERIES[step.delivery].renews,
+    )
+
+
+def _endpoint(
+    settings: AwsSettings, identity: ResolvedIdentity, environ: Mapping[str, str]
+) -> Endpoint | None:
+    from calamari_py.aws.whereabouts import sts_url, uses_proxy
+
+    url = sts_url(replace(settings, region=identity.region))
+    if url is None:
+        return None
+    set_by = next(
+        (
+            name
+            for service, name in (("sts", "AWS_ENDPOINT_URL_STS"), ("", "AWS_ENDPOINT_URL"))
+            if settings.endpoints.get(service) == url
+        ),
+        None,
+    )
+    proxy = "HTTPS_PROXY" if url.startswith("https:") else "HTTP_PROXY"
+    return Endpoint(url=url, set_by=set_by, proxy=proxy if uses_proxy(environ, url) else None)
+
+
+def _variables(step: PreparedStep) -> tuple[NamedVariable, ...]:
+    loaded = step.loaded
+    known = [
+        NamedVariable(
+            name=name,
+            sensitive=variable.sensitive,
+            masked=variable.is_masked,
+            withheld=name in loaded.withheld,
+        )
+        for name, variable in loaded.variables.items()
+    ]
+    late = [
+        NamedVariable(
+            name=variable.name,
+            sensitive=variable.sensitive,
+            masked=variable.sensitive,
+            withheld=variable.name in loaded.withheld,
+            late=variable.source,
+        )
+        for variable in loaded.late
+    ]
+    return (*known, *late)
+
+
+def _child_environment(
+    step: PreparedStep, identity: ResolvedIdentity, environ: Mapping[str, str]
+) -> ChildEnvironment:
+    """The child's environment; only its names are right."""
+    private = Path("{private}")
+    folders = ChildFolders(
+        memory=private, channel=Channel(private / "channel"), temp=private / "temp"
+    )
+    kind = KindEnvironment() if step.spec is None else step.kind.environment(step.spec)
+    delivered: Mapping[str, str] = {}
+    if identity.deployment is not None:
+        delivered = (
+            dict.fromkeys(DELIVERED_NAMES[step.delivery], "")
+            if step.delivery in DELIVERED_NAMES
+            else credential_environment(identity.deployment.credentials)
+        )
+    return build_child_environment(
+        environment_spec(
+            step,
+            identity,
+            environ=environ,
+            credential_names=delivered,
+            names={**folders.environment(), "CALAMARI_ATTEMPT": ""},
+            kind=kind,
+        )
+    )
+
+
+def _names(environment: ChildEnvironment) -> Names:
+    """What calamari sets counts as added, also where it was set to the same before."""
+    added = sorted(set(environment.values) - set(environment.passed))
+    return Names(removed=environment.removed, added=tuple(added), passed=environment.passed)
+
+
+def _commands(planned: tuple[PlannedCommand, ...]) -> tuple[CommandLine, ...]:
+    return tuple(
+        CommandLine(argv=command.argv, directory=str(command.directory)) for command in planned
+    )
+
+
+def _bounds(facts: Facts) -> Bounds:
+    manifest = facts.step.loaded.manifest
+    of_finally = None
+    if manifest.finally_ is not None:
+        asked = getattr(manifest.finally_, "timeout", None)
+        of_finally = FINALLY_TIMEOUT if asked is None else asked
+    return Bounds(
+        timeout=manifest.timeout,
+        idle_timeout=manifest.idle_timeout,
+        grace=facts.step.kind.default_grace if manifest.grace is None else manifest.grace,
+        attempts=manifest.retry.attempts,
+        finally_timeout=of_finally,
+        isolated=facts.isolated,
+    )
+
+
+def _masked(value: _T, mask: Callable[[str], str]) -> _T:
+    """`value` with every text in it masked."""
+    return cast("_T", _mask_any(value, mask))
+
+
+def _mask_any(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, tuple):
+        return tuple(_mask_any(item, mask) for item in value)
+    if isinstance(value, dict):
+        return {mask(key): _mask_any(item, mask) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            field.name: _mask_any(getattr(value, field.name), mask)
+            for field in dataclasses.fields(value)
+            if field.name not in _OUR_WORDS
+        }
+        return replace(value, **fields)
+    return value

@@ -1,0 +1,238 @@
+"""Credentials that outlive their first hour: renewal, its guard, and what is foreseen."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.fakes import LAUNCHER_KEY_ID, Running, ends, refusal, step_key_id
+from tests.runner.world import DEV, HUB, SCRIPT, World
+
+HEAD = f"name: deploy\nregion: eu-west-1\nassume_role: {{role_arn: '{DEV}', duration: 1h}}\n"
+ENDPOINT = HEAD + "credentials: {delivery: endpoint}\n"
+
+
+def ask(environment: Mapping[str, str]) -> Any:
+    """What an SDK in the child is told by the step's endpoint; the status where it is refused."""
+    request = urllib.request.Request(
+        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
+        headers={"Authorization": environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"]},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=10) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_endpoint_renews_what_a_long_step_needs(world: World) -> None:
+    """A step of three hours has valid keys of one role all the time, and no keys in its
+    environment."""
+    seen: list[tuple[str, str]] = []
+
+    def child(running: Running) -> int:
+        assert "AWS_ACCESS_KEY_ID" not in running.environment
+        assert "AWS_CREDENTIAL_EXPIRATION" not in running.environment
+        for _ in range(18):
+            document = ask(running.environment)
+            assert document["Expiration"] > f"{world.clock.now:%Y-%m-%dT%H:%M:%SZ}"
+            seen.append((document["AccessKeyId"], document["SecretAccessKey"]))
+            world.clock.advance(600)
+        return 0
+
+    assert world.run(ENDPOINT + SCRIPT, child).exit_code == 0
+    keys = list(dict.fromkeys(seen))
+    assert [key for key, _ in keys] == [step_key_id(n + 1) for n in range(len(keys))]
+    assert len(keys) >= 4
+    assert all(request.role.name == "DevDeployRole" for request in world.aws.requests())
+    assert all(secret not in world.reporter.text for _, secret in keys)
+
+
+def test_every_hop_is_walked_again(world: World) -> None:
+    """A renewal goes the whole chain from the launcher on, as the first time."""
+
+    def child(running: Running) -> int:
+        ask(running.environment)
+        world.clock.advance(3000)
+        ask(running.environment)
+        return 0
+
+    text = ENDPOINT.replace(f"{{role_arn: '{DEV}', duration: 1h}}", f"['{HUB}', '{DEV}']")
+    world.run(text + SCRIPT, child)
+    callers = [call.caller for call in world.aws.calls if call.operation == "AssumeRole"]
+    assert callers == [LAUNCHER_KEY_ID, step_key_id(1), LAUNCHER_KEY_ID, step_key_id(3)]
+
+
+def test_a_renewal_that_fails_is_no_empty_answer(world: World) -> None:
+    """While the old keys live they are served; then the endpoint has an error, never blanks."""
+    answers: list[Any] = []
+
+    def child(running: Running) -> int:
+        answers.append(ask(running.environment)["AccessKeyId"])
+        world.aws.refuse[DEV] = refusal("AccessDenied")
+        world.clock.advance(3000)
+        answers.append(ask(running.environment)["AccessKeyId"])
+        world.clock.advance(700)
+        answers.append(ask(running.environment))
+        running.write(b"going on\n")
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child)
+    assert answers[:2] == [step_key_id(1)] * 2
+    assert answers[2] in range(500, 600)
+    told = [text for text in world.reporter.warnings if "could not be renewed" in text]
+    assert len(told) == 1
+    assert DEV in told[0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param("arn:aws:sts::999999999999:assumed-role/DevDeployRole/x", id="account"),
+        pytest.param("arn:aws:sts::111111111111:assumed-role/OtherRole/x", id="role"),
+        pytest.param("arn:aws-cn:sts::111111111111:assumed-role/DevDeployRole/x", id="partition"),
+    ],
+)
+def test_a_renewal_never_becomes_somebody_else(changed: str, world: World) -> None:
+    """What the endpoint serves is the identity the step began with, or nothing new."""
+    answers: list[Any] = []
+
+    def child(running: Running) -> int:
+        world.aws.arn_instead[DEV] = changed
+        world.clock.advance(3000)
+        answers.append(ask(running.environment)["AccessKeyId"])
+        world.clock.advance(700)
+        answers.append(ask(running.environment))
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child)
+    assert answers[0] == step_key_id(1)
+    assert answers[1] in range(500, 600)
+
+
+def test_the_endpoint_is_gone_with_the_step(world: World) -> None:
+    """After the step nothing answers, and `finally` has an endpoint of its own."""
+    environments: list[Mapping[str, str]] = []
+
+    def child(running: Running) -> int:
+        environments.append(running.environment)
+        assert ask(running.environment)["AccessKeyId"].startswith("ASIA")
+        return 0
+
+    world.run(ENDPOINT + SCRIPT + "finally: echo bye\n", child, child)
+    assert len({env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] for env in environments}) == 2
+    for environment in environments:
+        with pytest.raises(urllib.error.URLError):
+            ask(environment)
+
+
+def test_a_later_attempt_has_time_for_itself(world: World) -> None:
+    """An attempt whose time limit the old keys would not outlive begins with new ones."""
+
+    def child(running: Running) -> int:
+        world.clock.advance(2400)
+        return 7
+
+    text = HEAD + SCRIPT + "timeout: 30m\nretry: {attempts: 2, delay: 0s, on_exit_codes: [7]}\n"
+    world.run(text, child, ends(0))
+    keys = [env["AWS_ACCESS_KEY_ID"] for env in world.child.environments]
+    assert keys == [step_key_id(1), step_key_id(2)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        pytest.param("timeout: 2h\n", True, id="longer than the credentials"),
+        pytest.param("timeout: 20m\n", False, id="shorter"),
+        pytest.param("", False, id="no limit"),
+        pytest.param("timeout: 2h\ncredentials: {delivery: endpoint}\n", False, id="renewed"),
+    ],
+)
+def test_the_forecast(settings: str, told: bool, world: World) -> None:
+    """A step that may outlive its credentials is warned before it starts, with the cure."""
+    world.run(HEAD + SCRIPT + settings)
+    warned = [text for text in world.reporter.warnings if "mid-step" in text]
+    assert bool(warned) is told
+    if told:
+        assert "credentials.delivery: endpoint" in warned[0]
+        (report,) = world.reporter.told("identity")
+        assert not report.renewed
+
+
+@pytest.mark.parametrize(
+    ("settings", "duration"),
+    [
+        pytest.param("", 3600, id="nobody knows how long"),
+        pytest.param("timeout: 5m\n", 900, id="never below what STS takes"),
+        pytest.param("timeout: 20m\n", 1200 + 30 + 5 + 300, id="as long as the step may take"),
+        pytest.param("timeout: 3h\n", 3600, id="never more than an hour unasked"),
+        pytest.param("timeout: 5m\ncredentials: {min_validity: 30m}\n", 2100, id="min_validity"),
+        pytest.param("timeout: 5m\ncredentials: {delivery: endpoint}\n", 3600, id="renewed"),
+    ],
+)
+def test_credentials_live_no_longer_than_the_step_needs(
+    settings: str, duration: int, world: World
+) -> None:
+    """Without a duration of its own a role is assumed for what the step may take, and a role on
+    the way for the least there is."""
+    text = f"name: deploy\nregion: eu-west-1\nassume_role: ['{HUB}', '{DEV}']\n{SCRIPT}{settings}"
+    world.run(text)
+    assert [request.duration for request in world.aws.requests()[:2]] == [900, duration]
+
+
+IRSA = "arn:aws:iam::123456789012:role/PodRole"
+
+
+def of_a_pod(world: World) -> None:
+    """The environment of an EKS pod with a role for its service account."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del world.environ[name]
+    (world.folder / "token").write_text("first.web.token\n")
+    world.environ.update(AWS_WEB_IDENTITY_TOKEN_FILE=str(world.folder / "token"), AWS_ROLE_ARN=IRSA)
+
+
+def test_the_launcher_is_found_anew(world: World) -> None:
+    """A token file is read and exchanged again at every renewal: the first session may be over."""
+    of_a_pod(world)
+
+    def child(running: Running) -> int:
+        ask(running.environment)
+        world.clock.advance(3000)
+        ask(running.environment)
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child)
+    assert world.aws.operations() == ["AssumeRoleWithWebIdentity", "AssumeRole"] * 2
+    assert world.aws.calls[3].caller == step_key_id(3)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "served"),
+    [
+        pytest.param(50, True, id="the launcher's own session still lives"),
+        pytest.param(61, False, id="it is over"),
+    ],
+)
+def test_a_launcher_that_cannot_be_found_anew(minutes: int, served: bool, world: World) -> None:
+    """A source that fails for a while costs nothing while its last credentials live."""
+    of_a_pod(world)
+    answers: list[Any] = []
+
+    def child(running: Running) -> int:
+        (world.folder / "token").unlink()
+        world.clock.advance(minutes * 60)
+        answers.append(ask(running.environment))
+        running.write(b"on\n")
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child)
+    assert isinstance(answers[0], dict) is served
+    if served:
+        assert answers[0]["AccessKeyId"] == step_key_id(3)
+    assert [text for text in world.reporter.warnings if "token" in text]
