@@ -25,9 +25,14 @@ def print_step_credentials() -> NoReturn:
     sys.exit(0)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """What the command ``calamari`` and ``python -m calamari_py`` do."""
     if sys.argv[1:] == ["credentials", "--from-step"]:
         print_step_credentials()
-    from calamari_py.cli import main
+    from calamari_py import cli
 
+    cli.main()
+
+
+if __name__ == "__main__":
     main()

@@ -2,8 +2,9 @@
 
 Where moto says yes to everything, this server says no for the reasons AWS has: signature, clock,
 expiry, trust, external id, session length, role chaining, session tags, source identity, session
-policies, tokens. It also answers ``iam:GetRole``, signs in to the console, and keeps a few
-parameters (SSM) and secrets (Secrets Manager), so that one server is enough for a whole step.
+policies, tokens. It also answers ``iam:GetRole``, signs in to the console, keeps a few parameters
+(SSM) and secrets (Secrets Manager), and has empty S3 buckets, so that one server is enough for a
+whole step.
 
 ::
 
@@ -30,18 +31,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.fake_sts_server import Failure, Server, capitals, secret_text
-from tests.fake_sts_tables import Keys, Log, Provider, Role, Token
+from tests.fake_sts_tables import Keys, Log, Provider, Refusal, Role, Token
 from tests.fake_sts_trust import Document, trust_document
 
 
 class FakeSts:
     """The server and its tables; a context manager. Everything may be changed while it runs.
 
-    `clock` is the server's, for tests in which sessions expire; `clock_offset` is in seconds: a
-    positive one makes it run ahead of ours. `space` is how many bytes session policy and tags may
-    take.
-    `requests` holds one entry a request, in order, refused ones included. `connections` counts
-    TCP connections. `tls` makes it an https server.
+    `clock` is the server's, for tests in which sessions expire; `signing_clock` is what signatures
+    are judged by and answers are dated with, where clients sign with another clock than that;
+    `clock_offset` is in seconds: a positive one makes both run ahead of ours. `space` is how many
+    bytes session policy and tags may take.
+    `requests` holds one entry a request, in order, refused ones included; `refusals` those that
+    the server itself refused, and why. `connections` counts TCP connections. `tls` makes it an
+    https server.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class FakeSts:
         *,
         clock_offset: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        signing_clock: Callable[[], datetime] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.clock_offset = clock_offset
         self.clock = clock
+        self.signing_clock = signing_clock or clock
         self.space = 4096
         self.keys: dict[str, Keys] = {}
         self.roles: dict[str, Role] = {}
@@ -62,6 +67,7 @@ class FakeSts:
         self.parameters: dict[str, tuple[str, str]] = {}
         self.secrets: dict[str, str | bytes] = {}
         self.requests: list[Log] = []
+        self.refusals: list[tuple[Log, Refusal]] = []
         self.connections = 0
         self._tls = tls
         self._failures: list[Failure] = []
@@ -100,6 +106,10 @@ class FakeSts:
     def now(self) -> datetime:
         """What the server's clock says."""
         return self.clock() + timedelta(seconds=self.clock_offset)
+
+    def signing_now(self) -> datetime:
+        """The time that a request has to be signed at."""
+        return self.signing_clock() + timedelta(seconds=self.clock_offset)
 
     def add_user(self, arn: str, *, access_key_id: str | None = None) -> Keys:
         """Long-lived keys of an IAM user."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tests.fake_sts_rules import assume_role
 from tests.fake_sts_sessions import SessionFacts
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.fake_sts import FakeSts
 
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _IAM_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
@@ -34,13 +36,32 @@ def query_answer(
         raise Refusal(400, "InvalidAction", f"Could not find operation {log.action}")
     if log.action == "AssumeRoleWithWebIdentity":
         return STS_NAMESPACE, _assume_with_token(sts, log)
-    caller = authenticate(handler, body, "sts", sts.keys, sts.now())
+    caller = _caller(sts, handler, body, "sts")
     if log.action == "GetCallerIdentity":
         return STS_NAMESPACE, {"Arn": caller.arn, "UserId": "AIDA", "Account": caller.account}
     if log.action == "AssumeRole":
         facts = assume_role(caller, sts.roles, log.params, sts.space)
         return STS_NAMESPACE, _session(sts, log, facts, chained=caller.role_arn is not None)
     raise Refusal(400, "InvalidAction", f"Could not find operation {log.action}")
+
+
+def _caller(
+    sts: FakeSts,
+    handler: BaseHTTPRequestHandler,
+    body: bytes,
+    service: str,
+    *,
+    regions: Mapping[str, str] | None = None,
+) -> Keys:
+    return authenticate(
+        handler,
+        body,
+        service,
+        sts.keys,
+        sts.now(),
+        signing_now=sts.signing_now(),
+        regions=regions,
+    )
 
 
 def _assume_with_token(sts: FakeSts, log: Log) -> dict[str, Any]:
@@ -91,7 +112,7 @@ def _get_role(
     sts: FakeSts, handler: BaseHTTPRequestHandler, log: Log, body: bytes
 ) -> dict[str, Any]:
     """IAM knows the roles of the caller's account, by their names alone."""
-    caller = authenticate(handler, body, "iam", sts.keys, sts.now(), regions=_IAM_REGIONS)
+    caller = _caller(sts, handler, body, "iam", regions=_IAM_REGIONS)
     name = log.params["RoleName"]
     for role in sts.roles.values():
         if role.arn.split(":")[4] == caller.account and role.arn.rsplit("/", 1)[1] == name:
@@ -114,7 +135,7 @@ def json_answer(
 ) -> dict[str, Any]:
     """The answer of SSM or Secrets Manager."""
     service = "ssm" if log.action == "GetParameter" else "secretsmanager"
-    authenticate(handler, body, service, sts.keys, sts.now())
+    _caller(sts, handler, body, service)
     if log.action == "GetParameter":
         return _parameter(sts, log)
     if log.action == "GetSecretValue":
@@ -145,6 +166,18 @@ def _secret(sts: FakeSts, log: Log) -> dict[str, Any]:
         else {"SecretBinary": base64.b64encode(secret).decode()}
     )
     return {"Name": name, "ARN": name, **part}
+
+
+def s3_answer(sts: FakeSts, handler: BaseHTTPRequestHandler, body: bytes) -> bytes:
+    """What S3 says of a bucket without objects."""
+    _caller(sts, handler, body, "s3")
+    bucket, _, key = urlsplit(handler.path).path.lstrip("/").partition("/")
+    if key:
+        raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
+    return (
+        f'<ListBucketResult xmlns="{S3_NAMESPACE}"><Name>{bucket}</Name><KeyCount>0</KeyCount>'
+        "<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListBucketResult>"
+    ).encode()
 
 
 def sign_in_answer(sts: FakeSts, params: dict[str, Any]) -> dict[str, str]:

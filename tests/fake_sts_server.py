@@ -81,10 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        return format_datetime(self.sts.now(), usegmt=True)
+        return format_datetime(self.sts.signing_now(), usegmt=True)
 
     def do_GET(self) -> None:
         self.request_id = _new_request_id()
+        if "/s3/aws4_request" in (self.headers.get("Authorization") or ""):
+            self._answer_s3()
+            return
         parts = urlsplit(self.path)
         action = _GETS.get(parts.path, "GET")
         log = self._log(action, dict(parse_qsl(parts.query)))
@@ -94,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._sign_in(log)
         else:
             self._reply(302, b"", "text/html", {"Location": "https://aws.amazon.com/iam"})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_POST(self) -> None:
         self.request_id = _new_request_id()
@@ -119,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             access_key_id=_access_key_id(self.headers.get("Authorization") or ""),
             host=self.headers.get("Host") or "",
             headers=dict(self.headers.items()),
+            at=self.sts.now(),
         )
         self.sts.requests.append(log)
         return log
@@ -132,7 +139,19 @@ class _Handler(BaseHTTPRequestHandler):
                 namespace, fields = answers.query_answer(self.sts, self, log, body)
                 self._reply(200, self._xml(namespace, log.action, fields), "text/xml")
         except Refusal as refusal:
+            self.sts.refusals.append((log, refusal))
             self._refuse(refusal, json_protocol=json_protocol)
+
+    def _answer_s3(self) -> None:
+        """Reads alone. That there is no such object is an answer, no refusal."""
+        log = self._log(f"s3:{self.command}", dict(parse_qsl(urlsplit(self.path).query)))
+        try:
+            self._reply(200, answers.s3_answer(self.sts, self, b""), "application/xml")
+        except Refusal as refusal:
+            if refusal.status != 404:
+                self.sts.refusals.append((log, refusal))
+            text = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+            self._reply(refusal.status, text.encode(), "application/xml")
 
     def _sign_in(self, log: Log) -> None:
         """The federation page: it refuses with a page that explains nothing."""
@@ -187,7 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (more or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 def capitals(count: int) -> str:

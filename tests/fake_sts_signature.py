@@ -31,10 +31,12 @@ def authenticate(
     keys: Mapping[str, Keys],
     now: datetime,
     *,
+    signing_now: datetime,
     regions: Mapping[str, str] | None = None,
 ) -> Keys:
     """Who signed the request, or the Refusal that AWS would send.
 
+    `now` is what sessions expire by, `signing_now` when the request should have been signed.
     `regions` is for a global service: the one region of each partition that it is signed for.
     """
     match = _AUTHORIZATION.fullmatch(handler.headers.get("Authorization") or "")
@@ -46,7 +48,7 @@ def authenticate(
     if caller is None or token != caller.session_token:
         raise Refusal(403, "InvalidClientTokenId", _BAD_TOKEN)
     stamp = handler.headers.get("X-Amz-Date") or ""
-    _check_clock(stamp, now)
+    _check_clock(stamp, signing_now)
     if scoped_service != service or day != stamp[:8]:
         raise Refusal(403, "SignatureDoesNotMatch", "Credential should be scoped to this service.")
     if regions is not None and region != regions.get(caller.partition, region):
@@ -105,10 +107,11 @@ def _signature(
     signed: list[str],
     stamp: str,
 ) -> str:
+    parts = urlsplit(handler.path)
     headers = {name: handler.headers.get(name) or "" for name in signed}
     request = AWSRequest(
         method=handler.command,
-        url=f"http://{handler.headers.get('Host')}{urlsplit(handler.path).path}",
+        url=f"http://{handler.headers.get('Host')}{parts.path}?{parts.query}",
         headers=headers,
         data=body,
     )

@@ -91,10 +91,12 @@ class Provider:
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """One request as it came in. `params` are the raw Query fields or the JSON document."""
+    """One request as it came in. `params` are the raw Query fields or the JSON document; `at` is
+    the server's time."""
 
     action: str
     params: dict[str, Any]
     access_key_id: str | None
     host: str
     headers: dict[str, str]
+    at: datetime

@@ -14,7 +14,7 @@ ROOT = Path(calamari_py.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py") if "support" not in path.parts)
 
 LAYERS = {
-    "errors": 0, "masking": 0, "identity": 0, "messages": 0, "result": 0,
+    "addresses": 0, "errors": 0, "masking": 0, "identity": 0, "messages": 0, "result": 0,
     "manifest": 1, "variables": 1, "templates": 1, "environment": 1, "channel": 1,
     "policy": 1, "audit": 1, "trust": 1, "renewal": 1,
     "process": 2, "aws": 2,
@@ -27,6 +27,7 @@ DOORS = {
     "subprocess": {"process"}, "pty": {"process"}, "posix_spawn": {"process"},
     "boto3": {"aws"}, "botocore": {"aws"}, "moto": {"sandbox"}, "click": {"cli"},
     "rich": {"output"}, "yaml": {"manifest"}, "jinja2": {"templates"}, "werkzeug": {"sandbox"},
+    "requests": {"credentials"},
 }  # fmt: skip
 
 REVEALING = {

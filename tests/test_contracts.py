@@ -400,6 +400,9 @@ def test_deliveries_are_those_of_the_format() -> None:
     assert set(DELIVERIES) <= words
 
 
+SESSION_TOKEN = "AWS_SESSION_TOKEN"
+
+
 @pytest.mark.parametrize("name", list(DELIVERIES))
 @pytest.mark.parametrize("token", [None, Secret("session-token")], ids=["key", "session"])
 def test_a_delivery_sets_owned_names_only(name: str, token: Secret | None, tmp_path: Path) -> None:
@@ -416,6 +419,7 @@ def test_a_delivery_sets_owned_names_only(name: str, token: Secret | None, tmp_p
     with DELIVERIES[name].open(context) as names:
         assert names
         assert owned_names(names) == list(names)
+        assert set(names) == set(DELIVERIES[name].names) - (set() if token else {SESSION_TOKEN})
         assert all(values and set(name) <= set(string.ascii_uppercase + "_") for name, values in
                    names.items())  # fmt: skip
         written = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())

@@ -109,8 +109,8 @@ def test_every_import_is_a_dependency() -> None:
     """Nothing is imported that an installation would not bring."""
     extras = PROJECT["project"]["optional-dependencies"]
     known = required(PROJECT["project"]["dependencies"]) | required(extras["sandbox"])
-    # They come with boto3 and with moto's server.
-    known |= {"botocore", "calamari_py", "werkzeug"}
+    # They come with boto3, with requests and with moto's server.
+    known |= {"botocore", "calamari_py", "urllib3", "werkzeug"}
     assert imported_names() - set(sys.stdlib_module_names) - known == set()
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from calamari_py.addresses import ENDPOINT, is_loopback
 from calamari_py.errors import IdentityError
 
 _ENDPOINT_NAMES = {
@@ -19,12 +19,6 @@ _ENDPOINT_NAMES = {
     "sso-oidc": "AWS_ENDPOINT_URL_SSO_OIDC",
     "": "AWS_ENDPOINT_URL",
 }
-# Narrow on purpose: no user, no backslash, no escapes, so that this reading of the host and the
-# one of the HTTP library cannot differ.
-_ENDPOINT = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?(/[a-z0-9/._~-]*)?",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +82,6 @@ class AwsSettings:
         return self.endpoints.get(service) or self.endpoints.get("")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a literal, brackets allowed) is this machine: no name but ``localhost``."""
-    import ipaddress
-
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _read_endpoints(environ: Mapping[str, str], *, allow_http: bool) -> dict[str, str]:
     if _is_true(environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return {}
@@ -114,7 +96,7 @@ def _read_endpoints(environ: Mapping[str, str], *, allow_http: bool) -> dict[str
 
 
 def _check_endpoint(name: str, url: str, *, allow_http: bool) -> None:
-    match = _ENDPOINT.fullmatch(url)
+    match = ENDPOINT.fullmatch(url)
     if match is None:
         # The value is not repeated: it may hold a password.
         raise IdentityError(

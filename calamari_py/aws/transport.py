@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,10 +15,10 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import URLLib3Session
 
+from calamari_py.addresses import proxies_for
 from calamari_py.aws.failures import Unreached
-from calamari_py.aws.settings import AwsSettings, is_loopback
+from calamari_py.aws.settings import AwsSettings
 
-_LINK_LOCAL = re.compile(r"169\.254\.\d+\.\d+|\[?fe80:.*")
 _REASON = re.compile(r"\[Errno -?\d+\] ([^\"'>)]+)")
 _TLS_REASONS = (
     re.compile(r"(certificate verify failed: [^(]+)"),
@@ -37,20 +35,6 @@ def open_session(
         proxies=proxies_for(environ, url),
         timeout=timeouts,  # type: ignore[arg-type]
     )
-
-
-def proxies_for(environ: Mapping[str, str], url: str) -> dict[str, str]:
-    """The proxy for `url` by the usual variables, never for this machine or its metadata."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or _LINK_LOCAL.fullmatch(host):
-        return {}
-    name = f"{parts.scheme}_proxy"
-    proxy = environ.get(name) or environ.get(name.upper())
-    exceptions = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if not proxy or proxy_bypass_environment(parts.netloc, {"no": exceptions}):
-        return {}
-    return {parts.scheme: proxy}
 
 
 def explain(error: BotoCoreError, timeouts: tuple[float, float]) -> Unreached:

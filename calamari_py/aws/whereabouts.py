@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError
 
+from calamari_py.addresses import proxies_for
 from calamari_py.aws.endpoints import Endpoints
 from calamari_py.aws.failures import Unreached
 from calamari_py.aws.settings import AwsSettings
-from calamari_py.aws.transport import proxies_for
 
 
 def sts_url(settings: AwsSettings) -> str | None:

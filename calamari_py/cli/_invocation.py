@@ -31,13 +31,14 @@ _OPTIONS = (
         "--policy",
         metavar="FILE",
         envvar=POLICY_VARIABLE,
-        help=f"The operator's policy: what a manifest may ask for. [env: {POLICY_VARIABLE}]",
+        help=f"The operator's policy: what a manifest may ask for; else ${POLICY_VARIABLE}.",
     ),
     click.option(
         "--audit-log",
         metavar="FILE",
         envvar=AUDIT_VARIABLE,
-        help=f"Append one JSON line for each identity obtained or refused. [env: {AUDIT_VARIABLE}]",
+        help="Append one JSON line for each identity obtained or refused; else to the file "
+        f"${AUDIT_VARIABLE}.",
     ),
     click.option(
         "--trace-credentials", is_flag=True, help="Show every credential source that was looked at."

@@ -12,7 +12,7 @@ from calamari_py.errors import EX_OK
 from calamari_py.output._explanation_page import page_lines
 from calamari_py.result import dump_json
 from calamari_py.runner import Corridor
-from calamari_py.runner.explanation import explain
+from calamari_py.runner.explain import explain
 
 
 @click.command(short_help="Show what a run would do, and check it; nothing runs.")

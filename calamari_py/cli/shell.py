@@ -43,7 +43,7 @@ SHELLS: Mapping[str, tuple[tuple[str, ...], str, Mapping[str, str]]] = {
 @click.option(
     "--shell",
     metavar="SHELL",
-    help=f"{', '.join(SHELLS)}, or the path of one. [default: your own, else bash]",
+    help=f"One of {', '.join(SHELLS)}, or the path of one; else your own, or bash.",
 )
 def command(**options: Any) -> int:
     """Open a shell with the identity, the environment and the variables of the step in MANIFEST.

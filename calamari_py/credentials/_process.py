@@ -13,7 +13,7 @@ from calamari_py.errors import CommandNotExecutable, CommandNotFound, SourceBrok
 from calamari_py.process import resolve_tool
 
 _HINT = "run it by hand: it has to print the JSON document of credential_process, and nothing else"
-_KEPT = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_KEPT = ("AWS_REGION", "AWS_DEFAULT_REGION", "CALAMARI_CREDENTIALS_CALLS")
 _FILES = {"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"}
 """Often it is the AWS CLI with another profile."""
 

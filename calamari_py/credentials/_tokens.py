@@ -38,6 +38,8 @@ _OF_THE_TOKEN = (
     "InvalidIdentityToken",
 )
 """What STS answers when token and role do not fit; other codes say themselves what is wrong."""
+_OF_THE_POLICY = ("AccessDenied", "AccessDeniedException", "InvalidIdentityToken")
+"""Those of them that the role's trust policy, or its account, may explain."""
 _CLAIM_LIMIT = 200
 
 
@@ -138,7 +140,7 @@ def exchange_token(context: SourceContext, exchange: Exchange) -> Found:
     except Temporary:
         raise
     except CloudError as error:
-        raise _refusal(error, exchange, role) from error
+        raise _refusal(error, exchange, role, context) from error
     return Found(
         launcher=LauncherCredentials(
             credentials=assumed.credentials,
@@ -154,7 +156,9 @@ def exchange_token(context: SourceContext, exchange: Exchange) -> Found:
     )
 
 
-def _refusal(error: CloudError, exchange: Exchange, role: RoleArn) -> SourceBroken:
+def _refusal(
+    error: CloudError, exchange: Exchange, role: RoleArn, context: SourceContext
+) -> SourceBroken:
     if error.code not in _OF_THE_TOKEN:
         return SourceBroken(error.message, hint=error.hint, evidence=error.evidence)
     claims = decode_claims(exchange.token)
@@ -165,8 +169,24 @@ def _refusal(error: CloudError, exchange: Exchange, role: RoleArn) -> SourceBrok
             error.message,
             *error.evidence,
             *_claim_lines(claims, now=datetime.now(UTC)),
+            *_second_look(error.code, claims, role, context),
         ),
     )
+
+
+def _second_look(
+    code: str, claims: Mapping[str, Any], role: RoleArn, context: SourceContext
+) -> tuple[str, ...]:
+    """What the role's real trust policy has against the token, where somebody may read it."""
+    if context.diagnose is None or code not in _OF_THE_POLICY:
+        return ()
+
+    def explain(document: Mapping[str, Any]) -> tuple[str, ...]:
+        from calamari_py.trust import explain_web_identity
+
+        return explain_web_identity(document, role=role, claims=claims)
+
+    return context.diagnose(context.aws, role, explain)
 
 
 def decode_claims(token: Secret) -> Mapping[str, Any]:

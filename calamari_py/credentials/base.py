@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from calamari_py.errors import TraceRow
-from calamari_py.identity import LauncherCredentials
+from calamari_py.identity import LauncherCredentials, RoleArn
 from calamari_py.masking import SecretRegistry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from calamari_py.aws import AwsPort
+
+ExplainTrust = Callable[[Mapping[str, Any]], tuple[str, ...]]
+"""What a trust policy's document has against a caller, one line each."""
+
+
+class Diagnose(Protocol):
+    """Finds out why a role was refused, where somebody may read its trust policy."""
+
+    def __call__(self, aws: AwsPort, role: RoleArn, explain: ExplainTrust) -> tuple[str, ...]:
+        """Lines of evidence; none where nobody may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,7 @@ class SourceContext:
     `session_name` is for sources that assume a role themselves (web identity). `folder` is the
     manifest's, which relative paths of the account section begin at (None: the current one).
     `account` is the manifest's `calamari_py.manifest.types.Account`; `resolve_launcher` sets it.
+    `diagnose` is asked when STS refuses a token.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -33,6 +44,7 @@ class SourceContext:
     session_name: str
     account: Any = field(default=None, repr=False)
     folder: Path | None = None
+    diagnose: Diagnose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from calamari_py.identity import AwsCredentials
+if TYPE_CHECKING:
+    from calamari_py.identity import AwsCredentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,12 @@ class Delivery(Protocol):
     def renews(self) -> bool:
         """Whether a child that asks again gets renewed credentials."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it puts into the child's environment; long-lived keys have no token."""
+
     def open(self, context: DeliveryContext) -> AbstractContextManager[Mapping[str, str]]:
-        """The names that it puts into the child's environment, valid while the context is open."""
+        """The `names` with their values, which are valid while the context is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class Deferred:
 
     module: str
     renews: bool
+    names: tuple[str, ...]
 
     def open(self, context: DeliveryContext) -> AbstractContextManager[Mapping[str, str]]:
         """What the module's function gives."""

@@ -172,7 +172,7 @@ class Explanation:
         warnings = _counted(warns, "warning")
         if fails:
             return f"the step would not start: {_counted(fails, 'check')} failed, {warnings}"
-        known = "" if self.found else ", as far as is known"
+        known = "" if self.found else ", as far as known"
         return f"the step would start{known}: {warnings}"
 
     def to_document(self) -> dict[str, Any]:

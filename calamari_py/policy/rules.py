@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from calamari_py.addresses import ENDPOINT
 from calamari_py.identity import MAX_DURATION, MIN_DURATION, PARTITIONS
 from calamari_py.manifest.scalars import AccountId, Rule, parse_duration
 from calamari_py.manifest.shapes import GIVEN
@@ -16,21 +17,16 @@ _ROLE_PATTERN = re.compile(r"arn:[a-z*?-]+:iam::[0-9*?]+:role/[!-~]+", re.ASCII)
 _REGION_PATTERN = re.compile(r"[a-z0-9*?-]+", re.ASCII)
 _NAME_PATTERN = re.compile(r"[\w+=,.@*?-]+", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-# As narrow as the rule for endpoints elsewhere: nothing that two parsers read as two hosts.
-_ENDPOINT = re.compile(
-    r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?(/[a-z0-9/._~-]*)?",
-    re.ASCII | re.IGNORECASE,
-)
 _PORTS = {"https": 443, "http": 80}
 
 
 def endpoint_origin(url: str) -> str:
     """``scheme://host:port`` of `url`, in lower case, or ValueError for what is no plain URL."""
-    match = _ENDPOINT.fullmatch(url)
+    match = ENDPOINT.fullmatch(url)
     if match is None:
         raise ValueError("is no plain URL; write https://HOST or https://HOST:PORT")
-    scheme = match[1].lower()
-    return f"{scheme}://{match[2].lower()}:{int(match[3] or _PORTS[scheme])}"
+    scheme = match["scheme"].lower()
+    return f"{scheme}://{match['host'].lower()}:{int(match['port'] or _PORTS[scheme])}"
 
 
 def _pattern(name: str, allowed: re.Pattern[str], example: str) -> Rule:

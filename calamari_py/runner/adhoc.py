@@ -23,7 +23,6 @@ from calamari_py.steps.base import (
     StepOutcome,
 )
 
-
 _SHELL_IS_DEAF = (signal.SIGTERM, signal.SIGINT)
 """What an interactive shell does not end for."""
 

@@ -13,7 +13,7 @@ from calamari_py.credentials import (
     profile_process,
     resolve_launcher,
 )
-from calamari_py.credentials.base import SourceContext
+from calamari_py.credentials.base import Diagnose, SourceContext
 from calamari_py.errors import (
     CloudError,
     ExpectationNotMet,
@@ -37,6 +37,7 @@ from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
 from calamari_py.runner.refusals import RefusedHop, refused_hop
 from calamari_py.runner.requests import default_session_name
+from calamari_py.runner.second_look import nobody_looks
 
 
 class MakeAws(Protocol):
@@ -60,7 +61,8 @@ class IdentityInputs:
     `requests` are the hops; `environ` is the caller's; `launcher` replaces what the manifest's
     ``account`` says (the embedded sandbox); `name_launcher` asks AWS for the launcher's ARN where
     the source does not give it. `check_region` raises for a region that only the launcher's source
-    knew and that nobody allows. `warn` and `tell` take plain text; `now` is UTC.
+    knew and that nobody allows, `diagnose` looks into refusals. `warn` and `tell` take plain text;
+    `now` is UTC.
     """
 
     manifest: StepManifest
@@ -76,6 +78,7 @@ class IdentityInputs:
     check_region: Callable[[str], None] = lambda _: None
     launcher: LauncherCredentials | None = None
     name_launcher: bool = False
+    diagnose: Diagnose = nobody_looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +173,7 @@ def _launcher(
         registry=inputs.registry,
         session_name=default_session_name(inputs.manifest),
         folder=inputs.manifest.folder,
+        diagnose=inputs.diagnose,
     )
     if inputs.launcher is not None and inputs.manifest.account.type != "none":
         return aws, inputs.launcher, ()
@@ -213,6 +217,7 @@ def _walk_hops(
                 ),
                 identity.aws,
                 trace=identity.trace,
+                diagnose=inputs.diagnose,
             ) from error
         for warning in assumed.warnings:
             inputs.warn(warning)

@@ -20,7 +20,7 @@ from calamari_py.runner.identity import ResolvedIdentity, find_launcher
 from calamari_py.runner.prepare import PreparedStep
 from calamari_py.runner.record import masked_trace
 from calamari_py.runner.report import identity_report, step_header
-from calamari_py.runner.second_look import SecondLook
+from calamari_py.runner.second_look import look_with_profile
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
 
@@ -116,17 +116,10 @@ def _ask(
 ) -> Inquiry:
     """The corridor's stages up to the identity."""
     step = corridor.prepare(tools_required=False)
-    inputs = corridor.identity_inputs(step)
-    if name_launcher:
-        inputs = replace(inputs, name_launcher=True)
-    look = SecondLook(trust_profile) if trust_profile else None
-    try:
-        identity = corridor.identify(step, look.watching(inputs) if look else inputs)
-    except IdentityError as error:
-        if look is not None:
-            known = error.evidence
-            error.evidence = (*known, *(line for line in look.lines() if line not in known))
-        raise
+    inputs = replace(corridor.identity_inputs(step), name_launcher=name_launcher)
+    if trust_profile:
+        inputs = replace(inputs, diagnose=look_with_profile(trust_profile))
+    identity = corridor.identify(step, inputs)
     return Inquiry(step=step, identity=identity)
 
 

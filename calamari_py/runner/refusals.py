@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from calamari_py.aws import AwsPort
+from calamari_py.credentials.base import Diagnose
 from calamari_py.errors import CloudError, RoleNotAssumable, TraceRow
 from calamari_py.identity import AwsCredentials, LauncherCredentials, Principal, RoleRequest
 
@@ -23,16 +26,22 @@ class RefusedHop:
 
 
 def refused_hop(
-    error: CloudError, hop: RefusedHop, aws: AwsPort, *, trace: tuple[TraceRow, ...]
+    error: CloudError,
+    hop: RefusedHop,
+    aws: AwsPort,
+    *,
+    trace: tuple[TraceRow, ...],
+    diagnose: Diagnose,
 ) -> RoleNotAssumable:
     """The error for a hop that AWS answered with `error`: who asked for what, and what to look at.
 
-    Where the role lies in the caller's own account its trust policy is read, when that is allowed.
+    Where the role lies in the caller's own account its trust policy is read, when that is allowed,
+    else `diagnose` is asked.
     """
     who = hop.caller or ask_who(hop.credentials, aws)
     evidence = [error.message, *error.evidence]
     if error.code == "AccessDenied":
-        evidence += _trust(hop, who, aws)
+        evidence += _trust(hop, who, aws, diagnose)
     return RoleNotAssumable(
         f"cannot assume role '{hop.request.role}' as '{who}' ({error.code})",
         hint=_hint(error, hop),
@@ -49,31 +58,30 @@ def ask_who(credentials: AwsCredentials, aws: AwsPort) -> str:
         return f"access key {credentials.access_key_id}"
 
 
-def _trust(hop: RefusedHop, who: str, aws: AwsPort) -> tuple[str, ...]:
-    """What the role's real trust policy says of the caller; nothing when it may not be read."""
-    try:
-        caller = Principal.parse(who)
-    except ValueError:
-        return ()
-    if caller.account != hop.request.role.account:
-        # iam:GetRole sees the roles of its own account only.
-        return ()
-    try:
-        document = aws.trust_policy(hop.credentials, hop.request.role)
-    except CloudError:
-        return ()
-    # Imported here: only a refusal needs it.
-    from calamari_py.trust import explain_assume_role
-
+def _trust(hop: RefusedHop, who: str, aws: AwsPort, diagnose: Diagnose) -> tuple[str, ...]:
+    """What the role's real trust policy says of the caller; nothing when nobody may read it."""
     request = hop.request
-    return explain_assume_role(
-        document,
-        role=request.role,
-        caller_arn=who,
-        external_id=request.external_id,
-        tags=bool(request.tags or hop.launcher.has_session_tags),
-        source_identity=request.source_identity is not None,
-    )
+
+    def explain(document: Mapping[str, Any]) -> tuple[str, ...]:
+        # Imported here: only a refusal needs it.
+        from calamari_py.trust import explain_assume_role
+
+        return explain_assume_role(
+            document,
+            role=request.role,
+            caller_arn=who,
+            external_id=request.external_id,
+            tags=bool(request.tags or hop.launcher.has_session_tags),
+            source_identity=request.source_identity is not None,
+        )
+
+    try:
+        # iam:GetRole sees the roles of its own account only.
+        if Principal.parse(who).account == request.role.account:
+            return explain(aws.trust_policy(hop.credentials, request.role))
+    except (ValueError, CloudError):
+        pass
+    return diagnose(aws, request.role, explain)
 
 
 def _hint(error: CloudError, hop: RefusedHop) -> str | None:

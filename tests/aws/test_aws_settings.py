@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from calamari_py.addresses import is_loopback
 from calamari_py.aws import AwsSettings
-from calamari_py.aws.settings import is_loopback
 from calamari_py.errors import IdentityError
 
 

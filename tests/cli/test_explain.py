@@ -30,7 +30,7 @@ def test_a_page(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     first, *_, last = ended.out.splitlines()
     assert first.startswith("─ deploy ─")
-    assert last.startswith("─ the step would start, as far as is known: ")
+    assert last.startswith("─ the step would start, as far as known: ")
     assert "would be arn:aws:sts::111111111111:assumed-role/Dev/deploy" in ended.out
     assert "111111111111 (as expected)" in ended.out
     assert SECRET not in ended.out

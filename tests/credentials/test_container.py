@@ -415,3 +415,22 @@ def test_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, proxy.url)
         found(source().resolve(context(environ(server, http_proxy=proxy.url))))
         assert proxy.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("token_file", "tagged"),
+    [("/var/run/secrets/pods.eks.amazonaws.com/token", True), ("/var/run/other/token", False)],
+    ids=["Pod Identity", "another"],
+)
+def test_who_tags_its_sessions(token_file: str, tagged: bool, tmp_path: Path) -> None:
+    """Pod Identity does, so that roles assumed from it must allow sts:TagSession."""
+    path = tmp_path / token_file.lstrip("/")
+    path.parent.mkdir(parents=True)
+    path.write_text("the-pods-token")
+    with FakeContainer(authorization="the-pods-token") as server:
+        environ = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/v1/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(path),
+        }
+        launcher = found(ContainerSource().resolve(context(environ))).launcher
+    assert launcher.has_session_tags is tagged

@@ -124,7 +124,7 @@ PAGE = """\
   ok    tools      /bin/bash
   warn  metadata   not tried
                    hint: a firewall
-─ the step would start, as far as is known: 1 warning ── nothing was asked or run ──
+─ the step would start, as far as known: 1 warning ── nothing was asked or run ─────
 """
 
 

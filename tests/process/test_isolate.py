@@ -342,6 +342,30 @@ def test_on_a_terminal() -> None:
     assert said.strip() == "terminal"
 
 
+def test_keys_reach_the_step() -> None:
+    """With keys the step has the pty as its controlling terminal in isolation too."""
+    script = (
+        "import fcntl, termios\n"
+        "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        "go('read word; read other < /dev/tty; echo got $word $other', stdin='inherit', "
+        "terminal=True, isolation=Isolation())\n"
+    )
+    glass, tty = os.openpty()
+    os.write(glass, b"hello\nworld\n")
+    environment = {"PATH": PATH, "PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNNER + script],
+        env=environment,
+        stdin=tty,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as runner:
+        said, _ = runner.communicate(timeout=60)
+    os.close(glass)
+    os.close(tty)
+    assert b"got hello world" in said
+
+
 def test_where_it_is_forbidden() -> None:
     """A system that refuses says so, by name and before anything has run, with a way out."""
     script = (

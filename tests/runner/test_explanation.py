@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,18 @@ import pytest
 
 from calamari_py.output.explanation import Check, Explanation
 from calamari_py.runner import Corridor, Doors, RunOptions, visit
-from calamari_py.runner.explanation import explain
+from calamari_py.runner.explain import explain
+from calamari_py.runner.explain.reach import takes_connections
 from tests.fakes import LAUNCHER_ARN, refusal
 from tests.runner.world import DEV, HEAD, HUB, SCRIPT, World
 
 SECRET = "s3cr3t-canary-0123456789"
 TOKEN = "session-token-canary-0123456789"
 ROLE = "arn:aws:iam::123456789012:role/OctoLauncherRole"
-CHAIN = f"name: deploy\nregion: eu-west-1\nassume_role: [{HUB}, {DEV}]\n{SCRIPT}"
+CHAIN = (
+    "name: deploy\nregion: eu-west-1\n"
+    f"assume_role: [{HUB}, {{role_arn: '{DEV}', duration: 2h}}]\n{SCRIPT}"
+)
 
 
 @dataclass
@@ -154,6 +159,14 @@ def test_a_refusal_is_a_check(world: World, look: Explain) -> None:
     assert explained.check("identity").hint
     assert not explained.it.found
     assert explained.it.verdict.startswith("the step would not start: 1 check failed")
+
+
+def test_a_region_that_nobody_knows(look: Explain) -> None:
+    """Online, too, it is the problem that is told, not that there is one."""
+    explained = look(f"name: x\nassume_role: {DEV}\n{SCRIPT}", online=True)
+    assert explained.it.exit_code == 65
+    assert explained.check("identity").evidence.startswith("region is not known")
+    assert "AWS_REGION" in (explained.check("identity").hint or "")
 
 
 ROLE_OF = """\
@@ -339,6 +352,17 @@ def test_metadata_addresses(
     assert evidence in check.evidence
 
 
+def test_a_connection_is_tried() -> None:
+    """Something that listens takes it, and gets nothing; what is closed does not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert takes_connections("127.0.0.1", port)
+        taken, _ = server.accept()
+        with taken:
+            assert taken.recv(1) == b""
+    assert not takes_connections("127.0.0.1", port)
+
+
 @pytest.mark.parametrize(("uid", "state"), [(0, "warn"), (1000, "ok")])
 def test_root(uid: int, state: str, look: Explain, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against root nothing is promised, and that is said."""
@@ -353,6 +377,12 @@ def test_root(uid: int, state: str, look: Explain, monkeypatch: pytest.MonkeyPat
                      id="program"),
         pytest.param(HEAD + "account: {source: web-identity}\n" + SCRIPT, {}, "launcher", 77,
                      id="launcher"),
+        pytest.param(HEAD + SCRIPT, {"AWS_SECRET_ACCESS_KEY": ""}, "launcher", 77, id="half pair"),
+        pytest.param(HEAD + "account: {source: web-identity}\n" + SCRIPT,
+                     {"AWS_WEB_IDENTITY_TOKEN_FILE": "/none", "AWS_ROLE_ARN": ROLE}, "launcher", 77,
+                     id="token file"),
+        pytest.param(HEAD + f"account: {{type: oidc, role_arn: '{ROLE}', token_file: none}}\n"
+                     + SCRIPT, {}, "launcher", 77, id="manifest's token file"),
         pytest.param(f"name: x\nassume_role: {DEV}\n" + SCRIPT,
                      {"AWS_EC2_METADATA_DISABLED": "true"}, "region", 65, id="region"),
     ],
@@ -366,6 +396,14 @@ def test_what_keeps_a_step_from_starting(
     assert explained.check(check).state == "fail"
     assert explained.check(check).hint
     assert explained.it.exit_code == code == world.run(manifest).exit_code
+
+
+def test_a_broken_source_that_may_be_passed_over(world: World, look: Explain) -> None:
+    """`account.fallback` makes a warning of it."""
+    world.environ["AWS_SECRET_ACCESS_KEY"] = ""
+    explained = look(HEAD + "account: {fallback: true}\n" + SCRIPT)
+    assert explained.check("launcher").state == "warn"
+    assert explained.it.exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -247,11 +247,23 @@ def test_a_broken_trust_profile_does_not_hide_the_failure(world: World) -> None:
     assert any("does not exist" in line for line in world.reporter.failure.evidence)
 
 
-def test_the_trust_profile_is_used_for_refusals_only(world: World) -> None:
-    """Nobody's profile is touched when all is well, or when AWS cannot be reached."""
-    page_of(world, HEAD + SCRIPT, trust_profile="admin")
-    world.aws.refuse[DEV] = throttled()
-    failed_whoami(world, HEAD + SCRIPT, 75, trust_profile="admin")
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(None, 0, id="all is well"),
+        pytest.param(throttled(), 75, id="AWS cannot be reached"),
+        pytest.param(refusal("ExpiredToken"), 77, id="not for the trust policy"),
+    ],
+)
+def test_the_trust_profile_is_used_for_refusals_only(
+    answer: Exception | None, code: int, world: World
+) -> None:
+    """Nobody's profile is touched where a trust policy explains nothing."""
+    if answer is not None:
+        world.aws.refuse[DEV] = answer
+    assert (
+        go(world, HEAD + SCRIPT, lambda c: whoami(c, lambda _: None, trust_profile="admin")) == code
+    )
     assert not {"profile", "GetRole"} & set(world.aws.operations())
 
 
@@ -342,11 +354,12 @@ def test_signing_in(options: dict[str, Any], asked: tuple[Any, ...], world: Worl
     assert world.reporter.warnings == []
 
 
-def test_a_duration_for_chained_roles(world: World) -> None:
-    """AWS does not take one, which is said."""
-    code, given = urls(world, CHAIN, duration=3600)
+@pytest.mark.parametrize(("duration", "warned"), [(3600, True), (None, False)])
+def test_a_duration_for_chained_roles(duration: int | None, warned: bool, world: World) -> None:
+    """AWS does not take one, which is said to who asks for one."""
+    code, given = urls(world, CHAIN, duration=duration)
     assert (code, len(given)) == (0, 1)
-    assert any("chained" in warning for warning in world.reporter.warnings)
+    assert any("chained" in warning for warning in world.reporter.warnings) is warned
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.errors import CommandNotFound, FileMissing, ManifestError
+from calamari_py.identity import AwsCredentials
 from calamari_py.process import Command, ProcessExit
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepContext
@@ -39,6 +40,10 @@ def parse(section: str | ScriptSection, folder: Path, tools: str) -> ScriptSpec:
     return spec
 
 
+def no_credentials() -> AwsCredentials:
+    raise AssertionError("a script's kind calls nothing")
+
+
 def run(spec: ScriptSpec, folder: Path) -> tuple[Command, list[str]]:
     """The command that an execution hands to the process door, and the warnings on the way."""
     seen: list[Command] = []
@@ -52,7 +57,13 @@ def run(spec: ScriptSpec, folder: Path) -> tuple[Command, list[str]]:
     private.mkdir()
     outcome = KIND.execute(
         spec,
-        StepContext(environment={"A": "b"}, private=private, run=record, warn=warnings.append),
+        StepContext(
+            environment={"A": "b"},
+            private=private,
+            run=record,
+            warn=warnings.append,
+            credentials=no_credentials,
+        ),
     )
     assert outcome.code == 3
     return seen[0], warnings

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from calamari_py.addresses import proxies_for
 from calamari_py.credentials._http import (
     LIMIT,
     NoAnswerError,
@@ -66,7 +67,7 @@ class TokenService:
             method=method,
             url=url,
             headers=headers,
-            proxies=proxies_for(target, request.environ),
+            proxies=proxies_for(request.environ, url),
             authorities=next(
                 filter(None, (setting(request.environ, name) for name in _CA_NAMES)), None
             ),
@@ -127,19 +128,6 @@ class TokenService:
 def extended(url: str, query: str) -> str:
     """`url` with more of a query."""
     return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def proxies_for(target: Target, environ: Mapping[str, str]) -> dict[str, str]:
-    """The proxy for `target` by the usual variables; never for this machine."""
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    name = f"{target.scheme}_proxy"
-    proxy = setting(environ, name) or setting(environ, name.upper())
-    exceptions = setting(environ, "no_proxy") or setting(environ, "NO_PROXY")
-    authority = f"{target.host}:{target.port}"
-    if not proxy or _is_loopback(target) or proxy_bypass_environment(authority, {"no": exceptions}):
-        return {}
-    return {target.scheme: proxy}
 
 
 def _is_loopback(target: Target) -> bool:

@@ -42,7 +42,7 @@ class Buildkite:
         program = Program(
             who="buildkite-agent",
             argv=(str(path), "oidc", "request-token", "--audience", request.audience),
-            hint="the agent has to be of version 3.41 or later, and its job has to run",
+            hint="the job has to run, and its agent to know `buildkite-agent oidc request-token`",
             keep={
                 name: value
                 for name, value in environ.items()

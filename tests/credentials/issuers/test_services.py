@@ -12,9 +12,9 @@ import requests
 import responses
 from responses import matchers
 
-from calamari_py.credentials._http import LIMIT, parse_target
+from calamari_py.credentials._http import LIMIT
 from calamari_py.credentials.issuers import Issuer, Minted
-from calamari_py.credentials.issuers._service import BUDGET, TokenService, proxies_for
+from calamari_py.credentials.issuers._service import BUDGET, TokenService
 from calamari_py.credentials.issuers.azure_devops import AzureDevops
 from calamari_py.credentials.issuers.github_actions import GithubActions
 from calamari_py.errors import SourceBroken
@@ -304,30 +304,6 @@ def test_the_whole_has_a_budget(network: responses.RequestsMock) -> None:
     with pytest.raises(SourceBroken, match="503"):
         GITHUB.mint(time=clock)
     assert len(network.calls) == 1
-
-
-@pytest.mark.parametrize(
-    ("url", "environ", "proxy"),
-    [
-        pytest.param("https://x.example/", {}, None, id="none"),
-        pytest.param("https://x.example/", {"HTTPS_PROXY": "http://p:1"}, "http://p:1", id="upper"),
-        pytest.param("https://x.example/", {"https_proxy": "http://p:1"}, "http://p:1", id="lower"),
-        pytest.param("https://x.example/", {"https_proxy": "http://p:1", "HTTPS_PROXY": "http://q"},
-                     "http://p:1", id="lower-first"),
-        pytest.param("https://x.example/", {"HTTP_PROXY": "http://p:1"}, None, id="other-scheme"),
-        pytest.param("https://x.example/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".example"},
-                     None, id="excepted"),
-        pytest.param("https://x.example/", {"HTTPS_PROXY": "http://p:1", "no_proxy": "*"},
-                     None, id="all-excepted"),
-        pytest.param("https://x.example/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "y.example"},
-                     "http://p:1", id="another-excepted"),
-        pytest.param("https://127.0.0.1/", {"HTTPS_PROXY": "http://p:1"}, None, id="loopback"),
-    ],
-)  # fmt: skip
-def test_proxies(url: str, environ: dict[str, str], proxy: str | None) -> None:
-    """The caller's proxy variables count, and no others."""
-    expected = {} if proxy is None else {"https": proxy}
-    assert proxies_for(parse_target(url), environ) == expected
 
 
 @pytest.mark.parametrize(

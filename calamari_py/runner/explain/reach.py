@@ -47,10 +47,10 @@ def look_around(
     return Reach(files=tuple(map(str, files)), answering=answering, uid=os.geteuid())
 
 
-def takes_connections(address: str) -> bool:
-    """Connects to port 80 of `address` and sends nothing; waits 0.3 s at most."""
+def takes_connections(address: str, port: int = 80) -> bool:
+    """Connects to `port` of `address` and sends nothing; waits 0.3 s at most."""
     try:
-        socket.create_connection((address, 80), timeout=_SECONDS).close()
+        socket.create_connection((address, port), timeout=_SECONDS).close()
     except OSError:
         return False
     return True

@@ -12,16 +12,17 @@ from calamari_py.environment import ChildEnvironment
 from calamari_py.errors import (
     EX_IDENTITY,
     EX_MANIFEST,
+    EX_OK,
     CalamariError,
-    TraceRow,
+    ManifestError,
     exit_code_of,
 )
 from calamari_py.identity import Expectation, LauncherCredentials
 from calamari_py.output import format_seconds
 from calamari_py.output.explanation import Check, CommandLine
+from calamari_py.runner.explain.reach import METADATA, Reach
 from calamari_py.runner.identity import ResolvedIdentity, missing_region
 from calamari_py.runner.prepare import PreparedStep
-from calamari_py.runner.reach import METADATA, Reach
 from calamari_py.runner.report import forecast
 
 _SECRET_NAME = re.compile(
@@ -34,12 +35,14 @@ _KNOWS_REGION = frozenset({"profile", "imds"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that the checks look at. `identity` was found where `found`, else foreseen; `error` is
-    why it was not found. `policy` names the operator's policy that allowed the step."""
+    why it was not found, `defect` what is certain to stop its launcher. `policy` names the
+    operator's policy that allowed the step."""
 
     step: PreparedStep
     identity: ResolvedIdentity
     found: bool
     error: CalamariError | None
+    defect: str | None
     commands: Sequence[CommandLine]
     environment: ChildEnvironment
     reach: Reach
@@ -114,22 +117,23 @@ def _launcher(facts: Facts) -> Iterator[Check]:
         who = launcher.arn or f"access key {launcher.credentials.access_key_id}"
         yield Check(name="launcher", state="ok", evidence=f"{who} ({launcher.description})")
     else:
-        yield _foreseen_launcher(launcher, facts.identity.trace)
+        yield _foreseen_launcher(launcher, facts)
 
 
-def _foreseen_launcher(launcher: LauncherCredentials, rows: Sequence[TraceRow]) -> Check:
-    broken = next((row for row in rows if row.result == "broken"), None)
-    if broken is not None:
+def _foreseen_launcher(launcher: LauncherCredentials, facts: Facts) -> Check:
+    if facts.defect is not None:
+        falls_back = facts.step.loaded.manifest.account.fallback
         return Check(
             name="launcher",
-            state="fail",
-            evidence=f"{broken.source} is broken: {broken.why}",
-            exit_code=EX_IDENTITY,
+            state="warn" if falls_back else "fail",
+            evidence=f"{launcher.source} is broken: {facts.defect}",
+            hint="correct it, or unset what names this source",
+            exit_code=EX_OK if falls_back else EX_IDENTITY,
         )
     if launcher.source:
-        evidence = f"{launcher.description}; not asked"
+        evidence = f"{launcher.source}: {launcher.description}; not asked"
         return Check(name="launcher", state="ok", evidence=evidence)
-    open_ones = [row.source for row in rows if row.result == "unknown"]
+    open_ones = [row.source for row in facts.identity.trace if row.result == "unknown"]
     if open_ones:
         return Check(
             name="launcher",
@@ -280,11 +284,14 @@ def _user(facts: Facts) -> Iterator[Check]:
 
 
 def _failed(name: str, error: CalamariError) -> Check:
-    more = getattr(error, "evidence", ())
+    said, hint = [error.message, *getattr(error, "evidence", ())], error.hint
+    if isinstance(error, ManifestError):
+        said = [f"{problem.path} {problem.message}".strip() for problem in error.problems]
+        hint = hint or next((problem.hint for problem in error.problems if problem.hint), None)
     return Check(
         name=name,
         state="fail",
-        evidence="; ".join((error.message, *more)),
-        hint=error.hint,
+        evidence="; ".join(said),
+        hint=hint,
         exit_code=exit_code_of(error),
     )

@@ -6,18 +6,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from calamari_py import __version__
 from calamari_py.aws import AwsSettings
-from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
-from calamari_py.environment import (
-    ChildEnvironment,
-    build_child_environment,
-    credential_environment,
-)
 from calamari_py.errors import CalamariError, IdentityError
 from calamari_py.output.explanation import (
     Bounds,
@@ -28,31 +21,21 @@ from calamari_py.output.explanation import (
     Identity,
     Launcher,
     MaskedName,
-    NamedVariable,
-    Names,
 )
-from calamari_py.runner.checks import Facts, all_checks, mismatches
-from calamari_py.runner.child import environment_spec
 from calamari_py.runner.corridor import Corridor
-from calamari_py.runner.execution import FINALLY_TIMEOUT, ChildFolders
-from calamari_py.runner.foresight import foresee, ignored_selectors
+from calamari_py.runner.execution import FINALLY_TIMEOUT
+from calamari_py.runner.explain.checks import Facts, all_checks, mismatches
+from calamari_py.runner.explain.child import (
+    environment_names,
+    foreseen_environment,
+    named_variables,
+)
+from calamari_py.runner.explain.foresight import foresee, ignored_selectors, launcher_defect
+from calamari_py.runner.explain.reach import Answers, look_around, takes_connections
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity
 from calamari_py.runner.prepare import SCRIPT, PreparedStep
-from calamari_py.runner.reach import Answers, look_around, takes_connections
 from calamari_py.steps import STEP_KINDS
-from calamari_py.steps.base import KindEnvironment, PlannedCommand
-
-DELIVERED_NAMES = {
-    "endpoint": ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-    "profile": (
-        "AWS_CONFIG_FILE",
-        "AWS_PROFILE",
-        "AWS_SDK_LOAD_CONFIG",
-        "CALAMARI_CREDENTIALS_URI",
-        "CALAMARI_CREDENTIALS_TOKEN",
-    ),
-}
-"""Delivery → the names that it gives to the child, where they are not the credentials' own."""
+from calamari_py.steps.base import PlannedCommand
 
 _OUR_WORDS = frozenset(
     {"account_type", "delivery", "forms", "kind", "late", "region_source", "result", "source",
@@ -85,8 +68,9 @@ def explain(
         identity=identity,
         found=online and error is None,
         error=error,
+        defect=_defect(step, identity, corridor.environ),
         commands=_commands(step.kind.preview(step.spec)) if step.spec is not None else (),
-        environment=_child_environment(step, identity, corridor.environ),
+        environment=foreseen_environment(step, identity, corridor.environ),
         reach=look_around(
             step.loaded.manifest, corridor.environ, answers=answers if asks_around else None
         ),
@@ -126,11 +110,11 @@ def _explanation(
         hops=_hops(step, identity),
         identity=_identity(facts),
         sts=_endpoint(inputs.settings, identity, corridor.environ) if launcher else None,
-        variables=_variables(step),
+        variables=named_variables(step),
         masks=tuple(
             MaskedName(name=name, forms=forms) for name, forms in corridor.registry.forms.items()
         ),
-        names=_names(facts.environment),
+        names=environment_names(facts.environment),
         commands=tuple(facts.commands),
         finally_commands=_commands(STEP_KINDS[SCRIPT].preview(finally_spec))
         if finally_spec is not None
@@ -138,6 +122,13 @@ def _explanation(
         bounds=_bounds(facts),
         checks=all_checks(facts),
     )
+
+
+def _defect(
+    step: PreparedStep, identity: ResolvedIdentity, environ: Mapping[str, str]
+) -> str | None:
+    source = identity.launcher.source if identity.launcher and identity.trace else ""
+    return launcher_defect(step.loaded.manifest, source, environ)
 
 
 def _hops(step: PreparedStep, identity: ResolvedIdentity) -> tuple[Hop, ...]:
@@ -197,64 +188,6 @@ def _endpoint(
     )
     proxy = "HTTPS_PROXY" if url.startswith("https:") else "HTTP_PROXY"
     return Endpoint(url=url, set_by=set_by, proxy=proxy if uses_proxy(environ, url) else None)
-
-
-def _variables(step: PreparedStep) -> tuple[NamedVariable, ...]:
-    loaded = step.loaded
-    known = [
-        NamedVariable(
-            name=name,
-            sensitive=variable.sensitive,
-            masked=variable.is_masked,
-            withheld=name in loaded.withheld,
-        )
-        for name, variable in loaded.variables.items()
-    ]
-    late = [
-        NamedVariable(
-            name=variable.name,
-            sensitive=variable.sensitive,
-            masked=variable.sensitive,
-            withheld=variable.name in loaded.withheld,
-            late=variable.source,
-        )
-        for variable in loaded.late
-    ]
-    return (*known, *late)
-
-
-def _child_environment(
-    step: PreparedStep, identity: ResolvedIdentity, environ: Mapping[str, str]
-) -> ChildEnvironment:
-    """The child's environment; only its names are right."""
-    private = Path("{private}")
-    folders = ChildFolders(
-        memory=private, channel=Channel(private / "channel"), temp=private / "temp"
-    )
-    kind = KindEnvironment() if step.spec is None else step.kind.environment(step.spec)
-    delivered: Mapping[str, str] = {}
-    if identity.deployment is not None:
-        delivered = (
-            dict.fromkeys(DELIVERED_NAMES[step.delivery], "")
-            if step.delivery in DELIVERED_NAMES
-            else credential_environment(identity.deployment.credentials)
-        )
-    return build_child_environment(
-        environment_spec(
-            step,
-            identity,
-            environ=environ,
-            credential_names=delivered,
-            names={**folders.environment(), "CALAMARI_ATTEMPT": ""},
-            kind=kind,
-        )
-    )
-
-
-def _names(environment: ChildEnvironment) -> Names:
-    """What calamari sets counts as added, also where it was set to the same before."""
-    added = sorted(set(environment.values) - set(environment.passed))
-    return Names(removed=environment.removed, added=tuple(added), passed=environment.passed)
 
 
 def _commands(planned: tuple[PlannedCommand, ...]) -> tuple[CommandLine, ...]:
