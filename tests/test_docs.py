@@ -43,7 +43,7 @@ def test_the_readme_has_commands() -> None:
 def test_readme_commands(line: str, calamari: Calamari) -> None:
     """Each command of the README works on the files of the README."""
     require_tool("bash")
-    if "who-am-i.yaml" in line and " run " in line:
+    if "who-am-i.yaml" in line and re.search(" (run|exec) ", line):
         require_tool("aws")
     for name, text in FILES.items():
         calamari.write(text, name)
@@ -57,6 +57,24 @@ def test_readme_commands(line: str, calamari: Calamari) -> None:
     assert "t0ken-4f9c2a7be1" not in done.stdout + done.stderr
     if line.startswith("calamari validate"):
         assert done.stdout == "who-am-i.yaml: ok\n"
+    shown = next(block for block in CONSOLE if f"$ {line}\n" in block).partition(f"$ {line}\n")[2]
+    if shown and not shown.startswith("$ "):
+        _assert_shows(done.stdout, shown)
+
+
+def _assert_shows(real: str, shown: str) -> None:
+    """Every line of `shown` is in `real`, in order; a line of … stands for any others."""
+    left = _timeless(real).splitlines()
+    skip = False
+    for line in _timeless(shown).splitlines():
+        if line.strip() == "…":
+            skip = True
+            continue
+        place = left.index(line) if skip and line in left else 0
+        assert left, f"nothing is left for {line!r}"
+        assert left[place] == line
+        left, skip = left[place + 1 :], False
+    assert skip or not left
 
 
 @pytest.mark.process
@@ -80,6 +98,8 @@ def test_the_demo_looks_as_the_readme_says(calamari: Calamari) -> None:
 
 
 def _timeless(text: str) -> str:
+    text = re.sub(r"STS request \S+", "STS request 6f1c…", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-03-01 10:30 UTC", text)
     text = re.sub(r"valid for \d+m", "valid for 59m", text)
     return re.sub(r"succeeded in [\d.]+s (.*?)─+$", r"succeeded in 1s \1", text, flags=re.MULTILINE)
 

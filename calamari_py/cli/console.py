@@ -50,7 +50,7 @@ def command(**options: Any) -> int:
             f"'{destination}' is neither a URL nor a service",
             hint="write for example --destination s3, or copy an https:// URL of the console",
         )
-    invocation = begin(options)
+    invocation = begin(options, by_hand=True)
 
     def way(corridor: Corridor) -> None:
         def use(url: Secret) -> None:

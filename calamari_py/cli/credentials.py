@@ -77,6 +77,7 @@ def command(**options: Any) -> int:
     invocation = begin(
         {**options, "manifest": options["manifest"] or "-"},
         manifest_text=text,
+        by_hand=True,
         make_reporter=None if is_talkative else brief_reporter,
     )
     return invocation.visit(

@@ -63,6 +63,12 @@ def isolation_problem() -> str | None:
     return None
 
 
+def require_isolation() -> None:
+    """Raise ToolMissing where no step can be isolated: to be known before anything runs."""
+    if problem := isolation_problem():
+        raise Unavailable(problem)
+
+
 class Unavailable(ToolMissing):
     """The system does not let us isolate. `reason` is the rest of a sentence."""
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -83,23 +83,23 @@ class Janitor:
 
         reader, writer = os.pipe()
         self._pipe = open(writer, "wb", buffering=0)  # noqa: SIM115 - end() closes it
-        try:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        # Twice, as in private_folder().
+        with ExitStack() as again, ExitStack() as ends:
+            ends.callback(os.close, reader)
+            for end in (again, ends):
+                end.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
             # The mask is inherited, so that there is no moment in which a signal would end it.
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(_PROGRAM)],
-                    stdin=reader,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd="/",
-                    env={},
-                    start_new_session=True,
-                )
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        finally:
-            os.close(reader)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_PROGRAM)],
+                stdin=reader,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={},
+                start_new_session=True,
+            )
 
     def _tell(self, error: OSError) -> None:
         with suppress(OSError):

@@ -179,6 +179,7 @@ def _last_acts(command: Command, terminal: Terminal | None) -> Callable[[], None
         if signum is not None and signal.getsignal(signum) is signal.SIG_IGN
     ]
     take_terminal = None if terminal is None else terminal.take
+    set_mask, replace_mask = signal.pthread_sigmask, signal.SIG_SETMASK
     from resource import RLIMIT_CORE, setrlimit
 
     def last_acts() -> None:
@@ -192,6 +193,8 @@ def _last_acts(command: Command, terminal: Terminal | None) -> Callable[[], None
         # A background shell ignores SIGINT; a tool that is stopped by it must hear it.
         for signum in deaf:
             set_handler(signum, default)
+        # A thread of ours that serves clients blocks signals, and its children would be deaf.
+        set_mask(replace_mask, ())
         if take_terminal is not None:
             take_terminal()
 

@@ -57,7 +57,8 @@ def environment_spec(
 
 
 def hidden_paths(manifest: StepManifest, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files and folders that lead to the launcher, which ``--isolate`` hides."""
+    """The files and folders that lead to the launcher, which ``--isolate`` hides; none that the
+    manifest itself lies in."""
     paths = [
         Path(environ[name].strip()) for name in _LAUNCHER_FILES if environ.get(name, "").strip()
     ]
@@ -66,4 +67,9 @@ def hidden_paths(manifest: StepManifest, environ: Mapping[str, str]) -> tuple[Pa
         paths.append(Path(home, ".aws"))
     if manifest.account.token_file:
         paths.append(manifest.folder / manifest.account.token_file.strip())
-    return tuple(path for path in dict.fromkeys(paths) if path.is_absolute() and path.exists())
+    needed = {manifest.folder, *manifest.folder.parents}
+    return tuple(
+        path
+        for path in dict.fromkeys(paths)
+        if path.is_absolute() and path.exists() and path not in needed
+    )

@@ -22,7 +22,7 @@ from calamari_py.errors import (
 )
 from calamari_py.manifest import LoadedManifest
 from calamari_py.output.base import Reporter
-from calamari_py.process import SignalInbox
+from calamari_py.process import SignalInbox, require_isolation
 from calamari_py.result import (
     StepResult,
     check_result_target,
@@ -78,6 +78,8 @@ class Corridor:
     def walk(self) -> None:
         """From the manifest to the end of the child."""
         self.check_targets()
+        if self.options.isolate:
+            require_isolation()
         with self.opened(), ExitStack() as stack:
             step = self.prepare()
             self.announce(step.loaded)
@@ -195,6 +197,7 @@ class Corridor:
             overrides=self.options.overrides,
             registry=self.registry,
             tools_required=tools_required,
+            by_hand=self.options.by_hand or self.options.command is not None,
         )
         self.record.step = step.loaded.manifest.name
         self.trail.of_step(step.loaded.manifest)

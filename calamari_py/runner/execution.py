@@ -28,6 +28,8 @@ from calamari_py.output import format_seconds
 from calamari_py.output.base import Reporter
 from calamari_py.process import (
     Command,
+    Isolation,
+    Janitor,
     Limits,
     ProcessExit,
     SignalInbox,
@@ -84,8 +86,13 @@ def open_folders(
     disk = _folders(environ.get("TMPDIR"), "/tmp")  # noqa: S108
     with ExitStack() as stack:
         with inbox.queued():
-            private = stack.enter_context(private_folder([*memory, *disk], warn=warn))
-            spacious = stack.enter_context(private_folder([*disk, *memory], warn=warn))
+            janitor = stack.enter_context(Janitor(warn))
+            private = stack.enter_context(
+                private_folder([*memory, *disk], warn=warn, janitor=janitor)
+            )
+            spacious = stack.enter_context(
+                private_folder([*disk, *memory], warn=warn, janitor=janitor)
+            )
             channel = Channel(private / "channel")
             channel.folder.mkdir(mode=0o700)
             temp = spacious / "temp"
@@ -290,8 +297,6 @@ class Execution:
             if self.interactive:
                 command = replace(command, stdin="inherit")
             if self.isolate:
-                from calamari_py.process import Isolation
-
                 hidden = hidden_paths(self.step.loaded.manifest, self.environ)
                 command = replace(command, isolation=Isolation(hidden=hidden))
             try:

@@ -33,7 +33,8 @@ class RunOptions:
 
     `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
     to write, None for nowhere. `policy` is the operator's policy file, `audit_log` where identity
-    events are noted. `command` runs in the place of the step.
+    events are noted. `command` runs in the place of the step; `by_hand` says that somebody uses
+    its credentials, for whom its time limits mean nothing.
     """
 
     manifest: str
@@ -47,6 +48,7 @@ class RunOptions:
     policy: Path | None = None
     audit_log: Path | None = None
     command: AdHocCommand | None = None
+    by_hand: bool = False
     interactive: bool = False
     isolate: bool = False
     trace_credentials: bool = False

@@ -63,8 +63,12 @@ def prepare_step(
     overrides: Overrides,
     registry: SecretRegistry,
     tools_required: bool = True,
+    by_hand: bool = False,
 ) -> PreparedStep:
     """Load, register every secret, check names and requests, parse the kind's section.
+
+    The time limits of the step say how long its credentials are needed, unless somebody works
+    with them `by_hand`.
 
     Raises ManifestError with every problem found, CommandNotFound or CommandNotExecutable for an
     interpreter that is not here, the latter only when `tools_required`.
@@ -87,7 +91,7 @@ def prepare_step(
     delivery = loaded.manifest.credentials.delivery or kind.default_delivery
     requests: tuple[RoleRequest, ...] = ()
     with found:
-        longest = _longest_run(loaded.manifest, delivery)
+        longest = None if by_hand else _longest_run(loaded.manifest, delivery)
         requests = build_role_requests(loaded.manifest, longest_run=longest)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
     found.without(loaded.late_paths).raise_if_any(loaded.error)

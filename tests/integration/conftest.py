@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from calamari_py.sandbox import Sandbox
+from tests.integration.promises import Cloud, a_cloud
+from tests.netns import ROOT
+from tests.process.support import as_nobody
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +46,7 @@ class Calamari:
 
     folder: Path
     environment: Mapping[str, str]
+    interpreter: tuple[str, ...] = (sys.executable,)
 
     def write(self, text: str, name: str = "step.yaml") -> Path:
         path = self.folder / name
@@ -49,7 +54,7 @@ class Calamari:
         return path
 
     def argv(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "calamari_py", *arguments]
+        return [*self.interpreter, "-m", "calamari_py", *arguments]
 
     def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         return {**self.environment, **(extra or {})}
@@ -105,3 +110,46 @@ def calamari(tmp_path: Path) -> Calamari:
 def launched(calamari: Calamari, sandbox: Sandbox) -> Calamari:
     """`calamari` on a machine whose environment holds the launcher's keys."""
     return Calamari(calamari.folder, {**calamari.environment, **sandbox.environment})
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    """A strict AWS of the test's own."""
+    with a_cloud() as running:
+        yield running
+
+
+@pytest.fixture
+def trusted(calamari: Calamari, cloud: Cloud) -> Calamari:
+    """`calamari` on a machine that has the launcher of `cloud`."""
+    return Calamari(calamari.folder, {**calamari.environment, **cloud.environment()})
+
+
+@pytest.fixture
+def as_another(cloud: Cloud) -> Iterator[Calamari]:
+    """The same without root's rights: who is root sees everything. For us, who are not, as we are.
+
+    Skips where no interpreter that another user may run has what calamari needs.
+    """
+    interpreter = tuple(as_nobody())
+    packages = [folder for folder in sys.path if folder.endswith("site-packages")]
+    with tempfile.TemporaryDirectory(prefix="promises-", dir="/tmp") as name:
+        base = Path(name)
+        folders = [base, *(base / part for part in ("work", "home", "tmp"))]
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            if os.getuid() == 0:
+                os.chown(folder, 65534, 65534)
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(base / "home"),
+            "TMPDIR": str(base / "tmp"), "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *packages]),
+        }  # fmt: skip
+        found = Calamari(base / "work", {**environment, **cloud.environment()}, interpreter)
+        check = subprocess.run(
+            [*interpreter, "-c", "import boto3, calamari_py.runner, yaml"],
+            env=environment, cwd=found.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if check.returncode:
+            pytest.skip(f"another user cannot run calamari: {check.stderr.splitlines()[-1]}")
+        yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -116,7 +117,10 @@ class Interrupt:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_exception_at_any_line_leaves_nothing(tmp_path: Path) -> None:
-    """Whatever a signal interrupts, making, handing over or removing: the folder goes."""
+    """Whatever a signal interrupts, making, handing over or removing: the folder goes, and our
+    signals are as they were.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     base = tmp_path / "base"
     base.mkdir()
     before = sys.gettrace()
@@ -134,6 +138,7 @@ def test_an_exception_at_any_line_leaves_nothing(tmp_path: Path) -> None:
         finally:
             sys.settrace(before)
         assert os.listdir(base) == [], f"line {line}"
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask, f"line {line}"
     assert line > 100
 
 

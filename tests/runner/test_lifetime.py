@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from calamari_py.runner import AdHocCommand
 from tests.fakes import LAUNCHER_KEY_ID, Running, ends, refusal, step_key_id
 from tests.runner.world import DEV, HUB, SCRIPT, World
 
@@ -236,3 +237,16 @@ def test_a_launcher_that_cannot_be_found_anew(minutes: int, served: bool, world:
     if served:
         assert answers[0]["AccessKeyId"] == step_key_id(3)
     assert [text for text in world.reporter.warnings if "token" in text]
+
+
+def test_the_steps_time_limit_means_nothing_to_who_works_by_hand(world: World) -> None:
+    """A command in the place of the step has the hour that AWS gives, and no time limit."""
+    command = AdHocCommand(argv=("bash", "-c", "id"), directory=world.folder)
+    world.run(
+        f"name: d\nregion: eu-west-1\nassume_role: {DEV}\ntimeout: 1m\n{SCRIPT}", command=command
+    )
+    assert world.aws.requests()[0].duration == 3600
+    (running,) = world.child.started
+    assert running.limits.timeout is None
+    assert running.command.argv[1:] == ("-c", "id")
+    assert running.command.stdin == "inherit"
