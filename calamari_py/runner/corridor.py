@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calamari_py import manifest
@@ -18,20 +16,14 @@ from calamari_py.errors import (
     ManifestError,
     OutputNotWritable,
     PolicyRefused,
-    UsageError,
 )
 from calamari_py.manifest import LoadedManifest
 from calamari_py.output.base import Reporter
 from calamari_py.process import SignalInbox, require_isolation
-from calamari_py.result import (
-    StepResult,
-    check_result_target,
-    write_outputs,
-    write_result,
-)
+from calamari_py.result import StepResult
 from calamari_py.runner.adhoc import ad_hoc_step
-from calamari_py.runner.collect import prepare_artifacts_folder
-from calamari_py.runner.execution import ChildFolders, Execution, open_folders
+from calamari_py.runner.execution import Execution
+from calamari_py.runner.folders import ChildFolders, open_folders
 from calamari_py.runner.identity import (
     IdentityInputs,
     ResolvedIdentity,
@@ -45,6 +37,7 @@ from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
 from calamari_py.runner.record import RunRecord, masked_trace
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
+from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
 
 if TYPE_CHECKING:
@@ -72,12 +65,12 @@ class Corridor:
         self.sandbox: SandboxPort | None = None
         self.policy: OperatorPolicy | None = None
         self.trail = Trail(None, mask=record.masked, now=doors.now)
-        self.refused_targets: set[Path] = set()
+        self.files = ResultFiles(options)
         self.stopped = False
 
     def walk(self) -> None:
         """From the manifest to the end of the child."""
-        self.check_targets()
+        self.files.check()
         if self.options.isolate:
             require_isolation()
         with self.opened(), ExitStack() as stack:
@@ -124,11 +117,11 @@ class Corridor:
 
     def finish(self) -> StepResult:
         """The result files and the last event, on every way out."""
-        self._write_files()
+        self.files.write(self.record, complain=self._complain)
         result = self.record.result()
         if not self._tell(self.reporter.finished, result):
             # What the files say and the exit code must not differ.
-            self._write_files()
+            self.files.write(self.record, complain=self._complain)
             result = self.record.result()
         return result
 
@@ -145,44 +138,10 @@ class Corridor:
             return True
         return False
 
-    def _write_files(self) -> None:
-        """``--outputs`` and ``--result``; each is tried, whatever became of the other."""
-        options, record = self.options, self.record
-        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
-            (options.outputs, lambda path: write_outputs(path, record.outputs)),
-            (options.result, lambda path: write_result(path, record.result().to_document())),
-        ]
-        for path, write in writers:
-            if path is None or path in self.refused_targets:
-                continue
-            try:
-                write(path)
-            except CalamariError as error:
-                text = f"{error.message}; {error.hint}" if error.hint else error.message
-                record.failed_after_success(error.message)
-                self._tell(self.warn, text)
+    def _complain(self, text: str) -> None:
+        self._tell(self.warn, text)
 
     # --- stages, in order -----------------------------------------------------------------------
-
-    def check_targets(self) -> None:
-        """A result that could not be written is known before anything runs."""
-        used = {os.path.realpath(self.options.cwd / self.options.manifest): "the manifest"}
-        for option, target in (
-            ("--result", self.options.result),
-            ("--outputs", self.options.outputs),
-        ):
-            if target is None:
-                continue
-            self.refused_targets.add(target)
-            check_result_target(target, option=option)
-            other = used.setdefault(os.path.realpath(target), option)
-            if other != option:
-                raise UsageError(
-                    f"{option} names the same file as {other}", hint="give each a file of its own"
-                )
-            self.refused_targets.discard(target)
-        if self.options.artifacts is not None:
-            prepare_artifacts_folder(self.options.artifacts)
 
     def prepare(self, *, tools_required: bool = True) -> PreparedStep:
         """The manifest and its spec; every secret is in the registry before the first line, and
@@ -328,7 +287,7 @@ class Corridor:
     ) -> None:
         """The child, ``finally``, and what they leave."""
         outbox = Outbox()
-        keeper = IdentityKeeper(identity, inputs, outbox=outbox, renewed=self.trail.renewed)
+        keeper = IdentityKeeper(identity, inputs, outbox=outbox, trail=self.trail)
         Execution(
             step=step,
             keeper=keeper,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
 from calamari_py.delivery.base import DeliveryContext
 from calamari_py.environment import build_child_environment
@@ -29,15 +28,14 @@ from calamari_py.output.base import Reporter
 from calamari_py.process import (
     Command,
     Isolation,
-    Janitor,
     Limits,
     ProcessExit,
     SignalInbox,
     StopReason,
-    private_folder,
 )
 from calamari_py.runner.child import environment_spec, hidden_paths
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
+from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.outbox import Outbox
@@ -52,61 +50,6 @@ FINALLY_TIMEOUT = 300.0
 RETRY_DELAY = 10.0
 
 RunCommand = Callable[[Command, MaskedSink, Limits, SignalInbox], ProcessExit]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildFolders:
-    """The private folders of one run. `memory` holds what is secret, `temp` is for the child."""
-
-    memory: Path
-    channel: Channel
-    temp: Path
-
-    def environment(self) -> dict[str, str]:
-        """The names by which a child finds them."""
-        return {**self.channel.environment(), "CALAMARI_TEMP": str(self.temp)}
-
-    def new(self, name: str) -> Path:
-        """A folder for one execution of a kind."""
-        folder = self.memory / name
-        # A step may have removed what it was given; `finally` runs all the same.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
-
-
-@contextmanager
-def open_folders(
-    environ: Mapping[str, str], inbox: SignalInbox, *, warn: Callable[[str], None]
-) -> Iterator[ChildFolders]:
-    """Private folders, removed on every way out; secrets in memory where the system has such.
-
-    They are made and removed as a whole: a signal meanwhile waits in `inbox`.
-    """
-    memory = _folders(environ.get("XDG_RUNTIME_DIR"), "/dev/shm")  # noqa: S108
-    disk = _folders(environ.get("TMPDIR"), "/tmp")  # noqa: S108
-    with ExitStack() as stack:
-        with inbox.queued():
-            janitor = stack.enter_context(Janitor(warn))
-            private = stack.enter_context(
-                private_folder([*memory, *disk], warn=warn, janitor=janitor)
-            )
-            spacious = stack.enter_context(
-                private_folder([*disk, *memory], warn=warn, janitor=janitor)
-            )
-            channel = Channel(private / "channel")
-            channel.folder.mkdir(mode=0o700)
-            temp = spacious / "temp"
-            temp.mkdir(mode=0o700)
-        inbox.raise_waiting()
-        try:
-            yield ChildFolders(memory=private, channel=channel, temp=temp)
-        finally:
-            with inbox.queued():
-                stack.close()
-
-
-def _folders(*names: str | None) -> list[Path]:
-    return [Path(name) for name in names if name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from calamari_py.identity import DeploymentCredentials, LauncherCredentials, Pri
 from calamari_py.renewal import Renewable
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity, assume, find_launcher
 from calamari_py.runner.outbox import Outbox
+from calamari_py.runner.trail import Trail
 
 STATIC_SOURCES = frozenset({"environment", "access-key"})
 """Sources that say the same whenever they are asked."""
@@ -24,7 +24,7 @@ class IdentityKeeper:
     anew (a token file is read again, a token minted again), every hop is walked again, and the
     guard looks at the result. Safe to use from several threads: `Renewable` lets one renew.
 
-    `outbox` takes what there is to say; `renewed` hears every identity that is new.
+    `outbox` takes what there is to say, `trail` notes every renewal.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class IdentityKeeper:
         inputs: IdentityInputs,
         *,
         outbox: Outbox,
-        renewed: Callable[[ResolvedIdentity], None],
+        trail: Trail,
     ) -> None:
         # What there was to warn of has been said the first time.
         self._inputs = replace(inputs, warn=outbox.note, tell=outbox.note, name_launcher=False)
         self._outbox = outbox
-        self._on_renewal = renewed
+        self._trail = trail
         self._identity = identity
         self._failure: CalamariError | None = None
         self._renewable = (
@@ -68,11 +68,13 @@ class IdentityKeeper:
         try:
             identity = assume(self._with_launcher(), self._inputs)
             self._check_same(identity)
+            # An identity that cannot be noted is not used.
+            self._trail.renewed(identity)
         except CalamariError as error:
             self._failure = error
+            self._trail.refused(error, self._identity)
             raise
         self._identity, self._failure = identity, None
-        self._on_renewal(identity)
         assert identity.deployment is not None
         return identity.deployment
 

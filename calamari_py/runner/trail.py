@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,10 @@ class Trail:
         self._write("renewed", identity)
 
     def refused(self, error: CalamariError, identity: ResolvedIdentity | None = None) -> None:
-        """There is no identity for the step."""
-        self._write("refused", identity, error)
+        """There is no identity for the step. That is told; that it could not be noted would only
+        hide it."""
+        with suppress(CalamariError):
+            self._write("refused", identity, error)
 
     def _write(
         self,

@@ -92,16 +92,17 @@ class Step:
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     served: list[tuple[datetime, Mapping[str, str]]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    errors: list[BaseException] = field(default_factory=list)
 
     def run(self, child: Callable[[Mapping[str, str]], None]) -> StepResult:
-        """Run the step; `child` gets its environment."""
+        """Run the step; `child` gets its environment. Raises what ended one of its threads."""
 
         def started(running: Running) -> int:
             child(running.environment)
             return 0
 
         (self.folder / "step.yaml").write_text(MANIFEST, "utf-8")
-        return run_step(
+        result = run_step(
             RunOptions(
                 manifest="step.yaml",
                 cwd=self.folder,
@@ -119,6 +120,9 @@ class Step:
             self.reporter,
             Doors(run=FakeRun(children=[started]), now=self.clock, install_signals=False),
         )
+        for error in self.errors:
+            raise error
+        return result
 
     def play(self, clients: Sequence[Client], tick: Callable[[int], bool]) -> None:
         """Each client in a thread of its own, in rounds that all begin together.
@@ -145,11 +149,9 @@ class Step:
 
         with ThreadPoolExecutor(len(clients)) as pool:
             ended = [pool.submit(live, client).exception for client in clients]
-        errors = [error for error in (exception() for exception in ended) if error is not None]
-        # A barrier broke for all of them because of one that did not wait at it.
-        errors.sort(key=lambda error: isinstance(error, threading.BrokenBarrierError))
-        for error in errors:
-            raise error
+        self.errors = [error for exception in ended if (error := exception()) is not None]
+        # The one whose error broke the barrier for all the others comes first.
+        self.errors.sort(key=lambda error: isinstance(error, threading.BrokenBarrierError))
 
     def sessions(self) -> list[Keys]:
         """What STS gave for the role, in order."""
@@ -182,7 +184,9 @@ def boto3_call(
 
     session = Session()
     session.register_component("data_loader", loader)
-    provider = ContainerProvider(environ=dict(environment), fetcher=Fetcher(step))
+    # botocore's stubs name another fetcher.
+    fetcher: Any = Fetcher(step)
+    provider = ContainerProvider(environ=dict(environment), fetcher=fetcher)
     session.register_component("credential_provider", CredentialResolver([provider]))
     credentials: Any = session.get_credentials()
     credentials._time_fetcher = step.clock

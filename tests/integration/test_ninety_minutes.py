@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -64,11 +64,11 @@ def test_no_client_ever_has_keys_that_do_not_work(step: Step) -> None:
     is mixed or about to expire, and STS is asked no more often than one client would."""
     tools = {name: path for name in ("aws", "terraform") if (path := shutil.which(name))}
     # Before these rounds everybody is idle until the newest keys live for so many seconds.
-    idle_until = {12: 200.0, 24: 30.0, 36: -60.0}
+    idle_until = {8: 200.0, 16: 30.0, 24: -60.0}
 
     def tick(rounds: int) -> bool:
         idle = step.seconds_left() - idle_until.get(rounds, math.inf)
-        step.clock.advance(max(idle, 60))
+        step.clock.advance(max(idle, 75))
         return step.clock.elapsed < 90 * 60
 
     def child(environment: Mapping[str, str]) -> None:
@@ -107,10 +107,10 @@ def clients_of(
 
     for number in range(2):
         if aws := tools.get("aws"):
-            yield client("aws", cli_call(aws, environment), every=6)
+            yield client("aws", cli_call(aws, environment), every=4)
         if terraform := tools.get("terraform"):
             folder = step.folder / f"terraform{number}"
-            yield client("terraform", terraform_call(terraform, environment, folder), every=3)
+            yield client("terraform", terraform_call(terraform, environment, folder), every=2)
     loader = Loader()
     for number in range(THREADS // 2):
         # Two threads share a client, and with it the keys it holds.
@@ -126,7 +126,7 @@ def check_sessions(step: Step) -> None:
     assert [log.action for log in asked] == ["AssumeRole"] * len(sessions)
     assert {log.params["RoleSessionName"] for log in asked} == {SESSION_NAME}
     assert {keys.arn for keys in sessions} == {STEP_ARN}
-    pauses = [(b.at - a.at).total_seconds() for a, b in zip(asked, asked[1:], strict=False)]
+    pauses = [(b.at - a.at).total_seconds() for a, b in pairwise(asked)]
     # Keys of 15 minutes are renewed when half their life is left, at most a tenth of that earlier.
     assert min(pauses) >= LIFE / 2 * 0.9
     assert max(pauses) <= LIFE + 60 + THREADS

@@ -164,3 +164,26 @@ def test_a_log_that_cannot_be_written_stops_the_step(world: World) -> None:
     """An identity that cannot be noted is not obtained."""
     assert world.run(HEAD + SCRIPT, audit_log=world.folder / "none" / "audit.jsonl").exit_code
     assert not world.aws.calls
+
+
+def test_a_renewal_that_is_refused_or_cannot_be_noted(world: World) -> None:
+    """A refused renewal is noted; one that cannot be noted is not used."""
+    answers: list[Any] = []
+    log = world.folder / "audit.jsonl"
+
+    def child(running: Running) -> int:
+        world.aws.refuse[DEV] = refusal("AccessDenied")
+        world.clock.advance(3000)
+        answers.append(ask(running.environment)["AccessKeyId"])
+        world.aws.refuse.clear()
+        world.clock.advance(300)
+        log.rename(world.folder / "old.jsonl")
+        log.mkdir()
+        answers.append(ask(running.environment)["AccessKeyId"])
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child, audit_log=log)
+    noted = [json.loads(line) for line in (world.folder / "old.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in noted] == ["launcher", "assumed", "refused"]
+    assert answers == [step_key_id(1)] * 2
+    assert len(world.aws.requests()) == 3

@@ -10,7 +10,7 @@ from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import ChildEnvironment, build_child_environment
 from calamari_py.output.explanation import NamedVariable, Names
 from calamari_py.runner.child import environment_spec
-from calamari_py.runner.execution import ChildFolders
+from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.prepare import PreparedStep
 from calamari_py.steps.base import KindEnvironment
