@@ -103,7 +103,7 @@ def look_for_launcher(
 ) -> tuple[TraceRow, ...]:
     """What `resolve_launcher` would do, as far as that shows without asking anybody.
 
-    One row a source, in order; ``result`` is ``absent``, ``present``, ``unknown`` or
+    One row a source, in order; ``result`` is ``absent``, ``present``, ``broken``, ``unknown`` or
     ``not tried``. `used` marks the source that would be the launcher, or stop the step where it is
     broken: there is none when it depends on an unknown one.
     """
@@ -123,7 +123,7 @@ def look_for_launcher(
             )
             continue
         seen = source.look(context)
-        is_present = seen.state == "present"
+        is_present = seen.state in {"present", "broken"}
         rows.append(
             TraceRow(
                 source=source.name,

@@ -60,7 +60,7 @@ class AccessKeySource:
         if not there:
             return Presence(state="absent", why="account.access_key_id is not set")
         if len(there) == 1:
-            return Presence(state="present", why=f"account.{there[0]} alone is set")
+            return Presence(state="broken", why=f"account.{there[0]} alone is set")
         return Presence(state="present", why="account.access_key_id and its secret are set")
 
 

@@ -80,10 +80,10 @@ class Presence:
     """What can be said of a source without asking anybody. `why` is for the table of ``explain``.
 
     ``present``: something names it, so it would be asked, and stop the step where it is broken.
-    ``unknown``: only asking tells.
+    ``broken``: it is certain to stop the step. ``unknown``: only asking tells.
     """
 
-    state: Literal["absent", "present", "unknown"]
+    state: Literal["absent", "present", "broken", "unknown"]
     why: str
 
 

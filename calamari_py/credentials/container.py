@@ -90,13 +90,14 @@ class ContainerSource:
         try:
             target = _target(context.environ)
         except SourceBroken as error:
-            return Presence(state="present", why=error.message)
+            return Presence(state="broken", why=error.message)
         if target is None:
             return Presence(state="absent", why=f"{_FULL} is not set")
         kind = _description(target, context.environ)
         path = setting(context.environ, _AUTHORIZATION_FILE)
-        there = "" if not path or exists(Path(path)) else f", '{path}' does not exist"
-        return Presence(state="present", why=f"{kind} at {target.authority}{there}")
+        if path and not exists(Path(path)):
+            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        return Presence(state="present", why=f"{kind} at {target.authority}")
 
 
 def _target(environ: Mapping[str, str]) -> Target | None:

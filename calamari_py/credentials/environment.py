@@ -72,7 +72,7 @@ class EnvironmentSource:
             return Presence(state="absent", why=f"{_KEY_ID} is not set")
         if not key_id or not secret:
             there, missing = (_KEY_ID, _KEY) if key_id else (_KEY, _KEY_ID)
-            return Presence(state="present", why=f"{there} is set and {missing} is not")
+            return Presence(state="broken", why=f"{there} is set and {missing} is not")
         return Presence(state="present", why=f"{_KEY_ID} and {_KEY} are set")
 
     def _warnings(self, environ: Mapping[str, str], *, has_token: bool) -> tuple[str, ...]:

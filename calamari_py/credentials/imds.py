@@ -105,7 +105,7 @@ class ImdsSource:
         try:
             endpoint = _endpoint(context.environ)
         except SourceBroken as error:
-            return Presence(state="present", why=error.message)
+            return Presence(state="broken", why=error.message)
         return Presence(state="unknown", why=f"{endpoint.authority} would be asked")
 
     def _open(self, context: SourceContext, endpoint: Target) -> _Session | Absent:

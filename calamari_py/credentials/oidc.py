@@ -69,8 +69,9 @@ class OidcSource:
         if account.token_file is None:
             return Presence(state="present", why="account.token")
         path = _token_file(context)
-        there = "" if exists(path) else ", which does not exist"
-        return Presence(state="present", why=f"token file '{path}'{there}")
+        if not exists(path):
+            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        return Presence(state="present", why=f"token file '{path}'")
 
     def _mint(self, context: SourceContext) -> Minted:
         account, registry = context.account, context.registry

@@ -60,7 +60,7 @@ class ProfileSource:
             files = " and ".join(f"'{path}'" for path in _files(context.environ))
             missing = f"neither of {files} exists"
             if profile:
-                return Presence(state="present", why=f"profile '{profile}', and {missing}")
+                return Presence(state="broken", why=f"profile '{profile}', and {missing}")
             return Presence(state="absent", why=missing)
         if profile:
             return Presence(state="present", why=f"profile '{profile}'")

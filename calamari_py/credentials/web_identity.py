@@ -58,9 +58,10 @@ class WebIdentitySource:
             return Presence(state="absent", why=f"{_FILE} is not set")
         if not path or not role_arn:
             there, missing = (_FILE, _ROLE_ARN) if path else (_ROLE_ARN, _FILE)
-            return Presence(state="present", why=f"{there} is set and {missing} is not")
-        there = "" if exists(Path(path)) else ", which does not exist"
-        return Presence(state="present", why=f"role {role_arn}, token file '{path}'{there}")
+            return Presence(state="broken", why=f"{there} is set and {missing} is not")
+        if not exists(Path(path)):
+            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        return Presence(state="present", why=f"role {role_arn}, token file '{path}'")
 
     def _session_name(self, context: SourceContext) -> tuple[str, tuple[str, ...]]:
         """The environment's name where STS takes it, else ours, with a warning."""

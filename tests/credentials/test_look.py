@@ -36,36 +36,36 @@ ROWS = [
     pytest.param("environment", {"AWS_ACCESS_KEY_ID": " "}, "absent", "not set", id="blank keys"),
     pytest.param("environment", {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
                  "present", "are set", id="keys"),
-    pytest.param("environment", {"AWS_SECRET_ACCESS_KEY": SECRET_KEY}, "present",
+    pytest.param("environment", {"AWS_SECRET_ACCESS_KEY": SECRET_KEY}, "broken",
                  "AWS_ACCESS_KEY_ID is not", id="half a pair"),
     pytest.param("profile", {}, "absent", "AWS_PROFILE is not set", id="no profile"),
     pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_CONFIG_FILE": "{folder}/config"},
                  "present", "profile 'ops'", id="profile"),
-    pytest.param("profile", {"AWS_PROFILE": "ops"}, "present", "neither of '{folder}/home/.aws/co",
+    pytest.param("profile", {"AWS_PROFILE": "ops"}, "broken", "neither of '{folder}/home/.aws/co",
                  id="profile without files"),
     pytest.param("web-identity", {}, "absent", "is not set", id="no web identity"),
-    pytest.param("web-identity", {"AWS_ROLE_ARN": ROLE}, "present",
+    pytest.param("web-identity", {"AWS_ROLE_ARN": ROLE}, "broken",
                  "AWS_WEB_IDENTITY_TOKEN_FILE is not", id="role alone"),
     pytest.param("web-identity",
                  {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token"},
                  "present", f"role {ROLE}, token file", id="web identity"),
     pytest.param("web-identity",
                  {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/none"},
-                 "present", "which does not exist", id="web identity without its file"),
+                 "broken", "does not exist", id="web identity without its file"),
     pytest.param("web-identity",
                  {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "a\0b"},
-                 "present", "which does not exist", id="no path at all"),
+                 "broken", "does not exist", id="no path at all"),
     pytest.param("container", {}, "absent", f"{FULL} is not set", id="no container"),
     pytest.param("container", {FULL: POD}, "present", "EKS Pod Identity at 169.254.170.23",
                  id="pod identity"),
     pytest.param("container", {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}, "present",
                  "ECS task role at 169.254.170.2", id="ecs"),
-    pytest.param("container", {FULL: "http://evil.test/"}, "present", "is refused", id="refused"),
+    pytest.param("container", {FULL: "http://evil.test/"}, "broken", "is refused", id="refused"),
     pytest.param("container", {FULL: POD, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/no/such"},
-                 "present", "'/no/such' does not exist", id="no authorization"),
+                 "broken", "'/no/such' does not exist", id="no authorization"),
     pytest.param("imds", {}, "unknown", "169.254.169.254 would be asked", id="imds"),
     pytest.param("imds", {"AWS_EC2_METADATA_DISABLED": "TRUE"}, "absent", "is true", id="no imds"),
-    pytest.param("imds", {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "nonsense"}, "present",
+    pytest.param("imds", {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "nonsense"}, "broken",
                  "is refused", id="imds nonsense"),
 ]  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_sources(
     ("fields", "state", "why"),
     [
         pytest.param({}, "absent", "account.access_key_id is not set", id="none"),
-        pytest.param({"access_key_id": KEY_ID}, "present", "alone is set", id="half"),
+        pytest.param({"access_key_id": KEY_ID}, "broken", "alone is set", id="half"),
         pytest.param({"access_key_id": KEY_ID, "secret_access_key": SECRET_KEY}, "present",
                      "its secret are set", id="whole"),
     ],
@@ -148,13 +148,14 @@ class Seen:
     [
         pytest.param("apa", ["absent", "present", "not tried"], 1, id="the first that is there"),
         pytest.param("aau", ["absent", "absent", "unknown"], None, id="depends"),
+        pytest.param("aba", ["absent", "broken", "not tried"], 1, id="a broken one stops it"),
         pytest.param("upa", ["unknown", "present", "not tried"], None, id="an unknown one first"),
         pytest.param("aaa", ["absent", "absent", "absent"], None, id="none"),
     ],
 )
 def test_which_would_win(states: str, results: list[str], used: int | None) -> None:
     """The first that is there would be the launcher, unless an unknown one comes before it."""
-    words = {"a": "absent", "p": "present", "u": "unknown"}
+    words = {"a": "absent", "b": "broken", "p": "present", "u": "unknown"}
     sources = tuple(Seen(f"s{index}", words[state]) for index, state in enumerate(states))
     found = look_for_launcher(account(), context(), types={"ambient": AccountType(sources=sources)})
     assert [row.result for row in found] == results

@@ -20,9 +20,9 @@ from tests.netns import ROOT
 from tests.process.support import as_nobody
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """One embedded AWS a worker."""
+    """One embedded AWS for the tests of a file: other files want one of their own."""
     with Sandbox() as running:
         yield running
 

@@ -58,7 +58,7 @@ SCRIPT = "script: touch ran\n"
         pytest.param(HEAD + "env: {AWS_PROFILE: x}\n" + SCRIPT, 65, "AWS_PROFILE", id="owned name"),
         pytest.param(HEAD + "name: u\n" + SCRIPT, 65, "name", id="duplicate key"),
         pytest.param(
-            HEAD + "credentials: {delivery: endpoint}\n" + SCRIPT, 65, "delivery", id="delivery"
+            HEAD + "credentials: {delivery: post}\n" + SCRIPT, 65, "delivery", id="delivery"
         ),
         pytest.param(
             HEAD + "script: {run: touch ran, shell: [no-such-tool, '{file}']}\n",

@@ -42,7 +42,7 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.is_set():
+        while not done.wait(0.001):
             look()
 
     thread = threading.Thread(target=watch)
@@ -89,7 +89,8 @@ def test_no_credential_on_a_disk(trusted: Calamari, cloud: Cloud, tmp_path: Path
     """
     memory = tmp_path / "memory"
     memory.mkdir(mode=0o700)
-    folders = [trusted.folder, trusted.environment["HOME"], trusted.environment["TMPDIR"], memory]
+    home, temporary = trusted.environment["HOME"], trusted.environment["TMPDIR"]
+    folders: list[str | Path] = [trusted.folder, home, temporary, memory]
     trusted.write(
         head(more="finally: echo after\n")
         + f"script: |\n  {shlex.join([sys.executable, '-c', WHO])}\n  echo run; read -r _\n"
@@ -269,3 +270,20 @@ def test_a_failed_renewal_says_no_secret(trusted: Calamari, cloud: Cloud) -> Non
     assert "AccessDenied" in places["stderr"]
     assert DEV in places["stderr"]
     assert_nowhere(cloud.secrets(), places)
+
+
+def test_a_secret_in_a_name(trusted: Calamari) -> None:
+    """What AWS is told for everybody to see may have been made from a secret: in the ARN that comes
+    back it is masked, also in the audit log and the result.
+    """
+    ticket = "ticket-canary-4711"
+    role = f"{{role_arn: '{DEV}', session_name: 'run-{{{{ Ticket }}}}'}}"
+    text = head().replace(f"assume_role: {DEV}", f"assume_role: {role}")
+    variable = "variables: {Ticket: {from_env: TICKET, sensitive: true}, "
+    trusted.write(text.replace("variables: {", variable) + "script: 'true'\n")
+    arguments = ["-v", "--trace-credentials", "--result", "r.json", "--audit-log", "a.jsonl"]
+    ran = trusted("run", *arguments, "step.yaml", env={"TICKET": ticket})
+    assert ran.code == 0, ran.err
+    assert "assumed-role/DevDeployRole/***" in (trusted.folder / "a.jsonl").read_text()
+    places = {"stdout": ran.out, "stderr": ran.err, **files_below(trusted.folder)}
+    assert_nowhere([ticket], places)

@@ -49,5 +49,6 @@ class Command:
     def look(self, request: TokenRequest) -> Presence:  # noqa: ARG002
         """Whether the program is there."""
         path = self.argv[0] if self.argv else ""
-        there = "would be run" if exists(Path(path)) else "does not exist"
-        return Presence(state="present", why=f"command '{path}' {there}")
+        if not exists(Path(path)):
+            return Presence(state="broken", why=f"command '{path}' does not exist")
+        return Presence(state="present", why=f"command '{path}' would be run")

@@ -30,7 +30,7 @@ from calamari_py.runner.explain.child import (
     foreseen_environment,
     named_variables,
 )
-from calamari_py.runner.explain.foresight import foresee, ignored_selectors, launcher_defect
+from calamari_py.runner.explain.foresight import foresee, ignored_selectors
 from calamari_py.runner.explain.reach import Answers, look_around, takes_connections
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity
 from calamari_py.runner.prepare import SCRIPT, PreparedStep
@@ -68,7 +68,7 @@ def explain(
         identity=identity,
         found=online and error is None,
         error=error,
-        defect=_defect(step, identity, corridor.environ),
+        defect=_defect(identity),
         commands=_commands(step.kind.preview(step.spec)) if step.spec is not None else (),
         environment=foreseen_environment(step, identity, corridor.environ),
         reach=look_around(
@@ -124,11 +124,10 @@ def _explanation(
     )
 
 
-def _defect(
-    step: PreparedStep, identity: ResolvedIdentity, environ: Mapping[str, str]
-) -> str | None:
-    source = identity.launcher.source if identity.launcher and identity.trace else ""
-    return launcher_defect(step.loaded.manifest, source, environ)
+def _defect(identity: ResolvedIdentity) -> str | None:
+    """Why the source that would be the launcher is certain to stop the step."""
+    rows = (row for row in identity.trace if row.used and row.result == "broken")
+    return next((row.why for row in rows), None)
 
 
 def _hops(step: PreparedStep, identity: ResolvedIdentity) -> tuple[Hop, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -20,7 +19,6 @@ from calamari_py.identity import (
     clamp_chained,
     clean_session_name,
 )
-from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import Secret
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity
 from calamari_py.runner.requests import default_session_name
@@ -35,15 +33,6 @@ _SELECTORS = {
     ),
 }
 """Source → the names by which an environment selects it."""
-_PAIRS = {
-    "environment": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    "web-identity": ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
-}
-"""Source → two names of which neither means anything alone."""
-_TOKEN_FILES = {
-    "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "container": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-}
 _MAYBE = frozenset({"present", "unknown", "found", "broken"})
 _ASSUMING = frozenset({"oidc", "web-identity"})
 """Sources whose credentials are a role's."""
@@ -95,21 +84,6 @@ def ignored_selectors(
         for name in names
         if source not in counting and environ.get(name, "").strip()
     )
-
-
-def launcher_defect(manifest: StepManifest, source: str, environ: Mapping[str, str]) -> str | None:
-    """What is certain to stop `source`: half a pair of names, or a token file that is not there."""
-    pair = _PAIRS.get(source, ())
-    given = [name for name in pair if environ.get(name, "").strip()]
-    if len(given) == 1:
-        (missing,) = set(pair) - set(given)
-        return f"{given[0]} is set and {missing} is not"
-    path = environ.get(_TOKEN_FILES.get(source, ""), "").strip()
-    if source == "oidc" and manifest.account.token_file:
-        path = str(manifest.folder / manifest.account.token_file.strip())
-    if path and not os.path.exists(path):
-        return f"the token file '{path}' does not exist"
-    return None
 
 
 def _nobody(asked: object) -> NoReturn:
