@@ -80,8 +80,8 @@ class TraceRow:
     """What happened to one credential source: the evidence in every identity failure.
 
     `result` is ``absent``, ``found``, ``broken`` or ``not tried``, and ``present`` or ``unknown``
-    where nobody was asked; `milliseconds` is None when
-    nothing was asked; `why` says in a few words what decided it, never a secret.
+    where nobody was asked; `milliseconds` is None when nothing was asked; `why` says in a few words
+    what decided it, never a secret.
     """
 
     source: str

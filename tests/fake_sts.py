@@ -57,7 +57,7 @@ class FakeSts:
     ) -> None:
         self.clock_offset = clock_offset
         self.clock = clock
-        self.signing_clock = signing_clock or clock
+        self.signing_clock = signing_clock
         self.space = 4096
         self.keys: dict[str, Keys] = {}
         self.roles: dict[str, Role] = {}
@@ -109,7 +109,7 @@ class FakeSts:
 
     def signing_now(self) -> datetime:
         """The time that a request has to be signed at."""
-        return self.signing_clock() + timedelta(seconds=self.clock_offset)
+        return (self.signing_clock or self.clock)() + timedelta(seconds=self.clock_offset)
 
     def add_user(self, arn: str, *, access_key_id: str | None = None) -> Keys:
         """Long-lived keys of an IAM user."""

@@ -61,8 +61,8 @@ class IdentityInputs:
     `requests` are the hops; `environ` is the caller's; `launcher` replaces what the manifest's
     ``account`` says (the embedded sandbox); `name_launcher` asks AWS for the launcher's ARN where
     the source does not give it. `check_region` raises for a region that only the launcher's source
-    knew and that nobody allows, `diagnose` looks into refusals. `warn` and `tell` take plain text;
-    `now` is UTC.
+    knew and that nobody allows, `diagnose` looks into refusals (None: nobody does). `warn` and
+    `tell` take plain text; `now` is UTC.
     """
 
     manifest: StepManifest
@@ -78,7 +78,7 @@ class IdentityInputs:
     check_region: Callable[[str], None] = lambda _: None
     launcher: LauncherCredentials | None = None
     name_launcher: bool = False
-    diagnose: Diagnose = nobody_looks
+    diagnose: Diagnose | None = nobody_looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

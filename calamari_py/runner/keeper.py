@@ -35,8 +35,11 @@ class IdentityKeeper:
         outbox: Outbox,
         trail: Trail,
     ) -> None:
-        # What there was to warn of has been said the first time.
-        self._inputs = replace(inputs, warn=outbox.note, tell=outbox.note, name_launcher=False)
+        # What there was to warn of has been said the first time; and a renewal that is refused is
+        # tried again, so that looking into it each time would ask AWS for ever.
+        self._inputs = replace(
+            inputs, warn=outbox.note, tell=outbox.note, name_launcher=False, diagnose=None
+        )
         self._outbox = outbox
         self._trail = trail
         self._identity = identity

@@ -31,16 +31,16 @@ def refused_hop(
     aws: AwsPort,
     *,
     trace: tuple[TraceRow, ...],
-    diagnose: Diagnose,
+    diagnose: Diagnose | None,
 ) -> RoleNotAssumable:
     """The error for a hop that AWS answered with `error`: who asked for what, and what to look at.
 
     Where the role lies in the caller's own account its trust policy is read, when that is allowed,
-    else `diagnose` is asked.
+    else `diagnose` is asked; with None nobody looks any further.
     """
     who = hop.caller or ask_who(hop.credentials, aws)
     evidence = [error.message, *error.evidence]
-    if error.code == "AccessDenied":
+    if error.code == "AccessDenied" and diagnose is not None:
         evidence += _trust(hop, who, aws, diagnose)
     return RoleNotAssumable(
         f"cannot assume role '{hop.request.role}' as '{who}' ({error.code})",

@@ -25,6 +25,7 @@ from tests.integration.promises import (
     first_line,
     head,
     started,
+    without,
 )
 
 pytestmark = pytest.mark.process
@@ -236,7 +237,7 @@ def test_no_secret_in_a_word_of_ours(
         ["whoami", "step.yaml"],
         ["explain", "step.yaml", "--online"],
         ["exec", "step.yaml", "--", "sh", "-c", "env"],
-        ["console", "step.yaml", "--destination", "nowhere.test"],
+        ["console", "step.yaml"],
         ["credentials", "step.yaml"],
     ],
     ids=lambda arguments: str(arguments[0]),
@@ -245,17 +246,20 @@ def test_no_secret_in_a_word_of_ours(
 def test_other_commands(
     arguments: list[str], refused: bool, trusted: Calamari, cloud: Cloud
 ) -> None:
-    """They say no more than `run`; what `credentials` prints for a program is on stdout alone."""
+    """They say no more than `run`. What `credentials` prints for a program, and the URL of the
+    console, are on stdout alone; in the URL is a token of its own.
+    """
     trusted.write(head() + "script: 'true'\n")
     if refused:
         echo(cloud, 403, "AccessDenied")()
     command, *rest = arguments
     ran = trusted(command, "-v", "--trace-credentials", "--audit-log", "a.jsonl", *rest)
-    assert ran.code in ({77, 2} if refused else {0, 2}), ran.err
+    assert ran.code == (77 if refused else 0), ran.err
     places = {"stderr": ran.err, **files_below(trusted.folder, trusted.environment["TMPDIR"])}
     if command != "credentials":
         places["stdout"] = ran.out
     assert_nowhere(cloud.secrets(), places)
+    assert_nowhere(cloud.sts.sign_in_tokens, without(["stdout"], places))
 
 
 def test_a_failed_renewal_says_no_secret(trusted: Calamari, cloud: Cloud) -> None:
