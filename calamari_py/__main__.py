@@ -16,6 +16,9 @@ def print_step_credentials() -> NoReturn:
     from calamari_py.delivery.fetch import fetch_process_document
     from calamari_py.errors import IdentityError
 
+    if sys.stdout is None:
+        sys.stderr.write("calamari: stdout is closed, and the answer goes there\n")
+        sys.exit(1)
     try:
         document = fetch_process_document(os.environ)
     except IdentityError as error:

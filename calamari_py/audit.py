@@ -37,7 +37,8 @@ identity for the step; the step runs without one (``account: none``)."""
 class AuditEvent:
     """One line. Every text is masked before it gets here; ``None`` is what is not known.
 
-    `chain` holds the ARNs of the hops, `request_ids` those of the STS calls. `session_name` is
+    `chain` holds the ARNs of the hops, `request_ids` those of the STS calls. `role_arn` is the role
+    that was refused. `session_name` is
     CloudTrail's ``roleSessionName``. `code` says why an identity was refused, in AWS's words where
     AWS refused it.
     """
@@ -57,6 +58,7 @@ class AuditEvent:
     expires_at: datetime | None = None
     request_ids: tuple[Masked, ...] = ()
     account: Masked | None = None
+    role_arn: Masked | None = None
     region: Masked | None = None
     code: Masked | None = None
 
@@ -113,9 +115,11 @@ class AuditLog:
                 _append(descriptor, line + b"\n")
         except (OSError, UsageError) as error:
             reason = _reason(error) if isinstance(error, OSError) else error.message
+            hint = "make room, or see what was done to the file"
+            if isinstance(error, BlockingIOError):
+                hint = "see which process: lslocks"
             raise OutputNotWritable(
-                f"cannot write to {_OPTION} '{self._path}': {reason}",
-                hint="make room, or see what was done to the file",
+                f"cannot write to {_OPTION} '{self._path}': {reason}", hint=hint
             ) from None
 
     @contextmanager

@@ -204,7 +204,24 @@ class PartialCredentials(SourceBroken):
 
 
 class RoleNotAssumable(IdentityError):
-    """STS refused a hop."""
+    """STS refused a hop. `role_arn` is the role, `reached` the ARNs of the sessions before it and
+    `request_ids` STS's ids of the whole way."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        role_arn: str = "",
+        reached: Sequence[str] = (),
+        request_ids: Sequence[str] = (),
+        hint: str | None = None,
+        trace: Sequence[TraceRow] = (),
+        evidence: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, trace=trace, evidence=evidence)
+        self.role_arn = role_arn
+        self.reached = tuple(reached)
+        self.request_ids = tuple(request_ids)
 
 
 class ExpectationNotMet(IdentityError):
@@ -245,8 +262,10 @@ class CloudError(CalamariError):
         status: int | None = None,
         evidence: Sequence[str] = (),
         hint: str | None = None,
+        trace: Sequence[TraceRow] = (),
     ) -> None:
         super().__init__(message, hint=hint)
+        self.trace = tuple(trace)
         self.service = service
         self.operation = operation
         self.code = code

@@ -35,6 +35,16 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _POLICY = re.compile(r"[\t\n\r -\xff]{1,2048}")
 _POLICY_ARN = re.compile(r"arn:[a-z-]+:iam::(aws|\d{12}):policy/[!-~]+", re.ASCII)
 _ASCII_TAG = re.compile(r"[A-Za-z0-9 _.:/=+\-@]*")
+_REGIONS_OF = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+"""What the names of a partition's regions begin with."""
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 _NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]+", re.ASCII)
 
@@ -231,6 +241,11 @@ def clean_session_name(text: str) -> str:
 def is_region(text: str) -> bool:
     """Whether `text` has the form of a region name."""
     return _REGION.fullmatch(text) is not None
+
+
+def partition_of(region: str) -> str:
+    """The partition that `region` lies in, by how AWS names its regions."""
+    return next((name for start, name in _REGIONS_OF.items() if region.startswith(start)), "aws")
 
 
 def clamp_chained(request: RoleRequest, chained: bool) -> tuple[RoleRequest, str | None]:

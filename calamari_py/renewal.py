@@ -17,6 +17,9 @@ MARGIN = 60.0
 COMFORT = 300.0
 """Seconds that credentials must still live for a caller not to wait for a renewal under way."""
 
+PATIENCE = 1.5
+"""Seconds that a caller with usable credentials waits for better ones: SDKs give up after 2."""
+
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_WITHOUT = 15.0, 120.0, 10.0
 """Seconds after a failed renewal in which none is tried: at first, at most, and with none left."""
 
@@ -104,7 +107,10 @@ class Renewable:
                     break
                 if usable and left >= max(held.comfort, at_least):
                     return held.credentials
-                self._changed.wait()
+                if usable and waited:
+                    return held.credentials
+                # Who has nothing waits for the flight, which has a limit of its own.
+                self._changed.wait(PATIENCE if usable else None)
                 waited = True
         return self._fetch()
 

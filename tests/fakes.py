@@ -120,6 +120,7 @@ class FakeAws:
     lifetime: int | None = None
     warnings: tuple[str, ...] = ()
     later_warnings: tuple[str, ...] = ()
+    offset: timedelta = timedelta()
     trust_policies: dict[str, Mapping[str, Any] | Exception] = field(default_factory=dict)
     sign_in: str | Exception = "https://signin.example/federation?SigninToken=fake-sign-in-token"
     caller_arn: str = LAUNCHER_ARN
@@ -139,6 +140,7 @@ class FakeAws:
         *,
         credential_source: Callable[[str], AwsCredentials],
         run_process: Callable[[Sequence[str]], bytes] | None = None,
+        session_name: str | None = None,
     ) -> FakeAws:
         self.settings.append(settings)
         self.region = settings.region
@@ -190,6 +192,9 @@ class FakeAws:
             raise answer
         self._registry.add(answer, name=secret_id)
         return Secret(answer)
+
+    def clock_offset(self) -> timedelta:
+        return self.offset
 
     def take_warnings(self) -> tuple[str, ...]:
         taken, self.later_warnings = self.later_warnings, ()
@@ -246,7 +251,7 @@ class FakeAws:
                 access_key_id=step_key_id(self._issued),
                 secret_access_key=Secret(key),
                 session_token=Secret(token),
-                expires_at=self.clock.now + timedelta(seconds=lives),
+                expires_at=self.clock.now + self.offset + timedelta(seconds=lives),
             ),
             principal=Principal.parse(arn),
             duration=duration,

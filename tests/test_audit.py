@@ -59,7 +59,7 @@ def test_a_line_has_every_field(path: Path) -> None:
         "source": None, "launcher_arn": None, "chain": [ARN], "arn": None,
         "session_name": "payments-dev-step", "access_key_id": "ASIAEXAMPLE",
         "expires_at": "2026-03-01T09:30:00.000Z", "request_ids": ["req-1", "req-2"],
-        "account": None, "region": None, "code": None,
+        "account": None, "role_arn": None, "region": None, "code": None,
         "host": os.uname().nodename, "pid": os.getpid(),
     }  # fmt: skip
 

@@ -209,10 +209,6 @@ def test_what_was_not_judged_is_said(condition: Any, claims: dict[str, Any], exp
         pytest.param({"Federated": PROVIDER.replace("111111111111", "222222222222")},
                      "it trusts the provider of account '222222222222', it must be one of the "
                      "role's own account '111111111111'", id="another account's provider"),
-        pytest.param({"Federated": PROVIDER.replace("token", "Token")},
-                     "they differ in letter case only", id="a provider's letter case"),
-        pytest.param({"Federated": f"{PROVIDER}/"}, "they differ in a slash at the end only",
-                     id="a slash"),
         pytest.param({"Federated": PROVIDER.replace("arn:aws:", "arn:aws-cn:")},
                      "a provider of the partition 'aws-cn'", id="another partition"),
         pytest.param({"Federated": "arn:aws:iam::111111111111:oidc-provider/gitlab.com"},
@@ -227,6 +223,22 @@ def test_providers_that_are_not_trusted(principal: Any, expected: str) -> None:
     """A statement about others is one line: its conditions do not matter."""
     (line,) = explain(web(on_sub("StringEquals", "x"), Principal=principal))
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        pytest.param(PROVIDER.replace("token", "Token"), "they differ in letter case only",
+                     id="letter case"),
+        pytest.param(f"{PROVIDER}/", "they differ in a slash at the end only", id="a slash"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_the_provider_hides_nothing(provider: str, expected: str) -> None:
+    """A statement that means the token's issuer is looked at to its end."""
+    principal = {"Federated": ["arn:aws:iam::222222222222:oidc-provider/x.test", provider]}
+    slip, subject = explain(web(on_sub("StringEquals", "x"), Principal=principal))
+    assert expected in slip
+    assert "must be 'x'" in subject
 
 
 @pytest.mark.parametrize(
@@ -371,6 +383,25 @@ def test_callers_that_are_not_trusted(principal: Any, expected: str) -> None:
     (line,) = explain_caller(aws(principal))
     assert line.startswith("statement 1: ")
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("principal", "lines"),
+    [
+        pytest.param("arn:aws:iam::222222222222:role/launcher", 2, id="its own but for the case"),
+        pytest.param(["arn:aws:iam::333333333333:role/Launcher",
+                      "arn:aws:iam::222222222222:role/LAUNCHER"], 2, id="beside another one"),
+        pytest.param("arn:aws:iam::333333333333:role/Launcher", 1, id="another account's"),
+        pytest.param("arn:aws-cn:iam::222222222222:role/Launcher", 1, id="another partition's"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_the_caller_hides_nothing(principal: Any, lines: int) -> None:
+    """Who mends the letter case must not come back for the external id."""
+    condition = {"StringEquals": {"sts:ExternalId": "known"}}
+    found = explain_caller(aws(principal, Condition=condition), external_id="other")
+    assert len(found) == lines
+    assert ("they differ in letter case only" in found[0]) == (lines == 2)
+    assert any("sts:ExternalId" in line for line in found) == (lines == 2)
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,11 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class _Learnt:
-    """What a run has learnt of AWS, whatever the region: `offset` is AWS's clock less ours."""
+    """What a run has learnt of AWS, whatever the region: AWS's clock less ours, as signatures are
+    corrected for it (`offset`) and as STS's last answer showed it (`measured`)."""
 
     offset: timedelta = timedelta()
+    measured: timedelta = timedelta()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -91,6 +93,10 @@ class Calls:
         taken = tuple(self._learnt.warnings)
         self._learnt.warnings.clear()
         return taken
+
+    def clock_offset(self) -> timedelta:
+        """AWS's clock less ours, as STS's last answer showed it."""
+        return self._learnt.measured
 
     def share(self, other: Calls) -> None:
         """Learn together with `other` from now on: of the clock, and what to warn of."""
@@ -146,6 +152,8 @@ class Calls:
         except Unreached as why:
             return why
         self._register(call, reply)
+        if call.service == "sts" and not reply.is_error and reply.date is not None:
+            self._learnt.measured = reply.date - self._clock()
         return reply
 
     def _pause(self, attempts: int) -> float:

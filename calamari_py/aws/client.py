@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from calamari_py.aws import failures
@@ -40,6 +40,8 @@ class BotoAws:
     `run_process` runs the command of a profile's ``credential_process`` (an argv as botocore
     splits it, no shell) and returns what it wrote to stdout, or raises SourceBroken; it owns the
     program's path, environment and time limit. Without it such profiles are broken.
+    `session_name` is for the roles of profiles that set no ``role_session_name``; without it they
+    get one of botocore's making.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class BotoAws:
         *,
         credential_source: Callable[[str], AwsCredentials] | None = None,
         run_process: Callable[[Sequence[str]], bytes] | None = None,
+        session_name: str | None = None,
         clock: Callable[[], datetime] = utc_now,
         pace: Pace | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class BotoAws:
         self._environ = environ
         self._credential_source = credential_source
         self._run_process = run_process
+        self._session_name = session_name
         self._clock = clock
         self._pace = pace or Pace()
         self._calls = Calls(settings, registry, environ, clock=clock, pace=self._pace)
@@ -72,6 +76,7 @@ class BotoAws:
             self._environ,
             credential_source=self._credential_source,
             run_process=self._run_process,
+            session_name=self._session_name,
             clock=self._clock,
             pace=self._pace,
         )
@@ -82,6 +87,10 @@ class BotoAws:
     def take_warnings(self) -> tuple[str, ...]:
         """See `AwsPort`."""
         return self._calls.take_warnings()
+
+    def clock_offset(self) -> timedelta:
+        """See `AwsPort`."""
+        return self._calls.clock_offset()
 
     def assume_role(self, credentials: AwsCredentials, request: RoleRequest) -> AssumedRole:
         """See `AwsPort`."""
@@ -197,6 +206,7 @@ class BotoAws:
             warn=self._calls.warn,
             credential_source=self._credential_source,
             run_process=self._run_process,
+            session_name=self._session_name,
             clock=self._clock,
         ).resolve(profile)
 

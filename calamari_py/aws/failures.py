@@ -251,7 +251,7 @@ def unreached(call: Call, why: Unreached, host: str, tried: str) -> CloudError:
         service=call.service,
         operation=call.operation,
         code=why.code,
-        evidence=(f"host {host}, {tried or '1 attempt'}",) if host else (),
+        evidence=(f"host {host}",) if host else (),
         hint=_HINTS.get(why.code),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol, Self
 
 from calamari_py.identity import (
@@ -34,6 +35,11 @@ class AwsPort(Protocol):
     def take_warnings(self) -> tuple[str, ...]:
         """Warnings that nobody has been given yet: of a clock that is off, of a profile's settings
         that are not used. An `AssumedRole` carries those that came up before it.
+        """
+
+    def clock_offset(self) -> timedelta:
+        """AWS's clock less this machine's, as the last answer of STS showed it; zero before. What
+        AWS says of an expiry is by its own clock.
         """
 
     def assume_role(self, credentials: AwsCredentials, request: RoleRequest) -> AssumedRole:

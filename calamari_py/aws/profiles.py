@@ -55,6 +55,7 @@ class Profiles:
         warn: Callable[[str], None],
         credential_source: Callable[[str], AwsCredentials] | None,
         run_process: RunProcess | None,
+        session_name: str | None,
         clock: Callable[[], datetime],
     ) -> None:
         self._environ = environ
@@ -63,6 +64,7 @@ class Profiles:
         self._warn = warn
         self._credential_source = credential_source
         self._run_process = run_process
+        self._session_name = session_name
         self._clock = clock
         self._config_file = self._path("AWS_CONFIG_FILE", "~/.aws/config")
         self._credentials_file = self._path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
@@ -119,6 +121,7 @@ class Profiles:
             return self._absent(name, "does not exist", is_named=is_named)
         self._check_pair(name, section)
         self._name_what_is_not_used(name, profiles)
+        self._name_sessions(profiles)
         road.region = section.get("region") or None
         found = session.providers(name).load_credentials()
         if found is None:
@@ -172,6 +175,15 @@ class Profiles:
                     f"ignored: 'sts_regional_endpoints = legacy' of profile '{profile}'; STS is "
                     "always asked in the step's region"
                 )
+
+    def _name_sessions(self, profiles: Mapping[str, Any]) -> None:
+        """CloudTrail shall show the step, not ``botocore-session-`` and a time, where the profile
+        says nothing. Changes what the session has read, not the files."""
+        if self._session_name is None:
+            return
+        for section in profiles.values():
+            if "role_arn" in section:
+                section.setdefault("role_session_name", self._session_name)
 
     def _absent(self, name: str, what: str, *, is_named: bool) -> LauncherCredentials | None:
         if not is_named:

@@ -7,6 +7,7 @@ where the credentials stand in the URL; its own toolkits post the form, and so d
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import urlencode, urlsplit
 
 from calamari_py.aws.failures import Call
@@ -14,6 +15,10 @@ from calamari_py.errors import CloudError
 from calamari_py.identity import AwsCredentials
 
 SERVICE = "signin"
+_PAGE = re.compile(
+    r"(?:https://(?:[a-z0-9-]+\.)*console\.(?:aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)"
+    r"(?=/|$))?(?:/[!-~]*)?"
+)
 
 
 def federation_url(endpoint: str) -> str:
@@ -56,6 +61,11 @@ def login_url(
         "SigninToken": token,
     }
     return f"{federation}?{urlencode({name: value for name, value in query.items() if value})}"
+
+
+def is_page(destination: str) -> bool:
+    """Whether `destination` is a path of the console, or an https URL in one of its domains."""
+    return destination != "" and _PAGE.fullmatch(destination) is not None
 
 
 def console_of(sign_in: str) -> str:

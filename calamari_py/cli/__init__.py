@@ -13,7 +13,14 @@ from typing import Any, NoReturn
 import click
 
 from calamari_py import __version__
-from calamari_py.errors import EX_INTERNAL, EX_USAGE, CalamariError, Cancelled, exit_code_of
+from calamari_py.errors import (
+    EX_INTERNAL,
+    EX_USAGE,
+    CalamariError,
+    Cancelled,
+    UsageError,
+    exit_code_of,
+)
 
 COMMANDS = {
     "run": "Run one step from its manifest.",
@@ -28,6 +35,8 @@ COMMANDS = {
     "sandbox": "Keep an embedded AWS running for trials.",
 }
 """Command name → one line of help; the module of that name holds `command`, loaded when called."""
+STDOUT_CLOSED = "stdout closed"
+"""The root context's `obj` where that is so."""
 
 
 class _LazyGroup(click.Group):
@@ -45,6 +54,14 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"calamari_py.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing and (near := _nearest(name)):
+            raise UsageError(f"no such command '{name}'", hint=f"did you mean '{near}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,
@@ -68,9 +85,14 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code. The one top-level handler."""
-    _open_standard_streams()
+    closed = _open_standard_streams()
     try:
-        code = cli.main(args=arguments, prog_name="calamari", standalone_mode=False)
+        code = cli.main(
+            args=arguments,
+            prog_name="calamari",
+            standalone_mode=False,
+            obj=STDOUT_CLOSED if 1 in closed else None,
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         _exit(EX_USAGE)
@@ -109,17 +131,30 @@ def _say(message: str, hint: str | None) -> None:
         click.echo(f"  hint: {hint}", err=True)
 
 
-def _open_standard_streams() -> None:
-    """Put /dev/null where a standard stream was closed, so that no file of ours lands there."""
+def _open_standard_streams() -> set[int]:
+    """Put /dev/null where a standard stream was closed, so that no file of ours lands there.
+
+    The descriptors that were.
+    """
+    closed = set()
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)
         except OSError:
             # The lowest free number is the one that is missing: they are looked at in order.
             os.open(os.devnull, os.O_RDWR)
+            closed.add(descriptor)
         if getattr(sys, name) is None:
             stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+    return closed
+
+
+def _nearest(name: str) -> str | None:
+    """The command that was probably meant."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, COMMANDS, n=1)), None)
 
 
 def _lower_first(text: str) -> str:

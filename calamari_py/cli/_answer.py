@@ -6,11 +6,22 @@ import os
 import sys
 from collections.abc import Sequence
 
+import click
+
+from calamari_py.cli import STDOUT_CLOSED
 from calamari_py.cli._invocation import Invocation
+from calamari_py.errors import OutputNotWritable
 from calamari_py.output._lines import Line
 from calamari_py.output._page import page_bytes
 from calamari_py.output._stream import write_all
 from calamari_py.output.text import RULE_WIDTH
+
+
+def require_stdout() -> None:
+    """Ask nobody for an answer that would be lost: OutputNotWritable where calamari was started
+    with stdout closed."""
+    if click.get_current_context().find_root().obj == STDOUT_CLOSED:
+        raise OutputNotWritable("stdout is closed, and the answer goes there")
 
 
 def write_out(invocation: Invocation, data: bytes) -> None:

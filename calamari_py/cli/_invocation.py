@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from calamari_py.cli._options import read_overrides, variable_options, working_directory
+from calamari_py.errors import UsageError
 from calamari_py.output import FORMATS
 from calamari_py.output.base import Reporter, ReporterOptions
 from calamari_py.process import Pulse, harden
@@ -125,8 +126,8 @@ def begin(
             environ=environ,
             stdin=sys.stdin.buffer if manifest_text is None else io.BytesIO(manifest_text),
             overrides=overrides,
-            policy=below(cwd, options["policy"]),
-            audit_log=below(cwd, options["audit_log"]),
+            policy=_policy(cwd, options["policy"]),
+            audit_log=below(cwd, (options["audit_log"] or "").strip()),
             command=command,
             trace_credentials=options["trace_credentials"],
             allow_http_endpoint=options["allow_http_endpoint"],
@@ -141,6 +142,18 @@ def begin(
 def below(cwd: Path, path: str | None) -> Path | None:
     """A path of the command line, made absolute."""
     return cwd / path if path else None
+
+
+def _policy(cwd: Path, path: str | None) -> Path | None:
+    """The operator's policy. One that is named by nothing is not passed over: it may be meant."""
+    if path is None and POLICY_VARIABLE in os.environ:
+        path = os.environ[POLICY_VARIABLE]
+    if path is not None and not path.strip():
+        raise UsageError(
+            f"the policy is named by an empty text (--policy or {POLICY_VARIABLE})",
+            hint=f"name a file, or unset {POLICY_VARIABLE}",
+        )
+    return below(cwd, path)
 
 
 def _width() -> int:

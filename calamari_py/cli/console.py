@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._answer import write_out
+from calamari_py.aws.signin import is_page
+from calamari_py.cli._answer import require_stdout, write_out
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.errors import UsageError
 from calamari_py.identity import MAX_DURATION, MIN_DURATION
@@ -22,9 +23,9 @@ from calamari_py.runner.inquiry import console, is_service, reveal_url
 @click.option("--open", "open_", is_flag=True, help="Open the browser instead of printing the URL.")
 @click.option(
     "--destination",
-    metavar="URL|SERVICE",
-    help="Where to arrive: a URL of the console, or a service (s3, ecs, cloudformation); else "
-    "the home page of the step's region.",
+    metavar="URL|PATH|SERVICE",
+    help="Where to arrive: a URL of the console or its path, or a service (s3, ecs, "
+    "cloudformation); else the home page of the step's region.",
 )
 @click.option(
     "--duration",
@@ -43,13 +44,13 @@ def command(**options: Any) -> int:
     nowhere else. With --open the browser gets it, and it is not printed. The step does not run.
     """
     destination, duration = options["destination"], _duration(options["duration"])
-    if destination is not None and not (
-        is_service(destination) or destination.startswith("https://")
-    ):
+    if destination is not None and not (is_service(destination) or is_page(destination)):
         raise UsageError(
-            f"'{destination}' is neither a URL nor a service",
+            f"'{destination}' is neither a URL of the console, nor a path or a service there",
             hint="write for example --destination s3, or copy an https:// URL of the console",
         )
+    if not options["open_"]:
+        require_stdout()
     invocation = begin(options, by_hand=True)
 
     def way(corridor: Corridor) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from calamari_py.__main__ import print_step_credentials
-from calamari_py.cli._answer import write_out
+from calamari_py.cli._answer import require_stdout, write_out
 from calamari_py.cli._invocation import begin, identity_options
-from calamari_py.credentials import ACCOUNT_TYPES, SOURCES
+from calamari_py.credentials import SOURCES
 from calamari_py.errors import IdentityError, UsageError
 from calamari_py.output._brief import brief_reporter
 from calamari_py.runner.inquiry import credentials
@@ -22,7 +22,7 @@ _WITHOUT_FIELDS = ("ambient", "profile", "auto")
 CALLS_VARIABLE = "CALAMARI_CREDENTIALS_CALLS"
 """The calls of this command that led to this one, a line each: a profile's credential_process may
 lead back to where it began."""
-_PINNABLE = tuple(name for name in SOURCES if name != "profile")
+_PINNABLE = ("auto", *(name for name in SOURCES if name != "profile"))
 
 
 @click.command(short_help="Print credentials for a credential_process.")
@@ -31,13 +31,13 @@ _PINNABLE = tuple(name for name in SOURCES if name != "profile")
 @click.option("--launcher", is_flag=True, help="The launcher's own credentials; assume no role.")
 @click.option(
     "--account",
-    type=click.Choice(list(ACCOUNT_TYPES)),
+    type=click.Choice(_WITHOUT_FIELDS),
     help="Without a manifest: the account type whose launcher to find; else ambient.",
 )
 @click.option(
     "--source",
     type=click.Choice(_PINNABLE),
-    help="Without a manifest: the one ambient source to ask.",
+    help="Without a manifest: the one ambient source to ask; auto, the default, asks them all.",
 )
 @click.option(
     "--profile",
@@ -62,6 +62,7 @@ def command(**options: Any) -> int:
     Nothing is started. Secrets go to stdout and nowhere else; a failure is one line on stderr
     (more with -v).
     """
+    require_stdout()
     if options["from_step"]:
         print_step_credentials()
     if sys.stdout.isatty() and not options["show"]:
@@ -108,11 +109,6 @@ def _launcher_manifest(options: Mapping[str, Any]) -> bytes:
     """A manifest that says no more than where its launcher comes from."""
     source, profile = options["source"], options["profile"]
     type_ = options["account"] or ("profile" if profile else "ambient")
-    if type_ not in _WITHOUT_FIELDS:
-        raise UsageError(
-            f"account type '{type_}' needs more than the command line can say",
-            hint="write a manifest with an account section: calamari credentials MANIFEST",
-        )
     for option, value, wanted in (
         ("--source", source, "ambient"),
         ("--profile", profile, "profile"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._answer import page_width, write_out, write_page
+from calamari_py.cli._answer import page_width, require_stdout, write_out, write_page
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.errors import EX_OK
 from calamari_py.output._explanation_page import page_lines
@@ -39,6 +39,7 @@ def command(**options: Any) -> int:
     code that `run` would have: 77 for the identity, 65 or 66 for the manifest, 127 for a program
     that is not here.
     """
+    require_stdout()
     invocation = begin(options, isolate=options["isolate"])
     code = EX_OK
 

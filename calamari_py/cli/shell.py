@@ -18,10 +18,16 @@ from calamari_py.runner import AdHocCommand, run_command
 # What a start-up file says of AWS would be another identity: the step's names are kept from before
 # it and put back after it, in the shell's own memory.
 _BASH = """\
-calamari_names=$(declare -px | grep -E '^declare -x (AWS|CALAMARI)_')
+calamari_listed() { declare -px | grep -E '^declare -[a-z]+ (AWS|CALAMARI)_'; }
+calamari_names=$(calamari_listed)
 [ -r ~/.bashrc ] && . ~/.bashrc
 for calamari_name in ${!AWS_@}; do unset "$calamari_name"; done
 eval "$calamari_names"
+if [ "$(calamari_listed)" != "$calamari_names" ]; then
+  echo "calamari: ~/.bashrc keeps AWS variables of its own: the shell would not be the step" >&2
+  exit 77
+fi
+unset -f calamari_listed
 unset calamari_names calamari_name
 . "$CALAMARI_FUNCTIONS"
 PS1='[{role}] '"$PS1"
@@ -45,6 +51,9 @@ SHELLS: Mapping[str, tuple[tuple[str, ...], str, Mapping[str, str]]] = {
     metavar="SHELL",
     help=f"One of {', '.join(SHELLS)}, or the path of one; else your own, or bash.",
 )
+@click.option(
+    "--isolate", is_flag=True, help="Linux: hide all other processes, and the launcher's files."
+)
 def command(**options: Any) -> int:
     """Open a shell with the identity, the environment and the variables of the step in MANIFEST.
 
@@ -66,7 +75,7 @@ def command(**options: Any) -> int:
         names=names,
         files={"rc": text},
     )
-    invocation = begin(options, command=adhoc)
+    invocation = begin(options, command=adhoc, isolate=options["isolate"])
     return run_command(invocation.options, invocation.reporter, invocation.doors)
 
 

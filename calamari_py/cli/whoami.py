@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._answer import page_width, write_out, write_page
+from calamari_py.cli._answer import page_width, require_stdout, write_out, write_page
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.output._identity_page import IdentityPage, page_document, page_lines
 from calamari_py.result import dump_json
@@ -42,6 +42,7 @@ def command(**options: Any) -> int:
     does it. Nothing is started. Exits with 0 when the step would get its identity, else with the
     code that `run` would have: 77 for a refused identity, 65 or 66 for the manifest.
     """
+    require_stdout()
     with_trace = options["trace_credentials"]
     # The page has the trace; nobody else need tell it.
     invocation = begin({**options, "trace_credentials": False})

@@ -78,7 +78,7 @@ def resolve_launcher(
 
     Raises LauncherNotFound when all are absent, SourceBroken or PartialCredentials when one is
     broken (with ``account.fallback``: and no later one works), all with the whole trace;
-    Temporary when AWS could not be reached, with the trace among its evidence.
+    Temporary when AWS could not be reached.
     """
     search = Search(
         context=replace(context, account=account),

@@ -13,7 +13,11 @@ from calamari_py.errors import CommandNotExecutable, CommandNotFound, SourceBrok
 from calamari_py.process import resolve_tool
 
 _HINT = "run it by hand: it has to print the JSON document of credential_process, and nothing else"
-_KEPT = ("AWS_REGION", "AWS_DEFAULT_REGION", "CALAMARI_CREDENTIALS_CALLS")
+_TOKEN = "CALAMARI_CREDENTIALS_TOKEN"  # noqa: S105  a name, not a token
+_KEPT = ("AWS_REGION", "AWS_DEFAULT_REGION", "CALAMARI_CREDENTIALS_CALLS",
+         "CALAMARI_CREDENTIALS_URI", _TOKEN)  # fmt: skip
+"""The last two lead to the credentials of the step around us, where its profile is the one that is
+asked (``delivery: profile``)."""
 _FILES = {"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"}
 """Often it is the AWS CLI with another profile."""
 
@@ -34,6 +38,8 @@ def run_process(
         path = resolve_tool(name, environ.get("PATH", ""))
     except (CommandNotFound, CommandNotExecutable) as error:
         raise SourceBroken(f"{who}: {error.message}", hint=error.hint) from None
+    if token := setting(environ, _TOKEN):
+        context.registry.add(token, name="token of the step around this one")
     program = Program(
         who=who,
         argv=(str(path), *argv[1:]),

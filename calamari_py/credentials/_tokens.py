@@ -86,12 +86,18 @@ def read_text(path: Path, *, where: str) -> str:
     return content.decode("utf-8", "surrogateescape").strip()
 
 
-def exists(path: Path) -> bool:
-    """Whether there is a file at `path`, which is not opened."""
+def why_unreadable(path: Path) -> str:
+    """What would keep `read_text` from reading `path`, which is not opened: ``does not exist``;
+    "" for nothing."""
     try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or '').lower()}"
+    if not stat.S_ISREG(mode):
+        return "is no regular file"
+    return "" if os.access(path, os.R_OK) else "cannot be read: permission denied"
 
 
 def checked_token(text: str, registry: SecretRegistry, *, where: str) -> Secret:
@@ -238,17 +244,28 @@ def _claim(value: object) -> str:
 
 
 def _refusal_hint(code: str, claims: Mapping[str, Any], role: RoleArn) -> str:
-    issuer = _claim(claims.get("iss", "ISSUER")).removeprefix("https://")
-    audience, subject = _claim(claims.get("aud", "AUDIENCE")), _claim(claims.get("sub", "SUBJECT"))
     if code.startswith("ExpiredToken"):
         return "the token has run out: have it minted right before the step"
+    if not claims:
+        return (
+            "the token is no JWT: check that it is an OIDC ID token itself (three parts with dots "
+            "between them), not a name, a document around it or a token of another kind"
+        )
+    named = {name: _claim(claims[name]) for name in ("iss", "aud", "sub") if claims.get(name)}
+    missing = [name for name in ("iss", "aud", "sub") if name not in named]
+    if missing:
+        return (
+            f"the token has no {' and no '.join(missing)}, which trust policies go by: "
+            "have an OIDC ID token minted"
+        )
+    issuer = named["iss"].removeprefix("https://")
     if code == "InvalidIdentityToken":
         return (
             f"account {role.account} needs an IAM OIDC provider for 'https://{issuer}' "
-            f"whose audiences include '{audience}'"
+            f"whose audiences include '{named['aud']}'"
         )
     return (
         f"the trust policy of '{role.name}' must allow sts:AssumeRoleWithWebIdentity with "
-        f'"StringEquals": {{"{issuer}:aud": "{audience}", "{issuer}:sub": "{subject}"}} '
+        f'"StringEquals": {{"{issuer}:aud": "{named["aud"]}", "{issuer}:sub": "{named["sub"]}"}} '
         "(upper and lower case matter)"
     )

@@ -104,7 +104,8 @@ class CredentialSource(Protocol):
     def look(self, context: SourceContext) -> Presence:
         """Whether it is there, by the environment, the account section and what files exist.
 
-        Nothing is asked, read, started or registered, and no secret is in the answer.
+        Nothing is asked, started or registered, nothing but the names of profiles is read, and no
+        secret is in the answer.
         """
 
 

@@ -17,7 +17,7 @@ from calamari_py.credentials._http import (
 )
 from calamari_py.credentials._keys import setting
 from calamari_py.credentials._metadata import excerpt, parse_document
-from calamari_py.credentials._tokens import exists, read_text
+from calamari_py.credentials._tokens import read_text, why_unreadable
 from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import LauncherCredentials
@@ -95,8 +95,8 @@ class ContainerSource:
             return Presence(state="absent", why=f"{_FULL} is not set")
         kind = _description(target, context.environ)
         path = setting(context.environ, _AUTHORIZATION_FILE)
-        if path and not exists(Path(path)):
-            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        if path and (why := why_unreadable(Path(path))):
+            return Presence(state="broken", why=f"the token file '{path}' {why}")
         return Presence(state="present", why=f"{kind} at {target.authority}")
 
 

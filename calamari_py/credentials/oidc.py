@@ -10,8 +10,8 @@ from calamari_py.credentials._tokens import (
     Exchange,
     checked_token,
     exchange_token,
-    exists,
     read_token_file,
+    why_unreadable,
 )
 from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.credentials.issuers import ISSUERS, Issuer, Minted, TokenRequest
@@ -69,8 +69,8 @@ class OidcSource:
         if account.token_file is None:
             return Presence(state="present", why="account.token")
         path = _token_file(context)
-        if not exists(path):
-            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        if why := why_unreadable(path):
+            return Presence(state="broken", why=f"the token file '{path}' {why}")
         return Presence(state="present", why=f"token file '{path}'")
 
     def _mint(self, context: SourceContext) -> Minted:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from calamari_py.credentials._keys import setting
-from calamari_py.credentials._tokens import exists
+from calamari_py.credentials._profiles import profile_files, profile_names
 from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import CloudError, SourceBroken, Temporary
+
+_DEFAULT_PROFILE = "AWS_DEFAULT_PROFILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class ProfileSource:
         profile, default_too = _wanted(context)
         if not profile and not default_too:
             return Absent(
-                why="AWS_PROFILE is not set",
+                why=f"AWS_PROFILE is not set{_aside(context.environ)}",
                 hint="set AWS_PROFILE, or use account type 'profile'",
             )
         try:
@@ -45,26 +47,43 @@ class ProfileSource:
                 hint="list what there is with `aws configure list-profiles`, "
                 "or correct account.profile or AWS_PROFILE",
             )
+        is_empty = "default" in profile_names(context.environ)
+        what = (
+            "profile 'default' holds no credentials"
+            if is_empty
+            else "there is no profile 'default'"
+        )
         return Absent(
-            why="there is no profile 'default'",
-            hint="name one with account.profile or AWS_PROFILE, or make it: `aws configure`",
+            why=what + _aside(context.environ),
+            hint="name one with account.profile or AWS_PROFILE, or "
+            f"{'complete' if is_empty else 'make'} it: `aws configure`",
             asked=True,
         )
 
     def look(self, context: SourceContext) -> Presence:
-        """Which profile, and whether there are files that may hold it; none is read."""
+        """Which profile, and whether one of the files names it; what it holds is not looked at."""
+        environ = context.environ
         profile, default_too = _wanted(context)
         if not profile and not default_too:
-            return Presence(state="absent", why="AWS_PROFILE is not set")
-        if not any(exists(path) for path in _files(context.environ)):
-            files = " and ".join(f"'{path}'" for path in _files(context.environ))
-            missing = f"neither of {files} exists"
-            if profile:
-                return Presence(state="broken", why=f"profile '{profile}', and {missing}")
-            return Presence(state="absent", why=missing)
+            return Presence(state="absent", why=f"AWS_PROFILE is not set{_aside(environ)}")
+        files = profile_files(environ)
+        both = " and ".join(f"'{path}'" for path in files)
+        try:
+            if (profile or "default") in profile_names(environ):
+                return _named(profile)
+        except SourceBroken as error:
+            return Presence(state="broken", why=error.message)
+        is_there = any(map(os.path.exists, files))
+        missing = f"it is not in {both}" if is_there else f"neither of {both} exists"
         if profile:
-            return Presence(state="present", why=f"profile '{profile}'")
-        return Presence(state="unknown", why="profile 'default', if there is one")
+            return Presence(state="broken", why=f"profile '{profile}': {missing}")
+        return Presence(state="absent", why=f"profile 'default': {missing}{_aside(environ)}")
+
+
+def _named(profile: str) -> Presence:
+    if profile:
+        return Presence(state="present", why=f"profile '{profile}'")
+    return Presence(state="unknown", why="profile 'default', if it holds credentials")
 
 
 def _wanted(context: SourceContext) -> tuple[str, bool]:
@@ -75,18 +94,9 @@ def _wanted(context: SourceContext) -> tuple[str, bool]:
     return named or setting(context.environ, "AWS_PROFILE"), of_type_profile
 
 
-def _files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where botocore looks."""
-    home = Path(environ.get("HOME") or "/")
-    for variable, name in (
-        ("AWS_CONFIG_FILE", "config"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-    ):
-        written = setting(environ, variable)
-        if written.startswith("~/"):
-            yield home / written[2:]
-        else:
-            yield Path(written) if written else home / ".aws" / name
+def _aside(environ: Mapping[str, str]) -> str:
+    """What an absence may be about: other programs go by that name."""
+    return ", and AWS_DEFAULT_PROFILE is not read" if setting(environ, _DEFAULT_PROFILE) else ""
 
 
 SOURCE = ProfileSource()

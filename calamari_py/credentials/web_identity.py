@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calamari_py.credentials._keys import setting
-from calamari_py.credentials._tokens import Exchange, exchange_token, exists, read_token_file
+from calamari_py.credentials._tokens import (
+    Exchange,
+    exchange_token,
+    read_token_file,
+    why_unreadable,
+)
 from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import SourceBroken
 from calamari_py.identity import clean_session_name
@@ -59,8 +64,8 @@ class WebIdentitySource:
         if not path or not role_arn:
             there, missing = (_FILE, _ROLE_ARN) if path else (_ROLE_ARN, _FILE)
             return Presence(state="broken", why=f"{there} is set and {missing} is not")
-        if not exists(Path(path)):
-            return Presence(state="broken", why=f"the token file '{path}' does not exist")
+        if why := why_unreadable(Path(path)):
+            return Presence(state="broken", why=f"the token file '{path}' {why}")
         return Presence(state="present", why=f"role {role_arn}, token file '{path}'")
 
     def _session_name(self, context: SourceContext) -> tuple[str, tuple[str, ...]]:

@@ -144,7 +144,10 @@ class _Server:
                 return
             with self._lock:
                 if len(self._reading) >= MOST_READING:
-                    _cut(next(iter(self._reading)))
+                    oldest = next(iter(self._reading))
+                    # Not left to its thread: the next connection may be here before that runs.
+                    del self._reading[oldest]
+                    _cut(oldest)
                 self._reading[connection] = None
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
         except (OSError, RuntimeError):

@@ -159,6 +159,8 @@ class LauncherOnly:
     def warnings(self) -> Iterator[str]:
         """What the log has to say of ``expose_to_step``."""
         given = self._of_identity | frozenset(self._exposed)
+        if self._account.expose_to_step and not given:
+            yield "account.expose_to_step has nothing to hand over: give the account a name"
         if self._account.expose_to_step and given:
             names = ", ".join(f"'{name}'" for name in sorted(given))
             yield f"account.expose_to_step: the step gets the launcher's own {names}"

@@ -196,7 +196,9 @@ class _Page:
             yield from self._hang(head, check.evidence)
             if check.hint:
                 before = Span(" " * (cells(MARGIN) + 6 + longest + 3))
-                yield from self._hang((before, Span("hint: ", "cure")), check.hint)
+                yield from self._hang(
+                    (before, Span("hint: ", "cure")), " ".join(check.hint.splitlines())
+                )
 
     def _row(self, name: str, text: str, tone: Tone = "plain") -> Iterator[Line]:
         return self._hang((caption(name),), text, tone)

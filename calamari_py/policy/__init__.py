@@ -96,6 +96,18 @@ class OperatorPolicy:
     def _restricts_sessions(self) -> bool:
         return self.rules.session_policy is not None or self.rules.session_policy_arns is not None
 
+    def check_launcher(self) -> list[Problem]:
+        """What is wrong with handing out the launcher's own credentials."""
+        if self._launcher_may_run:
+            return []
+        return [
+            Problem(
+                path="account",
+                message=f"is not handed out: the policy '{self.name}' lets nobody be the launcher",
+                hint="ask for a role's; the policy can say allow_launcher_as_role: true",
+            )
+        ]
+
     @property
     def _launcher_may_run(self) -> bool:
         """Whether a step may run as the launcher: not where its roles are chosen by somebody."""

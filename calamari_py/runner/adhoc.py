@@ -32,9 +32,9 @@ class AdHocCommand:
     """What to run instead of the step. `argv[0]` may be a name on the step's PATH.
 
     `files` are written into the private folder before (name → text), with ``{role}`` for who the
-    step runs as; ``{private}`` in `argv` and in the values of `names`, which join the environment,
-    stands for that folder. `terminal` gives the command the caller's terminal, `hang_up` says that
-    it is told to end as a shell is: by SIGHUP.
+    step runs as. Where there are any, ``{private}`` in `argv` and in the values of `names`, which
+    join the environment, stands for that folder. `terminal` gives the command the caller's
+    terminal, `hang_up` says that it is told to end as a shell is: by SIGHUP.
     """
 
     argv: tuple[str, ...]
@@ -73,7 +73,7 @@ class AdHocKind:
             write_private(context.private / name, text.encode())
 
         def placed(text: str) -> str:
-            return text.replace("{private}", str(context.private))
+            return text.replace("{private}", str(context.private)) if spec.files else text
 
         names = {name: placed(value) for name, value in spec.names.items()}
         ended = context.run(
@@ -107,7 +107,9 @@ def ad_hoc_step(
     )
     kind = AdHocKind()
     role = step.requests[-1].role if step.requests else None
-    who = f"{role.name}@{role.account}" if role else "launcher"
+    who = "none" if step.loaded.manifest.account.type == "none" else "launcher"
+    if role is not None:
+        who = f"{role.name}@{role.account}"
     files = {name: text.replace("{role}", who) for name, text in command.files.items()}
     context = ParseContext(
         folder=command.directory,

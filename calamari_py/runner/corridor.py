@@ -32,10 +32,11 @@ from calamari_py.runner.identity import (
 )
 from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.late import fetch_late
-from calamari_py.runner.options import Doors, RunOptions, SandboxPort, region_of, with_sandbox
+from calamari_py.runner.options import Doors, RunOptions, SandboxPort, with_sandbox
 from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
 from calamari_py.runner.record import RunRecord, masked_trace
+from calamari_py.runner.region import region_of
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
@@ -190,7 +191,7 @@ class Corridor:
 
     def region(self, loaded: LoadedManifest) -> tuple[str | None, str | None]:
         """The region and where it came from, as far as it is known before the launcher is."""
-        return region_of(loaded, self.environ, sandbox=self.sandbox is not None)
+        return region_of(loaded.manifest, self.environ, sandbox=self.sandbox is not None)
 
     def settings(self, region: str | None) -> AwsSettings:
         """How AWS is reached."""
@@ -242,6 +243,8 @@ class Corridor:
                 identity = find_launcher(inputs)
                 self.record.identity = step_identity(identity, self.record.masked)
                 self.trail.launcher(identity)
+                if self.options.trace_credentials:
+                    self.reporter.trace(masked_trace(identity.trace, self.registry))
                 identity = assume(identity, inputs)
         except CalamariError as error:
             self.trail.refused(error, identity)
@@ -250,8 +253,6 @@ class Corridor:
         self.trail.assumed(identity)
         for warning in identity.aws.take_warnings():
             self.warn(warning)
-        if self.options.trace_credentials:
-            self.reporter.trace(masked_trace(identity.trace, self.registry))
         return identity
 
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
@@ -265,7 +266,7 @@ class Corridor:
 
     def report_identity(self, step: PreparedStep, identity: ResolvedIdentity) -> None:
         """The header: the last thing before the child; and whether its credentials will do."""
-        now = self.doors.now()
+        now = identity.by_aws_clock(self.doors.now())
         self.reporter.identity(
             identity_report(
                 step,

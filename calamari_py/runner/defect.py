@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
+
+from calamari_py.errors import InternalError
+from calamari_py.masking import SecretRegistry
+
+
+def defect_of(error: Exception, registry: SecretRegistry) -> InternalError:
+    """A defect of ours: the traceback, masked and without locals, goes to a private file."""
+    lines = traceback.format_exception(error)
+    if not len(registry):
+        # Nothing could be masked yet, and messages may quote what was being read.
+        lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
+    text = registry.mask_text("".join(lines))
+    return InternalError(f"a defect in calamari ({type(error).__name__})", hint=save_defect(text))
 
 
 def save_defect(text: str) -> str:

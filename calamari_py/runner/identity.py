@@ -92,6 +92,10 @@ class ResolvedIdentity:
     region_source: str | None
     trace: tuple[TraceRow, ...] = ()
 
+    def by_aws_clock(self, now: datetime) -> datetime:
+        """What AWS's clock says when this machine's says `now`: AWS's expiries are by its own."""
+        return now + self.aws.clock_offset()
+
 
 def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
     """The first half of the way: who calls STS, from which region, for which roles. There are no
@@ -105,7 +109,11 @@ def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
     if inputs.requests and region is None:
         raise missing_region()
     if inputs.name_launcher and launcher is not None and launcher.arn is None and region:
-        launcher = _named(launcher, aws)
+        try:
+            launcher = _named(launcher, aws)
+        except Temporary as error:
+            error.trace = trace
+            raise
     return ResolvedIdentity(
         launcher=launcher,
         deployment=None,
@@ -120,6 +128,9 @@ def _named(launcher: LauncherCredentials, aws: AwsPort) -> LauncherCredentials:
     """The same with its ARN, when AWS tells it."""
     try:
         return replace(launcher, arn=aws.caller_identity(launcher.credentials).arn)
+    except Temporary:
+        # Whoever waits for STS once more waits in vain.
+        raise
     except CloudError:
         return launcher
 
@@ -203,7 +214,8 @@ def _walk_hops(
             inputs.warn(clamped)
         try:
             assumed = identity.aws.assume_role(credentials, request)
-        except Temporary:
+        except Temporary as error:
+            error.trace = identity.trace
             raise
         except CloudError as error:
             raise refused_hop(
@@ -213,7 +225,7 @@ def _walk_hops(
                     credentials=credentials,
                     caller=caller,
                     launcher=launcher,
-                    is_first=not hops,
+                    before=tuple(hops),
                 ),
                 identity.aws,
                 trace=identity.trace,
@@ -236,7 +248,8 @@ def _launcher_as_deployment(
     if identity.region is not None:
         try:
             principal = identity.aws.caller_identity(launcher.credentials)
-        except Temporary:
+        except Temporary as error:
+            error.trace = identity.trace
             raise
         except CloudError as error:
             raise IdentityError(
@@ -271,7 +284,7 @@ def _guard(
     least = inputs.manifest.credentials.min_validity
     expires_at = deployment.credentials.expires_at
     if least and expires_at is not None:
-        left = (expires_at - inputs.now()).total_seconds()
+        left = (expires_at - identity.by_aws_clock(inputs.now())).total_seconds()
         if left < least:
             raise IdentityError(
                 f"the credentials live for {left:.0f} s only, and min_validity asks for "

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
-from calamari_py.errors import CalamariError, IdentityError, Problem
+from calamari_py.errors import CalamariError, IdentityError, PolicyRefused, Problem
 from calamari_py.identity import AwsCredentials, DeploymentCredentials, LauncherCredentials
 from calamari_py.masking.secret import Secret
 from calamari_py.output._identity_page import IdentityPage, Session
@@ -126,6 +126,9 @@ def _ask(
 def _ask_launcher(corridor: Corridor) -> Inquiry:
     """The same up to the launcher; no role is assumed, so ``expect`` has nothing to say."""
     step = corridor.prepare(tools_required=False)
+    if corridor.policy is not None and (problems := corridor.policy.check_launcher()):
+        placed = step.loaded.error(problems)
+        raise PolicyRefused(placed.problems, subject=placed.subject)
     inputs = replace(corridor.identity_inputs(step), requests=())
     try:
         identity = find_launcher(inputs)
@@ -185,7 +188,8 @@ def is_service(text: str) -> bool:
 
 def _page(corridor: Corridor, found: Inquiry, *, with_trace: bool) -> IdentityPage:
     """All of it, masked."""
-    mask, now, identity = corridor.record.masked, corridor.doors.now(), found.identity
+    mask, identity = corridor.record.masked, found.identity
+    now = identity.by_aws_clock(corridor.doors.now())
     launcher, deployment = identity.launcher, identity.deployment
 
     def session(

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from calamari_py.errors import CalamariError, IdentityError
-from calamari_py.identity import DeploymentCredentials, LauncherCredentials, Principal
+from calamari_py.identity import DeploymentCredentials, LauncherCredentials
 from calamari_py.renewal import Renewable
+from calamari_py.runner.defect import defect_of
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity, assume, find_launcher
 from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.trail import Trail
@@ -38,14 +39,21 @@ class IdentityKeeper:
         # What there was to warn of has been said the first time; and a renewal that is refused is
         # tried again, so that looking into it each time would ask AWS for ever.
         self._inputs = replace(
-            inputs, warn=outbox.note, tell=outbox.note, name_launcher=False, diagnose=None
+            inputs,
+            warn=outbox.note,
+            tell=outbox.note,
+            name_launcher=False,
+            diagnose=None,
+            # A source that knew the region once may not know it, or know another, the next time.
+            settings=replace(inputs.settings, region=identity.region),
+            region_source=identity.region_source,
         )
         self._outbox = outbox
         self._trail = trail
         self._identity = identity
         self._failure: CalamariError | None = None
         self._renewable = (
-            Renewable(identity.deployment, self._renew, now=inputs.now, tell=outbox.warn)
+            Renewable(identity.deployment, self._renew, now=self._now, tell=outbox.warn)
             if identity.deployment is not None
             else None
         )
@@ -67,6 +75,9 @@ class IdentityKeeper:
             raise self._failure
         return identity
 
+    def _now(self) -> datetime:
+        return self._identity.by_aws_clock(self._inputs.now())
+
     def _renew(self) -> DeploymentCredentials:
         try:
             identity = assume(self._with_launcher(), self._inputs)
@@ -77,6 +88,10 @@ class IdentityKeeper:
             self._failure = error
             self._trail.refused(error, self._identity)
             raise
+        except Exception as error:
+            # A defect of ours must not cost the step the credentials it still has.
+            self._failure = defect_of(error, self._inputs.registry)
+            raise self._failure from error
         self._identity, self._failure = identity, None
         assert identity.deployment is not None
         return identity.deployment
@@ -90,7 +105,7 @@ class IdentityKeeper:
         try:
             return find_launcher(self._inputs)
         except CalamariError as error:
-            if not _lives(known, self._inputs.now()):
+            if not _lives(known, self._now()):
                 raise
             self._outbox.warn(
                 f"the launcher's source fails ({error}); its last credentials still work"
@@ -99,23 +114,31 @@ class IdentityKeeper:
 
     def _check_same(self, identity: ResolvedIdentity) -> None:
         """A step is one identity from its start to its end."""
-        before, after = _principal(self._identity), _principal(identity)
-        if before is None or after is None or _who(before) == _who(after):
+        before, after = self._identity.deployment, identity.deployment
+        assert before is not None
+        assert after is not None
+        if _who(before) == _who(after):
             return
         raise IdentityError(
-            f"the renewed credentials belong to '{after.arn}', the step began as '{before.arn}'",
+            f"the renewed credentials belong to '{_shown(after)}', the step began as "
+            f"'{_shown(before)}'",
             hint="what the launcher's source gives has changed while the step ran",
             trace=identity.trace,
         )
 
 
-def _principal(identity: ResolvedIdentity) -> Principal | None:
-    return identity.deployment.principal if identity.deployment else None
-
-
-def _who(principal: Principal) -> tuple[str, str, str]:
-    """What has to stay the same; a session's own name may change with its launcher."""
+def _who(deployment: DeploymentCredentials) -> tuple[str, ...]:
+    """What has to stay the same. A session's own name may change with its launcher; where nobody
+    says whose the keys are, only the same keys are known to be the same identity."""
+    principal = deployment.principal
+    if principal is None:
+        return (deployment.credentials.access_key_id,)
     return principal.partition, principal.account, principal.role or principal.arn
+
+
+def _shown(deployment: DeploymentCredentials) -> str:
+    principal = deployment.principal
+    return principal.arn if principal else f"access key {deployment.credentials.access_key_id}"
 
 
 def _lives(launcher: LauncherCredentials, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from calamari_py.aws import AwsPort, BotoAws
 from calamari_py.identity import LauncherCredentials
-from calamari_py.manifest import LoadedManifest, Overrides
+from calamari_py.manifest import Overrides
 from calamari_py.masking import ShortSecrets
 from calamari_py.process import ProcessExit, Pulse, run
 from calamari_py.runner.adhoc import AdHocCommand
@@ -67,18 +67,6 @@ class Doors:
     install_signals: bool = True
     open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
     pulse: Pulse = field(default_factory=Pulse)
-
-
-def region_of(
-    loaded: LoadedManifest, environ: Mapping[str, str], *, sandbox: bool
-) -> tuple[str | None, str | None]:
-    """The region and where it came from, as far as it is known before the launcher is."""
-    if loaded.manifest.region:
-        return loaded.manifest.region, "manifest"
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        if environ.get(name, "").strip():
-            return environ[name].strip(), name
-    return ("us-east-1", "sandbox") if sandbox else (None, None)
 
 
 def with_sandbox(environ: Mapping[str, str], sandbox: SandboxPort) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
 from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
 from calamari_py.process import KILL_DELAY, unsafe_entries
+from calamari_py.runner.region import partition_problems, region_of
 from calamari_py.runner.requests import build_role_requests
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepKind
@@ -93,6 +94,9 @@ def prepare_step(
     with found:
         longest = None if by_hand else _longest_run(loaded.manifest, delivery)
         requests = build_role_requests(loaded.manifest, longest_run=longest)
+    with found:
+        region, _ = region_of(loaded.manifest, environ)
+        found.problems += partition_problems(requests, region, environ)
     specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
     found.without(loaded.late_paths).raise_if_any(loaded.error)
     path = search_path(loaded.manifest.env, environ)

@@ -15,6 +15,7 @@ from calamari_py.errors import (
     EX_TIMED_OUT,
     CalamariError,
     Cancelled,
+    CloudError,
     IdentityError,
     Indeterminate,
     ManifestError,
@@ -152,7 +153,7 @@ def failure_of(error: CalamariError, registry: SecretRegistry) -> Failure:
     """`error` as a reporter is told of it, masked."""
     mask = registry.mask_text
     problems = error.problems if isinstance(error, ManifestError) else ()
-    trace = error.trace if isinstance(error, IdentityError) else ()
+    trace = error.trace if isinstance(error, (IdentityError, CloudError)) else ()
     evidence = getattr(error, "evidence", ())
     return Failure(
         message=mask(error.message),

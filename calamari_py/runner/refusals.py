@@ -9,20 +9,28 @@ from typing import Any
 from calamari_py.aws import AwsPort
 from calamari_py.credentials.base import Diagnose
 from calamari_py.errors import CloudError, RoleNotAssumable, TraceRow
-from calamari_py.identity import AwsCredentials, LauncherCredentials, Principal, RoleRequest
+from calamari_py.identity import (
+    AssumedRole,
+    AwsCredentials,
+    LauncherCredentials,
+    Principal,
+    RoleRequest,
+)
 
 _TAGGING = "sts:TagSession"
+_SOURCE_IDENTITY = "sts:SetSourceIdentity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedHop:
-    """The hop that was refused. `caller` is the ARN of who asked, None where it is not known."""
+    """The hop that was refused. `caller` is the ARN of who asked, None where it is not known;
+    `before` are the hops that had been made."""
 
     request: RoleRequest
     credentials: AwsCredentials
     caller: str | None
     launcher: LauncherCredentials
-    is_first: bool
+    before: tuple[AssumedRole, ...]
 
 
 def refused_hop(
@@ -42,8 +50,12 @@ def refused_hop(
     evidence = [error.message, *error.evidence]
     if error.code == "AccessDenied" and diagnose is not None:
         evidence += _trust(hop, who, aws, diagnose)
+    ids = (*(assumed.request_id for assumed in hop.before), error.request_id)
     return RoleNotAssumable(
         f"cannot assume role '{hop.request.role}' as '{who}' ({error.code})",
+        role_arn=str(hop.request.role),
+        reached=[assumed.principal.arn for assumed in hop.before],
+        request_ids=[one for one in ids if one],
         hint=_hint(error, hop),
         trace=trace,
         evidence=tuple(evidence),
@@ -78,7 +90,8 @@ def _trust(hop: RefusedHop, who: str, aws: AwsPort, diagnose: Diagnose) -> tuple
     try:
         # iam:GetRole sees the roles of its own account only.
         if Principal.parse(who).account == request.role.account:
-            return explain(aws.trust_policy(hop.credentials, request.role))
+            differences = explain(aws.trust_policy(hop.credentials, request.role))
+            return (f"trust policy of '{request.role}':", *differences)
     except (ValueError, CloudError):
         pass
     return diagnose(aws, request.role, explain)
@@ -96,7 +109,12 @@ def _hint(error: CloudError, hop: RefusedHop) -> str | None:
             f"the trust policy of '{hop.request.role.name}' must allow {_TAGGING} beside "
             "sts:AssumeRole, or leave out assume_role.tags"
         )
-    caller = "launcher" if hop.is_first else "previous role"
+    if _SOURCE_IDENTITY in error.message:
+        return (
+            f"the trust policy of '{hop.request.role.name}' must allow {_SOURCE_IDENTITY} beside "
+            "sts:AssumeRole, or leave out assume_role.source_identity"
+        )
+    caller = "previous role" if hop.before else "launcher"
     external = (
         "it may also ask for an external id (external_id) or for tags"
         if hop.request.external_id is None
@@ -104,7 +122,8 @@ def _hint(error: CloudError, hop: RefusedHop) -> str | None:
     )
     return (
         f"either the {caller} lacks sts:AssumeRole on this ARN, or the role's trust policy does "
-        f"not name the {caller};\n{external}"
+        f"not name the {caller};\n{external}. With a profile that may read the role compare them:\n"
+        "calamari whoami MANIFEST --trust-profile PROFILE"
     )
 
 

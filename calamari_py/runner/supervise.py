@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-from calamari_py.errors import EX_OK, CalamariError, Cancelled, InternalError
+from calamari_py.errors import EX_OK, CalamariError, Cancelled
 from calamari_py.masking import SecretRegistry
 from calamari_py.output.base import Reporter
 from calamari_py.process import SignalInbox
 from calamari_py.result import StepResult
 from calamari_py.runner.corridor import Corridor
-from calamari_py.runner.defect import save_defect
+from calamari_py.runner.defect import defect_of
 from calamari_py.runner.options import Doors, RunOptions
 from calamari_py.runner.record import RunRecord
 
@@ -72,7 +71,7 @@ def _supervise(
             record.reader_gone()
         except Exception as error:  # noqa: BLE001  the edge of a run: its result is still owed
             with inbox.queued():
-                corridor.stop(_cancelled_instead(_defect(error, registry), record, inbox))
+                corridor.stop(_cancelled_instead(defect_of(error, registry), record, inbox))
         with inbox.queued():
             return end(corridor)
 
@@ -84,13 +83,3 @@ def _cancelled_instead(
     if inbox.first is not None and not record.step_started:
         return Cancelled(inbox.first)
     return error
-
-
-def _defect(error: Exception, registry: SecretRegistry) -> InternalError:
-    """A defect of ours: the traceback, masked and without locals, goes to a private file."""
-    lines = traceback.format_exception(error)
-    if not len(registry):
-        # Nothing could be masked yet, and messages may quote what was being read.
-        lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
-    text = registry.mask_text("".join(lines))
-    return InternalError(f"a defect in calamari ({type(error).__name__})", hint=save_defect(text))

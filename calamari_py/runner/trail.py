@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from calamari_py.errors import CalamariError, CloudError
+from calamari_py.errors import CalamariError, CloudError, RoleNotAssumable
 from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import Masked
 from calamari_py.runner.identity import ResolvedIdentity
@@ -67,15 +67,26 @@ class Trail:
 
         launcher = identity.launcher if identity else None
         deployment = identity.deployment if identity else None
+        # Of a refusal in the middle of a renewal: not what the step still has.
+        if error is not None:
+            deployment = None
         hops = deployment.hops if deployment else ()
+        chain = [hop.principal.arn for hop in hops]
         principal = deployment.principal if deployment else None
         owner = deployment or launcher
         credentials = owner.credentials if owner else None
         cause = error.__cause__ if error else None
         code = cause.code if isinstance(cause, CloudError) else None
         ids = [launcher.request_id if launcher else None, *(hop.request_id for hop in hops)]
-        if isinstance(cause, CloudError):
+        role = account = None
+        if isinstance(error, RoleNotAssumable):
+            chain, role = list(error.reached), error.role_arn
+            account = role.split(":")[4] if role else None
+            ids += error.request_ids
+        elif isinstance(cause, CloudError):
             ids.append(cause.request_id)
+        elif principal is not None:
+            account = principal.account
         self._log.write(
             AuditEvent(
                 time=self._now(),
@@ -86,13 +97,14 @@ class Trail:
                 deployment_id=maybe(step.deployment_id),
                 source=maybe(launcher.source) if launcher else None,
                 launcher_arn=maybe(launcher.arn) if launcher else None,
-                chain=tuple(mask(hop.principal.arn) for hop in hops),
+                chain=tuple(mask(arn) for arn in chain),
                 arn=maybe(principal.arn) if principal else None,
                 session_name=maybe(principal.session) if principal else None,
                 access_key_id=maybe(credentials.access_key_id) if credentials else None,
                 expires_at=credentials.expires_at if credentials else None,
                 request_ids=tuple(mask(one) for one in ids if one),
-                account=maybe(principal.account) if principal else None,
+                account=maybe(account),
+                role_arn=maybe(role),
                 region=maybe(identity.region) if identity else None,
                 code=maybe(code or (type(error).__name__ if error else None)),
             )

@@ -228,13 +228,16 @@ def _statements(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any
 
 def _verdict(statement: Mapping[str, Any], action: str, question: _Question) -> Verdict:
     """Whether `statement` is about `action` by who asked. Where it is about others, what it wants
-    of them is nobody's business."""
+    of them is nobody's business; a slip in the name hides nothing else."""
     principal = question.principal(statement)
     actions = [] if _names(statement, action) else [_actions_text(statement, action)]
-    if principal.refusals:
+    if principal.refusals and not principal.near:
         return Verdict(principal.refusals + actions)
     condition = judge_condition(statement.get("Condition"), question.facts)
-    return Verdict(actions + condition.refusals, principal.unjudged + condition.unjudged)
+    return Verdict(
+        principal.refusals + actions + condition.refusals,
+        principal.unjudged + condition.unjudged,
+    )
 
 
 def _names(statement: Mapping[str, Any], action: str) -> bool:

@@ -46,10 +46,14 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why something does not match, and what could not be judged; both empty: it matches."""
+    """Why something does not match, and what could not be judged; both empty: it matches.
+
+    `near` says that a refusal looks like a slip of the pen: the statement means who asked.
+    """
 
     refusals: list[str] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ def judge_provider(statement: Mapping[str, object], *, issuer: str, role: RoleAr
     if own in named or issuer in named:
         return Verdict()
     for value in named:
+        if why := _provider_slip(value, issuer):
+            return Verdict([why], near=True)
+    for value in named:
         if why := _provider_difference(value, issuer, role):
             return Verdict([why])
     return Verdict([f"it trusts {listed(named)}, the token is from '{plain(issuer)}'"])
@@ -41,6 +44,15 @@ def _provider_difference(value: str, issuer: str, role: RoleArn) -> str:
         )
     if provider == issuer:
         return f"it trusts a provider of the partition '{partition}', not '{role.partition}'"
+    return ""
+
+
+def _provider_slip(value: str, issuer: str) -> str:
+    """A difference that nobody means, or ""."""
+    match = _PROVIDER.fullmatch(value)
+    provider = match[3] if match else ""
+    if provider == issuer:
+        return ""
     if provider.casefold() == issuer.casefold():
         return (
             f"it trusts '{plain(provider)}', the token is from '{plain(issuer)}': "
@@ -67,7 +79,10 @@ def judge_caller(statement: Mapping[str, object], *, caller_arn: str) -> Verdict
         return Verdict(unjudged=["the principal, because the caller's ARN is not known"])
     if any(_is_caller(value, caller) for value in named):
         return Verdict()
-    return Verdict([_caller_difference(named, caller)])
+    shown = f"it trusts {listed(named)}, and the caller is '{plain(caller.arn)}'"
+    if any(_is_caller_but_for_case(value, caller) for value in named):
+        return Verdict([f"{shown}: they differ in letter case only"], near=True)
+    return Verdict([f"{shown}{_caller_difference(named, caller)}"])
 
 
 def _named(statement: Mapping[str, object], kind: str) -> tuple[str, ...] | Verdict:
@@ -100,29 +115,34 @@ def _is_caller(value: str, caller: Principal) -> bool:
 
 
 def _caller_difference(named: tuple[str, ...], caller: Principal) -> str:
-    shown = f"it trusts {listed(named)}, and the caller is '{plain(caller.arn)}'"
+    """What is worth saying of the difference, or ""."""
     for value in named:
         role = _role(value)
         if role and role.name == caller.role and role.account != caller.account:
-            return f"{shown}: the role of that name in another account"
+            return ": the role of that name in another account"
         if role and role.name == caller.role:
-            return f"{shown}: they differ in the partition"
-        if _is_caller_but_for_case(value, role.name if role else "", caller):
-            return f"{shown}: they differ in letter case only"
+            return ": they differ in the partition"
     for value in named:
         if _UNIQUE_ID.fullmatch(value):
             return (
-                f"{shown}: '{plain(value)}' is what AWS leaves of a role or user that was "
-                "deleted; write the ARN again"
+                f": '{plain(value)}' is what AWS leaves of a role or user that was deleted; "
+                "write the ARN again"
             )
-    return shown
+    return ""
 
 
-def _is_caller_but_for_case(value: str, name: str, caller: Principal) -> bool:
+def _is_caller_but_for_case(value: str, caller: Principal) -> bool:
     if value.casefold() == caller.arn.casefold():
         return True
+    role = _role(value)
     own = f":{caller.account}:" in value
-    return own and caller.role is not None and name.casefold() == caller.role.casefold()
+    return (
+        own
+        and role is not None
+        and caller.role is not None
+        and role.name != caller.role
+        and role.name.casefold() == caller.role.casefold()
+    )
 
 
 def _role(value: str) -> RoleArn | None:

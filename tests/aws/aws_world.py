@@ -54,6 +54,7 @@ class World:
         url: str | None = None,
         credential_source: Callable[[str], AwsCredentials] | None = None,
         run_process: Callable[[Sequence[str]], bytes] | None = None,
+        session_name: str | None = None,
         **pace: Any,
     ) -> BotoAws:
         environ = {"AWS_ENDPOINT_URL": url or self.sts.url, **(environ or {})}
@@ -63,6 +64,7 @@ class World:
             environ,
             credential_source=credential_source,
             run_process=run_process,
+            session_name=session_name,
             pace=self.time.pace(**pace),
         )
 

@@ -96,6 +96,36 @@ def test_a_chain_of_profiles(world: World, tmp_path: Path) -> None:
     assert [entry.params["RoleArn"] for entry in world.sts.requests] == [DEPLOY, SECOND]
 
 
+@pytest.mark.parametrize(
+    ("written", "given", "expected"),
+    [
+        pytest.param("", "payments-dev", "payments-dev", id="the step's"),
+        pytest.param("role_session_name = laptop\n", "payments-dev", "laptop", id="the profile's"),
+        pytest.param("", None, "botocore-session-", id="nobody's"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["source_profile", "web_identity_token_file"])
+@pytest.mark.parametrize("region", ["eu-west-1", None], ids=["region", "profile's region"])
+def test_session_names(
+    world: World, tmp_path: Path, written: str, given: str | None, expected: str, kind: str,
+    region: str | None,
+) -> None:  # fmt: skip
+    """CloudTrail shows the step, unless the profile has a name of its own, at every hop."""
+    (tmp_path / "token").write_text(TOKEN)
+    world.sts.add_token(TOKEN, roles=[DEPLOY])
+    value = {"source_profile": "base", "web_identity_token_file": f"{tmp_path}/token"}[kind]
+    config = (
+        f"[profile base]\n{static(world.launcher)}"
+        f"[profile first]\nrole_arn = {DEPLOY}\n{kind} = {value}\n{written}"
+        f"[profile dev]\nrole_arn = {SECOND}\nsource_profile = first\nregion = eu-north-1\n{written}"
+    )
+    resolve(world.aws(home(tmp_path, config), session_name=given, region=region), "dev")
+    names = [entry.params["RoleSessionName"] for entry in world.sts.requests]
+    assert len(names) == 2
+    assert all(name.startswith(expected) for name in names)
+    assert given is None or set(names) == {expected}
+
+
 def test_the_profiles_region_serves_when_the_step_has_none(world: World, tmp_path: Path) -> None:
     """A laptop's profile knows its region; the step need not."""
     config = (

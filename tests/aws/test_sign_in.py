@@ -10,6 +10,7 @@ import pytest
 
 from calamari_py.aws import AwsSettings, BotoAws
 from calamari_py.aws.endpoints import Endpoints
+from calamari_py.aws.signin import is_page
 from calamari_py.errors import CloudError, IdentityError, Temporary
 from tests.aws.aws_world import DEPLOY, SECOND, World, credentials_of, request
 
@@ -79,6 +80,38 @@ def test_destinations(world: World, destination: str | None, expected: str) -> N
     url = world.aws().sign_in_url(credentials_of(keys), destination=destination).reveal()
     assert query_of(str(url))["Destination"] == expected
     assert "Issuer" not in query_of(str(url))
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"),
+    [
+        pytest.param("https://console.aws.amazon.com", True, id="home"),
+        pytest.param("https://console.aws.amazon.com/s3/home?region=eu-west-1#x", True, id="page"),
+        pytest.param("https://eu-west-1.console.aws.amazon.com/", True, id="region"),
+        pytest.param("https://1-a.eu-west-1.console.aws.amazon.com/x", True, id="multi-session"),
+        pytest.param("https://cn-north-1.console.amazonaws.cn/s3", True, id="China"),
+        pytest.param("https://console.amazonaws-us-gov.com/", True, id="GovCloud"),
+        pytest.param("/s3/home?region=eu-west-1", True, id="path"),
+        pytest.param("", False, id="nothing"),
+        pytest.param("https://evil.test/", False, id="another host"),
+        pytest.param("https://evil.test/console.aws.amazon.com/", False, id="in the path"),
+        pytest.param("https://evilconsole.aws.amazon.com/", False, id="no dot before"),
+        pytest.param("https://console.aws.amazon.com.evil.test/", False, id="a host below another"),
+        pytest.param("https://console.aws.amazon.com@evil.test/", False, id="user name"),
+        pytest.param("https://x@console.aws.amazon.com/", False, id="user name before"),
+        pytest.param("https://evil.test#.console.aws.amazon.com/", False, id="fragment"),
+        pytest.param("https://evil.test\\.console.aws.amazon.com/", False, id="backslash"),
+        pytest.param("https://console.aws.amazon.com:444/", False, id="port"),
+        pytest.param("http://console.aws.amazon.com/", False, id="plain http"),
+        pytest.param("//evil.test/", True, id="a path all the same"),
+        pytest.param("/s3\n", False, id="line break"),
+        pytest.param("https://console.aws.amazon.com\n", False, id="line break at the end"),
+        pytest.param("javascript:alert(1)", False, id="no URL"),
+    ],
+)  # fmt: skip
+def test_pages_of_the_console(destination: str, expected: bool) -> None:
+    """Where somebody who was just signed in may be sent: nowhere but to the console."""
+    assert is_page(destination) == expected
 
 
 def test_chained_credentials_go_without_a_duration(world: World) -> None:

@@ -78,6 +78,10 @@ def test_no_command_at_all(call: Call) -> None:
     ("arguments", "message", "hint"),
     [
         pytest.param(("frob",), "no such command 'frob'", "calamari --help", id="command"),
+        pytest.param(("wohami",), "no such command 'wohami'", "did you mean 'whoami'?",
+                     id="a command misspelt"),
+        pytest.param(("validat", "x"), "no such command 'validat'", "did you mean 'validate'?",
+                     id="a command cut short"),
         pytest.param(("--frob",), "no such option '--frob'", "calamari --help", id="option"),
         pytest.param(
             ("validate", "--frob", "x"), "no such option '--frob'", "calamari validate --help",

@@ -37,16 +37,20 @@ STEP_ONLY = {"calamari_py.delivery.fetch", "calamari_py.errors"}
             ("console", "s.yaml", "--duration", "13h"), "15m … 12h", "1h", id="too long"
         ),
         pytest.param(
-            ("console", "s.yaml", "--destination", "http://x"), "neither a URL nor a service",
-            "--destination s3", id="plain http",
+            ("console", "s.yaml", "--destination", "https://evil.test/"), "neither a URL of the",
+            "--destination s3", id="not the console",
         ),
         pytest.param(
-            ("credentials", "--account", "oidc"), "'oidc' needs more", "account section",
+            ("credentials", "--account", "oidc"), "'oidc' is not one of", "--help",
             id="a type with fields",
         ),
         pytest.param(
-            ("credentials", "--account", "none"), "'none' needs more", "account section",
+            ("credentials", "--account", "none"), "'none' is not one of", "--help",
             id="nothing to print",
+        ),
+        pytest.param(
+            ("credentials", "--account", "auto", "--source", "auto"), "--source does not go",
+            "--account ambient", id="source of an auto account",
         ),
         pytest.param(
             ("credentials", "--account", "profile", "--source", "imds"), "--source does not go",
@@ -152,6 +156,44 @@ def test_warnings_of_a_credential_process(tmp_path: Path) -> None:
     talkative = calamari(*arguments, "-v", folder=tmp_path, environ=environ)
     assert "warning" in talkative.err
     assert "canary/secret" not in talkative.err
+
+
+@pytest.mark.process
+def test_every_source_in_turn(tmp_path: Path) -> None:
+    """`--source auto` is what no `--source` is, as in a manifest."""
+    environ = {"AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "canary/secret/key/0123"}
+    named = calamari("credentials", "--source", "auto", folder=tmp_path, environ=environ)
+    assert (named.code, named.err) == (0, "")
+    assert named == calamari("credentials", folder=tmp_path, environ=environ)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "arguments",
+    ["whoami step.yaml", "whoami step.yaml --format json", "explain step.yaml",
+     "console step.yaml", "credentials --source environment", "credentials --from-step",
+     "credentials --from-step --show"],
+)  # fmt: skip
+def test_an_answer_is_not_lost(arguments: str, tmp_path: Path) -> None:
+    """With stdout closed there is nowhere to say it: code 1 and one line, and nobody is asked."""
+    (tmp_path / "step.yaml").write_text(NONE)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "canary/secret/key/0123"}
+    line = f"'{sys.executable}' -m calamari_py {arguments} >&-"
+    ended = start(["sh", "-c", line], tmp_path, keys)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "calamari: stdout is closed, and the answer goes there\n"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "arguments", ["console step.yaml --open", "run step.yaml"], ids=["console --open", "run"]
+)
+def test_what_needs_no_stdout(arguments: str, tmp_path: Path) -> None:
+    """A closed stdout is no error where the answer goes elsewhere, or there is none."""
+    (tmp_path / "step.yaml").write_text(NONE)
+    ended = start(["sh", "-c", f"'{sys.executable}' -m calamari_py {arguments} >&-"], tmp_path)
+    assert "stdout is closed" not in ended.err
+    assert ended.code == (77 if "console" in arguments else 0)
 
 
 @pytest.mark.process

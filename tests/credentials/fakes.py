@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,6 +43,9 @@ class FakeAws:
 
     def in_region(self, region: str) -> FakeAws:
         return self
+
+    def clock_offset(self) -> timedelta:
+        return timedelta()
 
     def take_warnings(self) -> tuple[str, ...]:
         return ()

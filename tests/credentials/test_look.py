@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,22 @@ ROWS = [
     pytest.param("environment", {"AWS_SECRET_ACCESS_KEY": SECRET_KEY}, "broken",
                  "AWS_ACCESS_KEY_ID is not", id="half a pair"),
     pytest.param("profile", {}, "absent", "AWS_PROFILE is not set", id="no profile"),
+    pytest.param("profile", {"AWS_DEFAULT_PROFILE": "ops"}, "absent",
+                 "AWS_PROFILE is not set, and AWS_DEFAULT_PROFILE is not read", id="other variable"),
     pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_CONFIG_FILE": "{folder}/config"},
                  "present", "profile 'ops'", id="profile"),
+    pytest.param("profile", {"AWS_PROFILE": "two words", "AWS_CONFIG_FILE": "{folder}/config"},
+                 "present", "profile 'two words'", id="quoted profile"),
+    pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_SHARED_CREDENTIALS_FILE": "{folder}/keys"},
+                 "present", "profile 'ops'", id="profile of the credentials file"),
+    pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_CONFIG_FILE": "{folder}/keys"},
+                 "broken", "profile 'ops': it is not in '{folder}/keys' and '", id="no 'profile '"),
+    pytest.param("profile", {"AWS_PROFILE": "opps", "AWS_CONFIG_FILE": "{folder}/config"},
+                 "broken", "profile 'opps': it is not in", id="profile misspelt"),
+    pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_CONFIG_FILE": "{folder}/nonsense"},
+                 "broken", "'{folder}/nonsense' cannot be parsed", id="no config file"),
+    pytest.param("profile", {"AWS_PROFILE": "ops", "AWS_CONFIG_FILE": "{folder}/pipe"},
+                 "broken", "it is not in", id="a pipe"),
     pytest.param("profile", {"AWS_PROFILE": "ops"}, "broken", "neither of '{folder}/home/.aws/co",
                  id="profile without files"),
     pytest.param("web-identity", {}, "absent", "is not set", id="no web identity"),
@@ -55,6 +70,12 @@ ROWS = [
     pytest.param("web-identity",
                  {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "a\0b"},
                  "broken", "does not exist", id="no path at all"),
+    pytest.param("web-identity",
+                 {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}"},
+                 "broken", "'{folder}' is no regular file", id="a folder"),
+    pytest.param("web-identity",
+                 {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token/x"},
+                 "broken", "does not exist", id="below a file"),
     pytest.param("container", {}, "absent", f"{FULL} is not set", id="no container"),
     pytest.param("container", {FULL: POD}, "present", "EKS Pod Identity at 169.254.170.23",
                  id="pod identity"),
@@ -74,10 +95,15 @@ ROWS = [
 def test_sources(
     name: str, variables: dict[str, str], state: str, why: str, tmp_path: Path
 ) -> None:
-    """Each source by the environment and what files exist; nothing is read, asked or registered."""
+    """Each source by the environment and what files exist; nothing is asked or registered, and
+    what is not a name is not shown."""
     (tmp_path / "token").write_text(TOKEN)
-    (tmp_path / "token").chmod(0)
-    (tmp_path / "config").write_text("nonsense")
+    (tmp_path / "config").write_text(
+        f"[profile ops]\nregion = x\ns3 =\n  a = b\n[profile 'two words']\nk = {SECRET_KEY}\n"
+    )
+    (tmp_path / "keys").write_text(f"[ops]\naws_secret_access_key = {SECRET_KEY}\n")
+    (tmp_path / "nonsense").write_text(f"[profile ops]\n{SECRET_KEY}\n[profile ops]\n")
+    os.mkfifo(tmp_path / "pipe")
     environ = {"HOME": f"{tmp_path}/home", **{
         key: value.format(folder=tmp_path) for key, value in variables.items()
     }}  # fmt: skip
@@ -109,24 +135,58 @@ def test_account_keys(fields: dict[str, str], state: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "files", "state", "why"),
+    ("fields", "file", "state", "why"),
     [
-        pytest.param({"profile": "ops"}, True, "present", "profile 'ops'", id="named"),
-        pytest.param({}, True, "unknown", "profile 'default'", id="default"),
-        pytest.param({}, False, "absent", "neither of", id="no files"),
+        pytest.param({"profile": "ops"}, "[ops]", "present", "profile 'ops'", id="named"),
+        pytest.param({"profile": "ops"}, "[opps]", "broken", "not in", id="named otherwise"),
+        pytest.param({"profile": "ops"}, None, "broken", "neither of", id="named without files"),
+        pytest.param({"profile": "default"}, "", "broken", "not in", id="named default"),
+        pytest.param({}, "[default]", "unknown", "profile 'default'", id="default"),
+        pytest.param({}, "[DEFAULT]", "absent", "not in", id="default in capitals"),
+        pytest.param({}, "[ops]", "absent", "profile 'default': it is not in", id="no default"),
+        pytest.param({}, None, "absent", "neither of", id="no files"),
+        pytest.param({}, "nonsense", "broken", "cannot be parsed", id="no credentials file"),
     ],
-)
+)  # fmt: skip
 def test_account_profile(
-    fields: dict[str, str], files: bool, state: str, why: str, tmp_path: Path
+    fields: dict[str, str], file: str | None, state: str, why: str, tmp_path: Path
 ) -> None:
-    """Whether a default profile holds anything only reading tells."""
-    if files:
+    """A name that is in no file is certain to fail; what a profile holds only asking tells."""
+    if file is not None:
         (tmp_path / ".aws").mkdir()
-        (tmp_path / ".aws" / "credentials").write_text("")
+        (tmp_path / ".aws" / "credentials").write_text(f"{file}\n")
     section = account(type="profile", **fields)
     (row,) = look_for_launcher(section, context({"HOME": str(tmp_path)}))
     assert (row.result, row.used) == (state, state == "present")
     assert why in row.why
+
+
+@pytest.mark.parametrize(
+    ("section", "variables"),
+    [
+        pytest.param({}, {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "{file}"},
+                     id="web identity"),
+        pytest.param({}, {FULL: POD, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{file}"},
+                     id="container"),
+        pytest.param({"type": "oidc", "role_arn": ROLE, "token_file": "{file}"}, {}, id="oidc"),
+    ],
+)  # fmt: skip
+def test_a_token_file_of_somebody_else(
+    section: dict[str, str],
+    variables: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token file that may not be read is certain to stop the step."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    # Root may read everything, so that the kernel's answer has to be another's.
+    monkeypatch.setattr(os, "access", lambda path, mode: (str(path), mode) != (str(file), os.R_OK))
+    fields = {key: value.format(file=file) for key, value in section.items()}
+    environ = {key: value.format(file=file) for key, value in variables.items()}
+    rows = look_for_launcher(account(**fields), context(environ))
+    (row,) = [row for row in rows if row.result == "broken"]
+    assert row.why == f"the token file '{file}' cannot be read: permission denied"
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 
 from calamari_py.credentials import profile_process
 from calamari_py.credentials._process import run_process
+from calamari_py.delivery._request import TOKEN_NAME, URI_NAME
 from calamari_py.errors import SourceBroken
 from calamari_py.masking import SecretRegistry
 from tests.credentials.fakes import context, texts_of
@@ -32,6 +33,7 @@ def test_what_is_run(folder: Path, absolute: bool) -> None:
     environ = {
         "PATH": f".:{folder}", "HOME": "/h", "AWS_CONFIG_FILE": "/c", "AWS_REGION": "eu-west-1",
         "AWS_PROFILE": "me", "AWS_SECRET_ACCESS_KEY": SECRET, "SYSTEM_ACCESSTOKEN": SECRET,
+        "CALAMARI_OUTPUTS": "/o",
     }  # fmt: skip
     argv = [f"{folder}/vendor" if absolute else "vendor", "--x", "a b"]
     assert run_process(argv, context(environ), run=run) == b"{}"
@@ -40,8 +42,20 @@ def test_what_is_run(folder: Path, absolute: bool) -> None:
     assert environment["AWS_CONFIG_FILE"] == "/c"
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/h/.aws/credentials"
     assert environment["AWS_REGION"] == "eu-west-1"
-    assert "AWS_PROFILE" not in environment
+    assert not {"AWS_PROFILE", "CALAMARI_OUTPUTS", URI_NAME, TOKEN_NAME} & set(environment)
     assert SECRET not in environment.values()
+
+
+def test_inside_of_another_step(folder: Path) -> None:
+    """What leads to the step around us goes along: our own profile needs it. It is a secret."""
+    registry = SecretRegistry()
+    run = FakeCapture(code=1, stderr=b"no 0123456789abcdef")
+    around = {URI_NAME: "http://127.0.0.1:1/v1/credentials", TOKEN_NAME: "0123456789abcdef"}
+    with pytest.raises(SourceBroken) as caught:
+        run_process([f"{folder}/vendor"], context(around, registry=registry), run=run)
+    ((_, environment, _),) = run.calls
+    assert {name: environment.get(name) for name in around} == around
+    assert caught.value.evidence == ("it said: no ***",)
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,29 @@ def refusal(code: str) -> CloudError:
     )
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"])
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        pytest.param("an-opaque-token", "the token is no JWT", id="no JWT"),
+        pytest.param("a.b.c", "the token is no JWT", id="three parts of nothing"),
+        pytest.param(jwt(aud="x"), "the token has no sub,", id="no subject"),
+        pytest.param(jwt(aud="", sub=None), "no aud and no sub,", id="blank claims"),
+    ],
+)
+def test_a_refused_token_without_claims(
+    tmp_path: Path, code: str, token: str, expected: str
+) -> None:
+    """What the token lacks is said; no condition is made up of what is not there."""
+    with pytest.raises(SourceBroken, match=code) as caught:
+        WebIdentitySource().resolve(
+            context(environ(tmp_path, token), aws=FakeAws(refusal=refusal(code)))
+        )
+    hint = caught.value.hint or ""
+    assert expected in hint
+    assert not any(word in hint for word in ("ISSUER", "AUDIENCE", "SUBJECT", "None", token))
+
+
 @pytest.mark.parametrize(
     ("code", "hint"),
     [

@@ -62,6 +62,11 @@ def test_the_exit_code_is_the_commands(code: int, step: Calamari) -> None:
     assert step("exec", "step.yaml", "--", "bash", "-c", f"exit {code}").code == code
 
 
+def test_a_commands_words_are_its_own(step: Calamari) -> None:
+    """Nothing in them is taken for a placeholder."""
+    assert step("exec", "step.yaml", "--", "echo", "{private} {role}").out == "{private} {role}\n"
+
+
 def test_a_command_reads_what_is_piped_to_it(step: Calamari) -> None:
     """Standard input is the caller's."""
     ran = step("exec", "step.yaml", "--", "cat", input="through\n")
@@ -157,6 +162,17 @@ def test_a_shell_says_who_it_is_and_masks(step: Calamari) -> None:
         terminal.type("get_variable Name; exit 3\n")
         terminal.wait_for("a value")
         assert terminal.process.wait(timeout=20) == 3
+
+
+def test_a_shell_that_would_be_somebody_else_does_not_open(step: Calamari) -> None:
+    """A start-up file whose AWS variables cannot be replaced ends it, and says why."""
+    home = step.folder / "home"
+    home.mkdir()
+    (home / ".bashrc").write_text("readonly AWS_ACCESS_KEY_ID=AKIAOTHER\n")
+    step = Calamari(step.folder, {**step.environment, "HOME": str(home)})
+    with shell_on_a_terminal(step) as terminal:
+        terminal.wait_for("would not be the step")
+        assert terminal.process.wait(timeout=20) == 77
 
 
 def test_a_shell_ends_when_it_is_told_to(step: Calamari) -> None:

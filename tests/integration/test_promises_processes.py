@@ -213,3 +213,19 @@ def test_credentials_live_no_longer_than_the_step(trusted: Calamari, cloud: Clou
         (log,) = (log for log in cloud.sts.requests[-1:] if log.action == "AssumeRole")
         assert log.params["RoleArn"] == DEV
         assert least <= int(log.params["DurationSeconds"]) <= most
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_a_signal_reaches_the_step(name: str, command: str, trusted: Calamari) -> None:
+    """The step itself gets the signal that calamari gets, and has its grace to clear up."""
+    code = f"trap 'echo cleared; exit 3' {name}; echo started; while :; do sleep 0.05; done"
+    trusted.write(head() + f"script: {json.dumps(code)}\n")
+    words = ["--", "bash", "-c", code] if command == "exec" else []
+    with started(trusted, command, "step.yaml", *words) as process:
+        assert first_line(process) == "started"
+        signum = getattr(signal, f"SIG{name}")
+        process.send_signal(signum)
+        out, _ = process.communicate(timeout=60)
+    assert out == b"cleared\n"
+    assert process.returncode == 128 + signum

@@ -182,6 +182,9 @@ STAGES: dict[str, tuple[int, Callable[[Cloud], Callable[[], None]], str, str]] =
     "the step fails": (3, _nothing, 'script: echo "$PASSWORD" >&2; exit 3\n', ""),
     "a refusal": (
         77, lambda cloud: echo(cloud, 403, "AccessDenied"), "script: 'true'\n", ""),
+    "a secret for a code": (
+        77, lambda cloud: echo(cloud, 403, str(cloud.launcher.session_token)), "script: 'true'\n",
+        ""),
     "an expired token": (
         77, lambda cloud: echo(cloud, 400, "ExpiredToken"), "script: 'true'\n", ""),
     "a hostile page": (
@@ -268,11 +271,11 @@ def test_a_failed_renewal_says_no_secret(trusted: Calamari, cloud: Cloud) -> Non
     arguments = ["run", "step.yaml", "--interactive", "-v", "--result", "r.json"]
     with started(trusted, *arguments) as process:
         assert first_line(process) == "run"
-        echo(cloud, 403, "AccessDenied")()
+        echo(cloud, 403, cloud.launcher.secret_access_key)()
         out, error = process.communicate(b"\n", timeout=30)
     places = {"stdout": out.decode(), "stderr": error.decode(), **files_below(trusted.folder)}
-    assert "AccessDenied" in places["stderr"]
-    assert DEV in places["stderr"]
+    assert f"cannot assume role '{DEV}'" in places["stderr"]
+    assert "(***)" in places["stderr"]
     assert_nowhere(cloud.secrets(), places)
 
 

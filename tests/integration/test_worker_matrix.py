@@ -6,6 +6,7 @@ calamari finds its launcher there; from the moment the step starts nobody may as
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -248,3 +249,29 @@ def test_without_its_own_a_step_is_nobody(kind: str) -> None:
     assert seen["code"] == 1
     assert "Unable to locate credentials" in seen["err"]
     assert seen["requests"] == []
+
+
+def explained_on(kind: str) -> dict[str, Any]:
+    """What ``explain --online`` says of the metadata services on such a worker."""
+    with a_worker(kind) as worker:
+        (worker.home / "step.yaml").write_text(
+            f"name: deploy\nregion: eu-west-1\nassume_role: {STEP}\n"
+            f"account: {{type: ambient, source: {WORKERS[kind][0]}}}\nscript: 'true'\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "calamari_py", "explain", "step.yaml", "--online",
+             "--format", "json"],
+            cwd=worker.home, env=worker.environment, capture_output=True, text=True, timeout=50,
+            check=True,
+        )  # fmt: skip
+        found = json.loads(done.stdout)["checks"]
+        return next(check for check in found if check["name"] == "metadata")
+
+
+def test_explain_says_what_a_step_could_ask() -> None:
+    """That the services answer whoever asks by plain HTTP is no secret: each is named."""
+    check = call_in_network(explained_on, "EC2", addresses=[ECS, EKS, IMDS])
+    assert check["state"] == "warn"
+    for address in (ECS, EKS, IMDS):
+        assert address in check["evidence"]
+    assert "hop limit" in check["hint"]

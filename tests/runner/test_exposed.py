@@ -95,3 +95,9 @@ def test_a_variable_of_that_name_stays_what_it_is(world: World) -> None:
     """Who defined one of the names means what they wrote."""
     text = KEYS.replace("{Key:", "{'AWS Account.AccessKey': mine, Key:")
     assert variables(world, HEAD + exposing(text) + SCRIPT)["AWS Account.AccessKey"] == "mine"
+
+
+def test_nothing_to_hand_over_is_said(world: World) -> None:
+    """Who asks for it without a name gets no variable, and learns why."""
+    variables(world, HEAD + "account: {expose_to_step: true}\n" + SCRIPT)
+    assert any("give the account a name" in text for text in world.reporter.warnings)

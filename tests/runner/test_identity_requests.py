@@ -73,7 +73,9 @@ def test_a_policy_file_lies_beside_the_manifest(world: World) -> None:
 def test_the_read_only_preset(role: str, preset: str, world: World) -> None:
     """`preset:read-only` is AWS's own policy, in the partition of the role."""
     other = "arn:aws:iam::aws:policy/SecurityAudit"
-    world.run(manifest(role_arn=role, policy="preset:read-only", policy_arns=[other]))
+    region = "cn-north-1" if ":aws-cn:" in role else "eu-west-1"
+    head = f"name: deploy\nregion: {region}\n"
+    world.run(manifest(head, role_arn=role, policy="preset:read-only", policy_arns=[other]))
     (request,) = world.aws.requests()
     assert request.policy is None
     assert request.policy_arns == (other, preset)
@@ -399,3 +401,44 @@ def test_no_manifest_sets_a_tag_of_calamaris(key: str, world: World) -> None:
     """What says which step it was cannot be written by the step's author."""
     assert world.run(manifest(tags={key: "other"})).exit_code == 65
     assert not world.aws.calls
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("AWS_REGION", "nonsense", id="no region"),
+        pytest.param("AWS_REGION", "eu_west_1", id="underscores"),
+        pytest.param("AWS_DEFAULT_REGION", "eu-west-1.evil.test", id="a host name"),
+    ],
+)
+def test_the_environments_region_is_looked_at(name: str, value: str, world: World) -> None:
+    """What becomes part of a host name is held to the form of a region before any call."""
+    world.environ[name] = value
+    assert world.run(manifest("name: deploy\n")).exit_code == 65
+    assert not world.aws.calls
+    assert name in world.reporter.failure.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "code"),
+    [
+        pytest.param("eu-west-1", "aws", 0, id="aws"),
+        pytest.param("cn-north-1", "aws-cn", 0, id="china"),
+        pytest.param("us-gov-west-1", "aws-us-gov", 0, id="government"),
+        pytest.param("us-isob-east-1", "aws-iso-b", 0, id="isolated"),
+        pytest.param("us-gov-west-1", "aws", 65, id="government and aws"),
+        pytest.param("us-east-1", "aws-cn", 65, id="aws and china"),
+        pytest.param("us-iso-east-1", "aws-iso-b", 65, id="two isolated ones"),
+    ],
+)
+def test_region_and_role_lie_in_one_partition(
+    region: str, partition: str, code: int, world: World
+) -> None:
+    """A role of another partition is refused before a token or key goes to the wrong one."""
+    role = DEV.replace(":aws:", f":{partition}:")
+    text = manifest(f"name: deploy\nregion: {region}\n", role_arn=role)
+    assert world.run(text).exit_code == code
+    assert bool(world.aws.calls) is (code == 0)
+    if code:
+        world.environ["AWS_ENDPOINT_URL_STS"] = "http://127.0.0.1:1"
+        assert world.run(text).exit_code == 0

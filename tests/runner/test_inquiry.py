@@ -393,3 +393,25 @@ def test_a_refused_sign_in(world: World) -> None:
 def test_names_of_services(text: str, expected: bool) -> None:
     """A service is a plain word, so that it cannot become another host or page."""
     assert is_service(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        pytest.param("accounts: ['111111111111']\n", 77, id="its roles are chosen"),
+        pytest.param("regions: [eu-west-1]\n", 0, id="no word on roles"),
+        pytest.param("accounts: ['111111111111']\nallow_launcher_as_role: true\n", 0, id="allowed"),
+    ],
+)
+def test_the_launcher_is_handed_out_as_the_policy_says(
+    policy: str, code: int, world: World
+) -> None:
+    """Under a policy by which no step is the launcher nobody gets its credentials."""
+    path = world.write(policy, "policy.yaml")
+    printed: list[bytes] = []
+
+    def way(corridor: Corridor) -> None:
+        credentials(corridor, printed.append, of_launcher=True)
+
+    assert go(world, HEAD + SCRIPT, way, policy=path) == code
+    assert bool(printed) is (code == 0)

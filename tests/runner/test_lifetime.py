@@ -6,12 +6,15 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from calamari_py.identity import AwsCredentials, LauncherCredentials
+from calamari_py.masking import Secret
 from calamari_py.runner import AdHocCommand
-from tests.fakes import LAUNCHER_KEY_ID, Running, ends, refusal, step_key_id
+from tests.fakes import LAUNCHER_KEY_ID, AwsCall, Running, ends, refusal, step_key_id, throttled
 from tests.runner.world import DEV, HUB, SCRIPT, World
 
 HEAD = f"name: deploy\nregion: eu-west-1\nassume_role: {{role_arn: '{DEV}', duration: 1h}}\n"
@@ -250,3 +253,113 @@ def test_the_steps_time_limit_means_nothing_to_who_works_by_hand(world: World) -
     assert running.limits.timeout is None
     assert running.command.argv[1:] == ("-c", "id")
     assert running.command.stdin == "inherit"
+
+
+@pytest.mark.parametrize("minutes", [-46, 46], ids=["ahead of AWS", "behind AWS"])
+def test_lives_are_counted_by_awss_clock(minutes: int, world: World) -> None:
+    """A machine whose clock is off renews as early as any other, and says how long is left."""
+    world.aws.offset = timedelta(minutes=minutes)
+    served: list[str] = []
+
+    def child(running: Running) -> int:
+        for _ in range(5):
+            served.append(ask(running.environment)["AccessKeyId"])
+            world.clock.advance(900)
+        return 0
+
+    text = ENDPOINT.replace("endpoint}", "endpoint, min_validity: 30m}") + SCRIPT
+    assert world.run(text, child).exit_code == 0
+    (report,) = world.reporter.told("identity")
+    assert report.seconds_left == 3600
+    assert served == [step_key_id(n) for n in (1, 1, 1, 2, 2)]
+
+
+def test_sts_cannot_be_reached_and_the_trace_is_there(world: World) -> None:
+    """Worth another run, and how the launcher was found is told all the same."""
+    world.aws.refuse[DEV] = throttled()
+    assert world.run(HEAD + SCRIPT).exit_code == 75
+    assert [row.source for row in world.reporter.failure.trace if row.used] == ["environment"]
+    world.reporter.events.clear()
+    world.run(HEAD + SCRIPT, trace_credentials=True)
+    assert len(world.reporter.told("trace")) == 1
+
+
+def test_keys_that_nobody_names_are_not_swapped(world: World) -> None:
+    """Without a region nobody can ask whose keys they are: only the same ones are the same."""
+    text = "name: d\ncredentials: {delivery: endpoint}\naccount: {type: profile, profile: p}\n"
+    answers: list[Any] = []
+
+    def keys(number: int) -> LauncherCredentials:
+        return LauncherCredentials(
+            credentials=AwsCredentials(
+                access_key_id=f"ASIA{number}",
+                secret_access_key=Secret(f"secret-number-{number}"),
+                session_token=Secret(f"token-number-{number}"),
+                expires_at=world.clock.now + timedelta(hours=1),
+            ),
+            source="profile",
+            description="profile p",
+        )
+
+    def child(running: Running) -> int:
+        world.aws.profiles["p"] = keys(2)
+        world.clock.advance(3000)
+        answers.append(ask(running.environment)["AccessKeyId"])
+        world.clock.advance(700)
+        answers.append(ask(running.environment))
+        return 0
+
+    world.aws.profiles["p"] = keys(1)
+    assert world.run(text + SCRIPT, child).exit_code == 0
+    assert answers[0] == "ASIA1"
+    assert answers[1] in range(500, 600)
+
+
+def test_the_region_is_the_first_ones_at_every_renewal(world: World) -> None:
+    """A source that no longer knows the region, or knows another, changes nothing."""
+    regions = iter(["eu-west-1", None, "us-east-1"])
+
+    def keys() -> LauncherCredentials:
+        return LauncherCredentials(
+            credentials=AwsCredentials(
+                access_key_id="AKIAX", secret_access_key=Secret("secret-number-1")
+            ),
+            source="profile",
+            description="profile p",
+            region=next(regions),
+        )
+
+    def during(call: AwsCall) -> None:
+        if call.operation == "profile":
+            world.aws.profiles["p"] = keys()
+
+    def child(running: Running) -> int:
+        for _ in range(3):
+            ask(running.environment)
+            world.clock.advance(2600)
+        return 0
+
+    world.aws.during = during
+    text = ENDPOINT.replace("region: eu-west-1\n", "") + "account: {type: profile, profile: p}\n"
+    assert world.run(text + SCRIPT, child).exit_code == 0
+    assert {call.region for call in world.aws.calls if call.operation == "AssumeRole"} == {
+        "eu-west-1"
+    }
+
+
+def test_a_defect_in_a_renewal_does_not_take_the_keys(world: World) -> None:
+    """Whatever fails while the old keys live, they are served, and it is told."""
+    answers: list[Any] = []
+
+    def child(running: Running) -> int:
+        world.aws.refuse[DEV] = OverflowError("date value out of range")
+        world.clock.advance(3000)
+        answers.append(ask(running.environment)["AccessKeyId"])
+        answers.append(ask(running.environment)["AccessKeyId"])
+        running.write(b"on\n")
+        return 0
+
+    world.run(ENDPOINT + SCRIPT, child)
+    assert answers == [step_key_id(1)] * 2
+    assert len(world.aws.requests()) == 2
+    assert any("defect in calamari (OverflowError)" in text for text in world.reporter.warnings)

@@ -158,6 +158,18 @@ def test_a_refusal_is_noted_too(world: World) -> None:
     refused = lines(world)[-1]
     assert (refused["event"], refused["code"]) == ("refused", "AccessDenied")
     assert refused["request_ids"] == ["req-1"]
+    assert (refused["role_arn"], refused["account"]) == (DEV, "111111111111")
+
+
+def test_a_refusal_in_a_chain_says_how_far_it_came(world: World) -> None:
+    """The hops that were made before are in the line, with their request ids."""
+    world.aws.refuse[DEV] = refusal("AccessDenied")
+    text = f"name: deploy\nregion: eu-west-1\nassume_role: ['{HUB}', '{DEV}']\n{SCRIPT}"
+    world.run(text, audit_log=world.folder / "audit.jsonl")
+    refused = lines(world)[-1]
+    assert [arn.split("/")[1] for arn in refused["chain"]] == ["HubRole"]
+    assert refused["request_ids"] == ["req-1", "req-1"]
+    assert refused["role_arn"] == DEV
 
 
 def test_a_log_that_cannot_be_written_stops_the_step(world: World) -> None:

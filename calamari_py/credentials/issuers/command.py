@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from calamari_py.credentials._programs import Capture, Program, run_captured
-from calamari_py.credentials._tokens import checked_token, exists
+from calamari_py.credentials._tokens import checked_token
 from calamari_py.credentials.base import Presence
 from calamari_py.credentials.issuers.base import Minted, TokenRequest
 from calamari_py.errors import SourceBroken
@@ -49,6 +48,6 @@ class Command:
     def look(self, request: TokenRequest) -> Presence:  # noqa: ARG002
         """Whether the program is there."""
         path = self.argv[0] if self.argv else ""
-        if not exists(Path(path)):
+        if not os.path.exists(path):
             return Presence(state="broken", why=f"command '{path}' does not exist")
         return Presence(state="present", why=f"command '{path}' would be run")

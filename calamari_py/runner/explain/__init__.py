@@ -24,7 +24,7 @@ from calamari_py.output.explanation import (
 )
 from calamari_py.runner.corridor import Corridor
 from calamari_py.runner.execution import FINALLY_TIMEOUT
-from calamari_py.runner.explain.checks import Facts, all_checks, mismatches
+from calamari_py.runner.explain.checks import Facts, all_checks
 from calamari_py.runner.explain.child import (
     environment_names,
     foreseen_environment,
@@ -76,7 +76,7 @@ def explain(
         ),
         isolated=corridor.options.isolate,
         policy=corridor.policy.name if corridor.policy else None,
-        now=corridor.doors.now(),
+        now=identity.by_aws_clock(corridor.doors.now()),
     )
     explained = _explanation(facts, inputs, corridor, online=online)
     return _masked(explained, corridor.record.masked)
@@ -156,11 +156,12 @@ def _identity(facts: Facts) -> Identity:
     if deployment is None:
         return Identity(region=facts.identity.region, region_source=facts.identity.region_source)
     principal, expires_at = deployment.principal, deployment.credentials.expires_at
-    differ = mismatches(step, facts.identity)
+    expect = step.loaded.manifest.expect
+    wanted = expect.account if expect else None
     return Identity(
         arn=principal.arn if principal else None,
         account=principal.account if principal else None,
-        as_expected=None if differ is None else not differ,
+        as_expected=None if wanted is None or not principal else principal.account == wanted,
         region=facts.identity.region,
         region_source=facts.identity.region_source,
         seconds=round((expires_at - facts.now).total_seconds()) if expires_at else None,
