@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from calamari_py.masking.secret import Secret
 
@@ -256,6 +256,18 @@ def clamp_chained(request: RoleRequest, chained: bool) -> tuple[RoleRequest, str
         f"role chaining limits a session to 1h: '{request.role}' is assumed for 1h instead of "
         f"{duration_text(request.duration)}"
     )
+
+
+def as_utc(moment: datetime) -> datetime:
+    """`moment` in UTC, which one without a zone is taken for; ValueError where UTC has no such
+    time: others write such moments (``0001-01-01T00:00:00+01:00``), and `datetime` overflows.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time lies outside of the years 1 to 9999") from None
 
 
 def duration_text(seconds: int) -> str:

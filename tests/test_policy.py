@@ -19,6 +19,8 @@ from calamari_py.policy.rules import endpoint_origin
 from calamari_py.runner.requests import build_role_requests
 from tests.manifest.support import load_text
 
+UNRELATED = "token_commands: [/opt/unrelated]"
+"""A policy that limits something, and none of what the test is about."""
 DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 PATHED = "arn:aws:iam::111111111111:role/team/a/Deploy"
 CHINA = "arn:aws-cn:iam::333333333333:role/Deploy"
@@ -47,11 +49,12 @@ def check(
     *,
     region: str | None = None,
     endpoints: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """What `policy` refuses of the manifest `text`."""
     step = load_text(text).manifest
     requests = build_role_requests(step, longest_run=None)
-    return policy.check(step, requests, region=region, endpoints=endpoints or {})
+    return policy.check(step, requests, region=region, endpoints=endpoints or {}, environ=environ)
 
 
 def paths(problems: list[Problem]) -> list[str]:
@@ -78,6 +81,14 @@ RULES = [
                  "assume_role[0].source_identity", id="source_identities"),
     pytest.param("tags: {Project: ['pay*']}", "tags: {Project: [shop]}", "tags: {}",
                  hop(tags="{Project: payments}"), "assume_role[0].tags.Project", id="tags"),
+    pytest.param("projects: ['pay*']", "projects: [shop]", "projects: []",
+                 f"project: payments\n{WITH_ROLE}", "project", id="projects"),
+    pytest.param("environments: [dev, 'test-?']", "environments: [dev]", "environments: []",
+                 f"environment: test-1\n{WITH_ROLE}", "environment", id="environments"),
+    pytest.param("deployments: ['deployments-*']", "deployments: [deployments]", "deployments: []",
+                 f"deployment_id: deployments-4\n{WITH_ROLE}", "deployment_id", id="deployments"),
+    pytest.param("sources: [imds, auto]", "sources: [imds]", "sources: []",
+                 WITH_ROLE, "account.source", id="sources"),
     pytest.param("account_types: [ambient]", "account_types: [oidc]", "account_types: []",
                  WITH_ROLE, "account.type", id="account_types"),
     pytest.param("profiles: [ops]", "profiles: [dev]", "profiles: []",
@@ -101,7 +112,7 @@ def test_every_key(
     assert check(policy_of(tmp_path, allowed), manifest) == []
     assert path in paths(check(policy_of(tmp_path, refused), manifest))
     assert path in paths(check(policy_of(tmp_path, empty), manifest))
-    assert check(policy_of(tmp_path, "version: 1"), manifest) == []
+    assert check(policy_of(tmp_path, UNRELATED), manifest) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ def test_every_key(
         pytest.param("regions: [eu-*]", "eu-west-1", False, id="inside"),
         pytest.param("regions: [eu-*]", "us-east-1", True, id="outside"),
         pytest.param("regions: []", "eu-west-1", True, id="nothing is allowed"),
-        pytest.param("version: 1", "us-east-1", False, id="absent"),
+        pytest.param(UNRELATED, "us-east-1", False, id="absent"),
         pytest.param("regions: [eu-*]", None, False, id="not known yet"),
         pytest.param("regions: [eu-west-?]", "eu-west-10", True, id="one character"),
     ],
@@ -213,7 +224,7 @@ def test_external_ids_are_never_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rules", "manifest", "refused"),
     [
-        pytest.param("version: 1", "name: s\nscript: echo\n", False, id="nothing limits it"),
+        pytest.param(UNRELATED, "name: s\nscript: echo\n", False, id="nothing limits it"),
         pytest.param("regions: [eu-*]", "name: s\nscript: echo\n", False, id="no limit on roles"),
         pytest.param(f"roles: ['{DEV}']", "name: s\nscript: echo\n", True, id="roles"),
         pytest.param('accounts: ["111111111111"]', "name: s\nscript: echo\n", True, id="accounts"),
@@ -233,13 +244,6 @@ def test_the_launcher_as_role(tmp_path: Path, rules: str, manifest: str, refused
     assert paths(check(policy_of(tmp_path, rules), manifest)) == ["assume_role"] * refused
 
 
-def test_the_launcher_is_not_exposed(tmp_path: Path) -> None:
-    """Under any policy the launcher's values stay with the launcher, unless it says otherwise."""
-    text = f"account: {{type: ambient, expose_to_step: true}}\n{WITH_ROLE}"
-    assert paths(check(policy_of(tmp_path, "version: 1"), text)) == ["account.expose_to_step"]
-    assert check(policy_of(tmp_path, "allow_expose_to_step: true"), text) == []
-
-
 @pytest.mark.parametrize(
     ("rules", "command", "refused"),
     [
@@ -248,7 +252,7 @@ def test_the_launcher_is_not_exposed(tmp_path: Path) -> None:
         pytest.param("token_commands: [/opt/mint]", "/opt/../opt/mint", True, id="a detour"),
         pytest.param("token_commands: [/opt/mint]", "mint", True, id="by PATH"),
         pytest.param("token_commands: []", "/opt/mint", True, id="none"),
-        pytest.param("version: 1", "/tmp/mint", False, id="absent"),
+        pytest.param("regions: [eu-*]", "/tmp/mint", False, id="absent"),
     ],
 )
 def test_token_commands(tmp_path: Path, rules: str, command: str, refused: bool) -> None:
@@ -330,7 +334,7 @@ def test_a_second_session_policy_is_refused(
 ) -> None:
     """Session policies add up, so the manifest's own would widen the operator's."""
     assert paths(check(policy_of(tmp_path, SESSION), hop(**fields))) == [path]
-    assert check(policy_of(tmp_path, "version: 1"), hop(**fields)) == []
+    assert check(policy_of(tmp_path, UNRELATED), hop(**fields)) == []
 
 
 def test_the_session_policy_of_a_hop_on_the_way_is_the_manifests(tmp_path: Path) -> None:
@@ -360,7 +364,7 @@ def test_restrict(tmp_path: Path) -> None:
 def test_restrict_without_limits_changes_nothing(tmp_path: Path) -> None:
     """A policy that says nothing of sessions leaves them alone."""
     request = RoleRequest(role=RoleArn.parse(DEV), session_name="a1", policy="{}", duration=43_200)
-    assert policy_of(tmp_path, "version: 1").restrict((request,)) == (request,)
+    assert policy_of(tmp_path, UNRELATED).restrict((request,)) == (request,)
     assert policy_of(tmp_path, SESSION).restrict(()) == ()
 
 
@@ -386,6 +390,10 @@ def test_the_duration_of_a_tokens_session(
     ("text", "place", "message"),
     [
         pytest.param("", None, "the policy is empty", id="empty"),
+        pytest.param("{}", "1:1", "the policy limits nothing", id="no keys"),
+        pytest.param("version: 1", "1:1", "the policy limits nothing", id="a version alone"),
+        pytest.param("allow_expose_to_step: true\nallow_fallback: true", "1:1",
+                     "the policy limits nothing", id="it only allows"),
         pytest.param("- accounts", "1:1", "must be a mapping of keys", id="a list"),
         pytest.param("version: 2", "1:10", "must be 1, is '2'", id="another version"),
         pytest.param("version: null", "1:10", "has no value", id="no version"),
@@ -411,6 +419,9 @@ def test_the_duration_of_a_tokens_session(
         pytest.param("token_commands: [/opt/../mint]", "1:18", "is not an absolute path",
                      id="a command's detour"),
         pytest.param("account_types: [iam]", "1:17", "'iam' is not one of", id="account type"),
+        pytest.param("sources: [irsa]", "1:11", "'irsa' is not one of", id="source"),
+        pytest.param("projects: payments", "1:11", "must be a list, is a text", id="one project"),
+        pytest.param("environments: [null]", "1:16", "has no value", id="a null is no pattern"),
         pytest.param("allow_launcher_as_role: yes", "1:25", "must be true or false", id="flag"),
         pytest.param("max_duration: 5m", "1:15", "'5m' must be between 15m and 12h", id="duration"),
         pytest.param("session_policy: {Version: x}", "1:17", "has no 'Statement'", id="no policy"),

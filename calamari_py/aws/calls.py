@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 
 _FRESH_KEY_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
+_ROUNDING = timedelta(seconds=2)
+"""What a ``Date`` in whole seconds and the answer's way may make of two clocks that agree."""
 _FIRST_PAUSE = 0.2
+_SHORTEST_ATTEMPT = 1.0
+_A_DAY = timedelta(days=1)
+PLAIN_TYPES = ("String", "StringList")
+"""The types of SSM parameters that are no secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How long a call may take, in seconds, and the clocks it is measured with.
 
-    No attempt begins when `budget` is spent. The two timeouts are those of one attempt, for the
-    connection and for the answer. `jitter` gives numbers from 0 to 1.
+    No attempt begins when `budget` is spent, and none goes on for over a second when it is. The two
+    timeouts are those of one attempt, for the connection and for the answer; together they are the
+    longest that an attempt takes, however the answer comes. `jitter` gives numbers from 0 to 1.
     """
 
     budget: float = 30.0
@@ -96,7 +103,8 @@ class Calls:
 
     def clock_offset(self) -> timedelta:
         """AWS's clock less ours, as STS's last answer showed it."""
-        return self._learnt.measured
+        measured = self._learnt.measured
+        return measured if abs(measured) > _ROUNDING else timedelta()
 
     def share(self, other: Calls) -> None:
         """Learn together with `other` from now on: of the clock, and what to warn of."""
@@ -121,7 +129,8 @@ class Calls:
         while True:
             attempts += 1
             call = dataclasses.replace(call, offset=self._learnt.offset)
-            outcome = self._attempt(call)
+            left = budget - (pace.monotonic() - started)
+            outcome = self._attempt(call, max(left, _SHORTEST_ATTEMPT) if budget else None)
             spent = pace.monotonic() - started
             pause = self._pause(attempts)
             if isinstance(outcome, Reply):
@@ -146,15 +155,21 @@ class Calls:
         """Request id, host and clock of `reply`, in one line."""
         return failures.evidence(call, reply, self.wire.host(call.service), self._offset_of(reply))
 
-    def _attempt(self, call: Call) -> Reply | Unreached:
+    def _attempt(self, call: Call, within: float | None) -> Reply | Unreached:
         try:
-            reply = self.wire.send(call)
+            reply = self.wire.send(call, within=within)
         except Unreached as why:
             return why
         self._register(call, reply)
-        if call.service == "sts" and not reply.is_error and reply.date is not None:
-            self._learnt.measured = reply.date - self._clock()
+        if call.service == "sts" and not reply.is_error:
+            self._measure(self._offset_of(reply))
         return reply
+
+    def _measure(self, offset: timedelta | None) -> None:
+        """Keep `offset`, unless it is days from the one that AWS takes signatures with: what says so
+        is no clock to judge expiries by."""
+        if offset is not None and abs(offset - self._learnt.offset) <= _A_DAY:
+            self._learnt.measured = offset
 
     def _pause(self, attempts: int) -> float:
         """Seconds before the next attempt: exponential, and never quite the same for two runs."""
@@ -192,11 +207,12 @@ class Calls:
                 self._add(keys.get("SessionToken"), f"session token of {of}")
             case "GetParameter":
                 parameter = fields.get("Parameter") or {}
-                if parameter.get("Type") not in {"String", "StringList"}:
+                if parameter.get("Type") not in PLAIN_TYPES:
                     self._add(parameter.get("Value"), of)
             case "GetSecretValue":
                 self._add(fields.get("SecretBinary"), of)
-                self._registry.add_json(fields.get("SecretString") or "", name=of)
+                if isinstance(text := fields.get("SecretString"), str):
+                    self._registry.add_json(text, name=of)
             case "GetSigninToken":
                 self._add(fields.get("SigninToken"), "sign-in token")
             case "GetRoleCredentials":

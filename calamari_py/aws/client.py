@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from calamari_py.aws import failures
-from calamari_py.aws.calls import Calls, Pace, utc_now
-from calamari_py.aws.failures import Call, Reply
+from calamari_py.aws.calls import PLAIN_TYPES, Calls, Pace, utc_now
+from calamari_py.aws.failures import Call, Reply, is_text
 from calamari_py.aws.port import Parameter
 from calamari_py.aws.roles import easier_request, parse_policy, role_params
 from calamari_py.aws.settings import AwsSettings
@@ -21,6 +21,7 @@ from calamari_py.identity import (
     Principal,
     RoleArn,
     RoleRequest,
+    as_utc,
 )
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.secret import Secret
@@ -127,9 +128,9 @@ class BotoAws:
         reply = self._run(call)
         found = (reply.fields or {}).get("Parameter") or {}
         value = found.get("Value")
-        if value is None:
+        if not is_text(value):
             raise self._unexpected(call, reply, "without a value")
-        sensitive = found.get("Type") not in {"String", "StringList"}
+        sensitive = found.get("Type") not in PLAIN_TYPES
         return Parameter(value=Secret(value), sensitive=sensitive)
 
     def secret(self, credentials: AwsCredentials, secret_id: str) -> Secret:
@@ -146,7 +147,7 @@ class BotoAws:
         value = fields.get("SecretString")
         if value is None:
             value = fields.get("SecretBinary")
-        if value is None:
+        if not is_text(value) and not isinstance(value, bytes):
             raise self._unexpected(call, reply, "without a value")
         return Secret(value)
 
@@ -183,7 +184,7 @@ class BotoAws:
         call = signin.token_call(credentials, None if is_chained else session_duration)
         reply = self._run(call)
         token = (reply.fields or {}).get("SigninToken")
-        if not isinstance(token, str) or not token:
+        if not is_text(token) or not token:
             raise self._unexpected(call, reply, "without a sign-in token")
         url = signin.login_url(
             self._wire.url(signin.SERVICE),
@@ -259,15 +260,18 @@ class BotoAws:
 
     def _new_credentials(self, call: Call, reply: Reply, keys: Mapping[str, Any]) -> AwsCredentials:
         parts = [str(keys.get(name) or "").strip() for name in _KEY_PARTS]
-        expires_at = keys.get("Expiration")
-        if not all(parts) or not isinstance(expires_at, datetime):
+        try:
+            expires_at = as_utc(keys["Expiration"])
+        except (KeyError, ValueError):
+            expires_at = None
+        if not all(parts) or expires_at is None:
             raise self._unexpected(call, reply, "without credentials")
         key_id, secret, token = parts
         return AwsCredentials(
             access_key_id=key_id,
             secret_access_key=Secret(secret),
             session_token=Secret(token),
-            expires_at=expires_at.astimezone(UTC),
+            expires_at=expires_at,
         )
 
     def _assumed_principal(
@@ -295,9 +299,20 @@ class BotoAws:
         if region is not None and (exactly or self.settings.region is None):
             return self.in_region(region)._ask_for_profile(call, None, exactly=False)
         reply = self._run(call)
+        fields = reply.fields or {}
         if call.service == "sts":
-            self._new_credentials(call, reply, (reply.fields or {}).get("Credentials") or {})
+            self._new_credentials(call, reply, fields.get("Credentials") or {})
+        elif call.operation == "GetRoleCredentials":
+            self._check_portal_keys(call, reply, fields.get("roleCredentials") or {})
+        elif not is_text(fields.get("accessToken")) or not _is_count(fields.get("expiresIn")):
+            raise self._unexpected(call, reply, "without a token")
         return reply
+
+    def _check_portal_keys(self, call: Call, reply: Reply, keys: Mapping[str, Any]) -> None:
+        """botocore takes them as they come; the expiry is in milliseconds."""
+        parts = [keys.get(name) for name in ("accessKeyId", "secretAccessKey", "sessionToken")]
+        if not all(map(is_text, parts)) or not _is_count(keys.get("expiration")):
+            raise self._unexpected(call, reply, "without credentials")
 
     def _unexpected(self, call: Call, reply: Reply, what: str) -> CloudError:
         return failures.unexpected(call, reply, what, self._calls.evidence(call, reply))
@@ -317,6 +332,11 @@ class BotoAws:
                 code="WrongPartition",
                 hint=f"set a region of partition '{role.partition}' in the manifest",
             )
+
+
+def _is_count(value: object) -> bool:
+    """Whether `value` is a number that a time can be reckoned with, in seconds or milliseconds."""
+    return isinstance(value, int | float) and 0 <= value < 10**14
 
 
 _KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")

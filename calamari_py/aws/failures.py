@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from calamari_py.errors import CloudError, Temporary
 from calamari_py.identity import AwsCredentials
@@ -132,8 +132,7 @@ class Reply:
     @property
     def code(self) -> str:
         """AWS's own word for the error; ``UnexpectedAnswer`` when it is not AWS that answers."""
-        error = (self.fields or {}).get("Error", {})
-        code = str(error.get("Code") or "")
+        code = self._said("Code")
         if self.status >= 500:
             return code or f"HTTP{self.status}"
         return code if code and not code.isdigit() else "UnexpectedAnswer"
@@ -141,7 +140,12 @@ class Reply:
     @property
     def text(self) -> str:
         """AWS's message, as it came."""
-        return str((self.fields or {}).get("Error", {}).get("Message") or "")
+        return self._said("Message")
+
+    def _said(self, name: str) -> str:
+        error = (self.fields or {}).get("Error")
+        value = error.get(name) if isinstance(error, Mapping) else None
+        return printable(str(value or ""))
 
 
 class Unreached(Exception):
@@ -152,6 +156,16 @@ class Unreached(Exception):
         self.code = code
         self.reason = reason
         self.retryable = retryable
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether `value` is text that can be written down: JSON can say what UTF-8 cannot."""
+    return isinstance(value, str) and printable(value) == value
+
+
+def printable(text: str) -> str:
+    """`text` with a question mark for every half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def is_transient(reply: Reply) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from calamari_py.errors import PartialCredentials, SourceBroken
+from calamari_py.identity import as_utc
 from calamari_py.masking import SecretRegistry
 
 RunProcess = Callable[[Sequence[str]], bytes]
@@ -81,26 +82,27 @@ class ProcessAnswers:
         for part in ("AccessKeyId", "SecretAccessKey"):
             if not isinstance(fields.get(part), str) or not fields[part].strip():
                 raise PartialCredentials(f"{self._of} printed no {part}", hint=_FORMAT)
-        if not isinstance(fields.get("SessionToken"), str | None):
-            raise PartialCredentials(
-                f"{self._of} printed a SessionToken that is none", hint=_FORMAT
-            )
+        for part in ("AccessKeyId", "SecretAccessKey", "SessionToken"):
+            value = fields.get(part)
+            if value is not None and not (isinstance(value, str) and value.isascii()):
+                raise PartialCredentials(f"{self._of} printed a {part} that is none", hint=_FORMAT)
         self._check_expiration(fields.get("Expiration"))
 
     def _check_expiration(self, text: object) -> None:
         if text is None:
             return
         try:
-            expires_at = datetime.fromisoformat(str(text))
+            printed = datetime.fromisoformat(str(text))
+            expires_at = as_utc(printed) if printed.tzinfo is not None else None
         except ValueError:
             expires_at = None
-        if expires_at is None or expires_at.tzinfo is None:
+        if expires_at is None:
             raise SourceBroken(
                 f"{self._of} printed an Expiration that is no time",
                 hint="write it like 2030-01-31T12:00:00Z",
             )
         if expires_at <= self._clock():
-            when = expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            when = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             raise SourceBroken(
                 f"{self._of} gave credentials that expired at {when}",
                 hint="renew what the program takes them from (sign in again), and run the step "

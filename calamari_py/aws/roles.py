@@ -52,7 +52,7 @@ def parse_policy(text: str) -> Mapping[str, Any] | None:
     """A policy document as IAM gives it, percent-encoded JSON; None when it is none."""
     try:
         document = json.loads(unquote(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

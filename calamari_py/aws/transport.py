@@ -1,9 +1,15 @@
-"""The way to an endpoint: connections, proxies, certificates, and what a broken way is called."""
+"""The way to an endpoint: connections, proxies, certificates, limits, and what a broken way is
+called.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,10 +20,16 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
 
 from calamari_py.addresses import proxies_for
 from calamari_py.aws.failures import Unreached
 from calamari_py.aws.settings import AwsSettings
+
+ANSWER_LIMIT = 1024 * 1024
+"""Bytes of a body; the largest that AWS sends here, a secret of 64 KiB in JSON, has a third."""
+_PIECE = 512
+"""Bytes that are read between two looks at the clock."""
 
 _REASON = re.compile(r"\[Errno -?\d+\] ([^\"'>)]+)")
 _TLS_REASONS = (
@@ -35,6 +47,66 @@ def open_session(
         proxies=proxies_for(environ, url),
         timeout=timeouts,  # type: ignore[arg-type]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back over HTTP, whole; `body` is at most `ANSWER_LIMIT` bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def exchange(
+    session: URLLib3Session, request: Any, *, timeouts: tuple[float, float], seconds: float
+) -> Answer:
+    """The answer to a prepared `request`, or Unreached when none came whole in `seconds`.
+
+    A socket's time-out begins anew with every byte, and a name look-up has none. So a thread of
+    its own asks, and is left behind when its time is over; it ends with its connection, at the
+    latest with the process.
+    """
+    expires = time.monotonic() + seconds
+    outcomes: list[Answer | Unreached] = []
+
+    def ask() -> None:
+        try:
+            outcomes.append(_receive(session, request, expires))
+        except BotoCoreError as error:
+            outcomes.append(explain(error, timeouts))
+        except Unreached as why:
+            outcomes.append(why)
+
+    thread = threading.Thread(target=ask, name="call to AWS", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcomes:
+        raise Unreached("Unreachable", f"no whole answer within {seconds:.2g} s", retryable=True)
+    if isinstance(outcomes[0], Unreached):
+        raise outcomes[0]
+    return outcomes[0]
+
+
+def _receive(session: URLLib3Session, request: Any, expires: float) -> Answer:
+    request.stream_output = True  # The body is for us to read, piece by piece.
+    response: Any = session.send(request)
+    body = bytearray()
+    try:
+        for piece in response.raw.stream(_PIECE, decode_content=False):
+            body += piece
+            if len(body) > ANSWER_LIMIT:
+                raise Unreached(
+                    "Unreachable", f"more than {ANSWER_LIMIT // 1024} KiB came back", retryable=True
+                )
+            if time.monotonic() > expires:
+                raise TimeoutError
+    except (HTTPError, OSError):
+        raise Unreached("Unreachable", "the answer broke off", retryable=True) from None
+    finally:
+        # A connection whose answer was read to its end is back in the pool, and stays open.
+        response.raw.close()
+    return Answer(status=response.status_code, headers=response.headers, body=bytes(body))
 
 
 def explain(error: BotoCoreError, timeouts: tuple[float, float]) -> Unreached:

@@ -29,12 +29,22 @@ from botocore.serialize import create_serializer
 
 from calamari_py import __version__
 from calamari_py.aws.endpoints import SIGN_IN, Endpoints
-from calamari_py.aws.failures import Call, Reply, Unreached
+from calamari_py.aws.failures import Call, Reply, Unreached, printable
 from calamari_py.aws.settings import AwsSettings
-from calamari_py.aws.transport import explain, open_session
-from calamari_py.identity import AwsCredentials
+from calamari_py.aws.transport import Answer, exchange, open_session
+from calamari_py.identity import AwsCredentials, as_utc
 
 _APP_ID = re.compile(r"[\w!$%&*+.^`|~-]{1,50}", re.ASCII)
+_YEARS = range(2000, 2200)
+_NOT_AS_MODELLED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What botocore's parser, and what it calls, raise for an answer that does not fit the model."""
 _IMPATIENT = frozenset({"iam"})
 _IMPATIENT_TIMEOUTS = (2.0, 3.0)
 
@@ -82,18 +92,26 @@ class Wire:
         """The URL that calls of `service` go to, or Unreached when there is none."""
         return self._service(service).url
 
-    def send(self, call: Call) -> Reply:
-        """One attempt. Raises Unreached when no answer of AWS came back."""
+    def send(self, call: Call, *, within: float | None = None) -> Reply:
+        """One attempt, of `within` seconds at most, and never longer than the time-outs of connection
+        and answer together. Raises Unreached when no answer of AWS came back.
+        """
         service = self._service(call.service)
         try:
             prepared = self._prepare(service, call)
         except ParamValidationError as error:
             raise Unreached("InvalidParameters", str(error), retryable=False) from None
-        try:
-            response = service.session.send(prepared)
-        except BotoCoreError as error:
-            raise explain(error, service.timeouts) from None
-        return _read(service, call, response.status_code, response.headers, response.content)
+        except UnicodeError:
+            reason = "a value of the request cannot be written as UTF-8"
+            raise Unreached("InvalidParameters", reason, retryable=False) from None
+        longest = sum(service.timeouts)
+        answer = exchange(
+            service.session,
+            prepared,
+            timeouts=service.timeouts,
+            seconds=longest if within is None else min(longest, within),
+        )
+        return _read(service, call, answer)
 
     def _service(self, name: str) -> _Service:
         known = self._services.get(name)
@@ -193,51 +211,53 @@ def _protocol(model: ServiceModel) -> str:
     return str(model.metadata["protocol"])
 
 
-def _read(
-    service: _Service, call: Call, status: int, headers: Mapping[str, str], body: bytes
-) -> Reply:
+def _read(service: _Service, call: Call, answer: Answer) -> Reply:
     """The reply; `fields` is None when it is not AWS's language."""
-    fields: Mapping[str, Any] | None = None
+    status, fields = answer.status, None
     if 200 <= status < 300 or status >= 400:
         if service.model is None:
-            fields = _read_form(status, body)
+            fields = _read_form(answer)
         else:
-            fields = _read_modelled(service.model, call, status, headers, body)
-    metadata = (fields or {}).get("ResponseMetadata", {})
+            fields = _read_modelled(service.model, call, answer)
     return Reply(
         status=status,
         fields=fields,
-        request_id=metadata.get("RequestId") or headers.get("x-amzn-requestid"),
-        date=_date(headers.get("date")),
+        request_id=_request_id(fields or {}) or answer.headers.get("x-amzn-requestid"),
+        date=_date(answer.headers.get("date")),
     )
 
 
-def _read_modelled(
-    model: ServiceModel, call: Call, status: int, headers: Mapping[str, str], body: bytes
-) -> Mapping[str, Any] | None:
+def _request_id(fields: Mapping[str, Any]) -> str:
+    metadata = fields.get("ResponseMetadata")
+    return printable(str(metadata.get("RequestId") or "")) if isinstance(metadata, dict) else ""
+
+
+def _read_modelled(model: ServiceModel, call: Call, answer: Answer) -> Mapping[str, Any] | None:
+    response = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
     try:
         return create_parser(_protocol(model)).parse(  # type: ignore[no-any-return]
-            {"status_code": status, "headers": headers, "body": body},
+            response,
             model.operation_model(call.operation).output_shape,  # type: ignore[arg-type]
         )
-    except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError):
+    except (ResponseParserError, *_NOT_AS_MODELLED):
         return None
 
 
-def _read_form(status: int, body: bytes) -> Mapping[str, Any] | None:
-    if status in {400, 401, 403}:
+def _read_form(answer: Answer) -> Mapping[str, Any] | None:
+    if answer.status in {400, 401, 403}:
         # The page says nothing that helps, and may repeat what was sent.
         return {"Error": {"Code": "SignInRefused"}}
     try:
-        fields = json.loads(body)
-    except ValueError:
+        fields = json.loads(answer.body)
+    except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None
 
 
 def _date(text: str | None) -> datetime | None:
     try:
-        date = parsedate_to_datetime(text or "")
-    except ValueError:
+        date = as_utc(parsedate_to_datetime(text or ""))
+    except (ValueError, OverflowError):
         return None
-    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    # Signatures are made with it: beyond these years it is nobody's clock, and overflows.
+    return date if date.year in _YEARS else None

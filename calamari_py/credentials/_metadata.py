@@ -12,7 +12,7 @@ from typing import Any
 from calamari_py.credentials._http import Reply
 from calamari_py.credentials._keys import build_credentials
 from calamari_py.errors import SourceBroken
-from calamari_py.identity import AwsCredentials
+from calamari_py.identity import AwsCredentials, as_utc
 from calamari_py.masking import SecretRegistry
 
 _EXCERPT = 200
@@ -80,25 +80,25 @@ def _word(text: str) -> str:
 
 
 def _expiry(fields: Mapping[str, Any], *, who: str) -> tuple[datetime | None, tuple[str, ...]]:
-    """The expiry in UTC. A past one is only warned of: in an outage AWS extends old keys."""
+    """The expiry in UTC. A past one is only warned of, and is then no end that is known: in an
+    outage AWS extends old keys."""
     text = _text(fields, "Expiration")
     if not text:
         return None, ()
     try:
-        parsed = datetime.fromisoformat(text)
+        expires_at = as_utc(datetime.fromisoformat(text))
     except ValueError:
         raise SourceBroken(
             f"{who} answered an 'Expiration' that is no time",
             hint="the endpoint is no AWS credential endpoint",
         ) from None
-    expires_at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     if expires_at > datetime.now(UTC):
         return expires_at, ()
     warning = (
         f"{who} gave credentials that ran out at {expires_at:%Y-%m-%dT%H:%M:%SZ}; "
         "they are tried all the same"
     )
-    return expires_at, (warning,)
+    return None, (warning,)
 
 
 def excerpt(reply: Reply, registry: SecretRegistry) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from calamari_py.credentials._keys import build_credentials, setting
 from calamari_py.credentials.base import Absent, Found, Presence, SourceContext
 from calamari_py.errors import PartialCredentials
-from calamari_py.identity import LauncherCredentials
+from calamari_py.identity import LauncherCredentials, as_utc
 
 _KEY_ID = "AWS_ACCESS_KEY_ID"
 _KEY = "AWS_SECRET_ACCESS_KEY"
@@ -92,11 +92,9 @@ class EnvironmentSource:
 def _parse_time(text: str) -> datetime | None:
     """`text` in UTC; None when it is no ISO 8601 time, since nothing depends on it."""
     try:
-        parsed = datetime.fromisoformat(text)
+        return as_utc(datetime.fromisoformat(text))
     except ValueError:
         return None
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return aware.astimezone(UTC)
 
 
 SOURCE = EnvironmentSource()

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from calamari_py.manifest.convert import Converter
 from calamari_py.manifest.definitions import Definition
+from calamari_py.manifest.launcher_files import environment_files, ids_of, lies_in
 from calamari_py.manifest.nodes import Mapping as MappingNode
 from calamari_py.manifest.nodes import Node, Scalar
 from calamari_py.manifest.report import Report
 from calamari_py.manifest.types import Account, TokenFrom
-from calamari_py.manifest.values import Values
+from calamari_py.manifest.values import Origin, Values
 from calamari_py.templates import is_template
 
 SECRET_FIELDS = ("secret_access_key", "session_token", "token")
@@ -43,11 +46,23 @@ _ACCOUNT = ("account",)
 _IDENTITY = ("account", "assume_role")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherSecrets:
+    """`names` are variables, `files` what the account's secret is read from, there or not."""
+
+    names: frozenset[str]
+    files: tuple[Path, ...]
+
+
 def launcher_secrets(
-    account: Node | None, values: Values, definitions: Mapping[str, Definition]
-) -> frozenset[str]:
-    """The variables that the launcher's secret is made of, whatever the manifest calls them: what
-    the `SECRET_FIELDS` use, also through others, and what is read from where the secret is.
+    account: Node | None,
+    values: Values,
+    definitions: Mapping[str, Definition],
+    environ: Mapping[str, str],
+) -> LauncherSecrets:
+    """What the launcher's secret is made of, whatever the manifest calls it: what the
+    `SECRET_FIELDS` use, also through others, and what is read from where the secret is, be it an
+    environment variable or a file, by any path.
 
     `values` is spent on it; problems are left to those who render for good.
     """
@@ -61,12 +76,29 @@ def launcher_secrets(
     for source, field in (("from_env", "token_from.from_env"), ("from_file", "token_file")):
         text = converter.parsed.get(f"account.{field}")
         if text:
-            origins.add(values.origin(source, text))
+            origins.add(values.origin(source, text.strip() if source == "from_file" else text))
     if "gitlab" in {converter.parsed.get(f"account.token_from{end}") for end in ("", ".ci")}:
         origins.add(values.origin("from_env", "GITLAB_OIDC_TOKEN"))
     origins.discard(None)
-    found.update(name for name in definitions if values.origin_of(definitions[name]) in origins)
-    return frozenset(found)
+    files = tuple(sorted(Path(origin[1]) for origin in origins if origin and _is_file(origin)))
+    read = dict(_origins(values, definitions))
+    found.update(name for name, origin in read.items() if origin in origins)
+    of_files = {name: Path(origin[1]) for name, origin in read.items() if _is_file(origin)}
+    if of_files:
+        ids = ids_of((*environment_files(environ), *files))
+        found.update(name for name, path in of_files.items() if lies_in(path, ids))
+    return LauncherSecrets(names=frozenset(found), files=files)
+
+
+def _origins(values: Values, definitions: Mapping[str, Definition]) -> Iterator[tuple[str, Origin]]:
+    """Where each variable is read from that is read from anywhere."""
+    for name, definition in definitions.items():
+        if (origin := values.origin_of(definition)) is not None:
+            yield name, origin
+
+
+def _is_file(origin: Origin) -> bool:
+    return origin[0] == "from_file"
 
 
 def _fed_by(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from calamari_py.errors import ManifestError, Problem
 from calamari_py.manifest.nodes import Place, placed
@@ -48,6 +49,8 @@ class LoadedManifest:
     """The YAML paths of the texts that were made from a sensitive variable."""
     late_paths: frozenset[str] = frozenset()
     """The YAML paths of the texts that hold a placeholder."""
+    launcher_files: tuple[Path, ...] = ()
+    """What the account's own secret is read from; absolute, there or not."""
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)
     """Where everything stands, by its YAML path."""
     known_secrets: tuple[tuple[str, Secret], ...] = field(default=(), repr=False)

@@ -19,9 +19,11 @@ from calamari_py.manifest.definitions import (
     secret_environment_names,
 )
 from calamari_py.manifest.exposed import exposed_definitions
+from calamari_py.manifest.launcher_files import environment_files, ids_of, launchers_file, lies_in
 from calamari_py.manifest.launcher_only import (
     SECRET_FIELDS,
     LauncherOnly,
+    LauncherSecrets,
     handed_over,
     launcher_secrets,
 )
@@ -126,7 +128,7 @@ class _Plan:
         self.definitions: dict[str, Definition] = {}
         self.exposed: tuple[str, ...] = ()
         self.scrub_names: frozenset[str] = frozenset()
-        self.launcher_secrets: frozenset[str] = frozenset()
+        self.launcher = LauncherSecrets(names=frozenset(), files=())
         self.reader = Reader(environ, source.folder)
 
     def read_definitions(self, report: Report, cwd: Path) -> None:
@@ -142,11 +144,14 @@ class _Plan:
         self.definitions = merge(layers)
         account = self.root.get("account")
         self._expose(account)
-        values = self._values(Report(self.source.name), self.definitions, {})
-        self.launcher_secrets = launcher_secrets(account, values, self.definitions)
-        for name in self.launcher_secrets:
+        self.launcher = self._launcher_secrets(self.definitions)
+        for name in self.launcher.names:
             self.definitions[name] = replace(self.definitions[name], sensitive=True)
         self.scrub_names = secret_environment_names(layers, self.definitions)
+
+    def _launcher_secrets(self, definitions: Mapping[str, Definition]) -> LauncherSecrets:
+        values = self._values(Report(self.source.name), definitions, {})
+        return launcher_secrets(self.root.get("account"), values, definitions, self.environ)
 
     def _expose(self, account: Node | None) -> None:
         """What ``account.expose_to_step`` adds; a variable that somebody defined stays theirs."""
@@ -168,12 +173,16 @@ class _Plan:
         names = Converter(report, values.read).convert(node, type_, "variable_files")
         if names is BAD or not isinstance(node, Sequence):
             return []
-        return [
-            read_variable_file(
-                self.source.folder / name, name, item.place, f"variable_files[{index}]", report
-            )
-            for index, (name, item) in enumerate(zip(names, node.items, strict=True))
-        ]
+        known_files = self._launcher_secrets(known).files
+        launchers = ids_of((*environment_files(self.environ), *known_files))
+        found = []
+        for index, (name, item) in enumerate(zip(names, node.items, strict=True)):
+            path, at = self.source.folder / name, f"variable_files[{index}]"
+            if lies_in(path, launchers):
+                report.add(item.place, at, *launchers_file(name))
+            else:
+                found.append(read_variable_file(path, name, item.place, at, report))
+        return found
 
     def _values(
         self,
@@ -214,7 +223,7 @@ class _Plan:
             values,
             self.definitions,
             fields.get("account"),
-            secrets=self.launcher_secrets,
+            secrets=self.launcher.names,
             exposed=self.exposed,
         )
         check_metadata(converter.places, values.secret_paths(), report)
@@ -342,6 +351,7 @@ class _Plan:
             withheld=only.withheld(),
             secret_paths=values.secret_paths(),
             late_paths=values.late_paths(),
+            launcher_files=self.launcher.files,
             known_secrets=tuple(secrets),
             places=places,
             render_again=lambda more: self.run(Report(self.source.name), {**late, **more}),

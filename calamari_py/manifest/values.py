@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -34,7 +33,8 @@ from calamari_py.variables import (
 )
 
 Origin = tuple[str, str]
-"""A source and what it is asked for: two variables of one origin have one value."""
+"""A source and what it is asked for: two variables of one origin have one value. A file may have
+more than one."""
 
 
 class Reader:
@@ -57,9 +57,9 @@ class Reader:
         return self._files[text]
 
     def origin(self, source: str, text: str) -> Origin:
-        """What `source` reads for `text`, alike for all ways to write one file."""
+        """What `source` reads for `text`; a file by its absolute path, links not resolved."""
         if source == "from_file":
-            text = os.path.normpath(self._folder / text)
+            text = str((self._folder / text).absolute())
         return source, text
 
 

@@ -75,6 +75,8 @@ ExternalId = Annotated[
     str,
     _pattern("external id (2 to 1224 of letters, digits and _+=,.@:/-)", _EXTERNAL_ID, "x-4711"),
 ]
+Source = Literal["auto", "environment", "web-identity", "container", "imds"]
+"""The values of ``account.source``."""
 Partition = Annotated[str, Rule("partition", _parse_partition, {"type": "string"})]
 Endpoint = Annotated[str, Rule("endpoint", _parse_endpoint, {"type": "string"})]
 CommandPath = Annotated[str, Rule("path", _parse_command, {"type": "string"})]
@@ -98,10 +100,15 @@ class PolicyRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tags: Annotated[dict[str, tuple[str, ...]] | None, GIVEN] = None
     endpoints: Annotated[tuple[Endpoint, ...] | None, GIVEN] = None
     token_commands: Annotated[tuple[CommandPath, ...] | None, GIVEN] = None
+    projects: Annotated[tuple[str, ...] | None, GIVEN] = None
+    environments: Annotated[tuple[str, ...] | None, GIVEN] = None
+    deployments: Annotated[tuple[str, ...] | None, GIVEN] = None
     account_types: Annotated[tuple[AccountType, ...] | None, GIVEN] = None
+    sources: Annotated[tuple[Source, ...] | None, GIVEN] = None
     profiles: Annotated[tuple[str, ...] | None, GIVEN] = None
     allow_launcher_as_role: Annotated[bool | None, GIVEN] = None
     allow_expose_to_step: bool = False
+    allow_fallback: bool = False
     session_policy: Annotated[dict[str, Any] | None, GIVEN] = None
     session_policy_arns: Annotated[tuple[str, ...] | None, GIVEN] = None
     max_duration: Annotated[MaxDuration | None, GIVEN] = None

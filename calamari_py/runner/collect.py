@@ -53,14 +53,18 @@ def collect_artifacts(
     registry: SecretRegistry,
     warn: Callable[[str], None],
     lost: Callable[[str], None],
+    is_hidden: Callable[[str], bool] = lambda _: False,
 ) -> list[str]:
     """Copy the declared files into `folder`; returns their names there, masked. `lost` hears of
-    what could not be collected."""
+    what could not be collected, and of what `is_hidden` from the step that declares it."""
     collected: list[str] = []
     for artifact in declared:
         name = registry.mask_text(_base_name(artifact))
         if folder is None:
             warn(f"artifact '{name}' is not collected: run with --artifacts DIR")
+            continue
+        if is_hidden(artifact.path):
+            lost(f"artifact '{name}' is not collected: it belongs to the launcher and is hidden")
             continue
         try:
             content = read_child_file(artifact.path)

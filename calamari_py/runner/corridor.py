@@ -24,6 +24,7 @@ from calamari_py.result import StepResult
 from calamari_py.runner.adhoc import ad_hoc_step
 from calamari_py.runner.execution import Execution
 from calamari_py.runner.folders import ChildFolders, open_folders
+from calamari_py.runner.hiding import refuse_hidden
 from calamari_py.runner.identity import (
     IdentityInputs,
     ResolvedIdentity,
@@ -161,6 +162,8 @@ class Corridor:
         )
         self.record.step = step.loaded.manifest.name
         self.trail.of_step(step.loaded.manifest)
+        if self.options.isolate:
+            refuse_hidden(step.loaded, self.environ)
         if self.policy is not None:
             step = self.allowed(step, self.policy)
         if self.options.command is not None:
@@ -180,7 +183,11 @@ class Corridor:
             if name.startswith("AWS_ENDPOINT_URL") and self.sandbox is None
         }
         problems = policy.check(
-            step.loaded.manifest, step.requests, region=region, endpoints=endpoints
+            step.loaded.manifest,
+            step.requests,
+            region=region,
+            endpoints=endpoints,
+            environ=self.environ,
         )
         if problems:
             error = step.loaded.error(problems)
@@ -260,6 +267,8 @@ class Corridor:
         with self.record.timed("variables"), _placed(step.loaded):
             values = fetch_late(step.loaded.late, identity, self.registry)
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
+            if self.options.isolate:
+                refuse_hidden(step.loaded, self.environ)
         for warning in self.registry.take_warnings():
             self.warn(warning)
         return step

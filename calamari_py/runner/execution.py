@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,10 @@ from calamari_py.process import (
     SignalInbox,
     StopReason,
 )
-from calamari_py.runner.child import environment_spec, hidden_paths
+from calamari_py.runner.child import environment_spec
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
 from calamari_py.runner.folders import ChildFolders
+from calamari_py.runner.hiding import Hiding
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.outbox import Outbox
@@ -73,24 +74,26 @@ class Execution:
     isolate: bool = False
     artifacts: Path | None = None
     declared: Declared = field(default_factory=Declared)
+    hiding: Hiding = field(default_factory=Hiding)
 
     def run_all(self) -> None:
         """The step, then ``finally`` whenever the step had started, then what they left."""
         self._create_channel()
-        try:
-            with self.record.timed("step"):
-                self._attempts()
-        except (CalamariError, Cancelled) as error:
-            self.record.ended_by(error)
-            raise
-        finally:
-            if self.record.step_started:
-                self._note_failures()
-                if self.step.finally_spec is not None:
-                    with self.record.timed("finally"):
-                        self._finally()
+        with closing(self.hiding):
+            try:
+                with self.record.timed("step"):
+                    self._attempts()
+            except (CalamariError, Cancelled) as error:
+                self.record.ended_by(error)
+                raise
+            finally:
+                if self.record.step_started:
                     self._note_failures()
-                self._collect()
+                    if self.step.finally_spec is not None:
+                        with self.record.timed("finally"):
+                            self._finally()
+                        self._note_failures()
+                    self._collect()
 
     def _create_channel(self) -> None:
         loaded = self.step.loaded
@@ -240,7 +243,7 @@ class Execution:
             if self.interactive:
                 command = replace(command, stdin="inherit")
             if self.isolate:
-                hidden = hidden_paths(self.step.loaded.manifest, self.environ)
+                hidden = self.hiding.paths(self.step.loaded, self.environ)
                 command = replace(command, isolation=Isolation(hidden=hidden))
             try:
                 ended = self.run(command, sink, limits, self.inbox)
@@ -339,6 +342,7 @@ class Execution:
                 registry=self.registry,
                 warn=self.warn,
                 lost=self._no_success,
+                is_hidden=self.hiding.holds,
             )
         )
 

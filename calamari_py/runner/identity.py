@@ -41,8 +41,9 @@ from calamari_py.runner.second_look import nobody_looks
 
 
 class MakeAws(Protocol):
-    """Opens AWS as settings reach it. The other two answer what a profile leaves to calamari: its
-    ``credential_source``, and what the command of its ``credential_process`` writes.
+    """Opens AWS as settings reach it. The others are what a profile leaves to calamari: the answer
+    to its ``credential_source``, what the command of its ``credential_process`` writes, and the
+    name of a role's session.
     """
 
     def __call__(
@@ -51,6 +52,7 @@ class MakeAws(Protocol):
         *,
         credential_source: Callable[[str], AwsCredentials],
         run_process: Callable[[Sequence[str]], bytes],
+        session_name: str | None = None,
     ) -> AwsPort: ...
 
 
@@ -175,14 +177,18 @@ def _launcher(
     def run_process(argv: Sequence[str]) -> bytes:
         return profile_process(argv, context)
 
+    session_name = default_session_name(inputs.manifest)
     aws = inputs.make_aws(
-        inputs.settings, credential_source=credential_source, run_process=run_process
+        inputs.settings,
+        credential_source=credential_source,
+        run_process=run_process,
+        session_name=session_name,
     )
     context = SourceContext(
         environ=inputs.environ,
         aws=aws,
         registry=inputs.registry,
-        session_name=default_session_name(inputs.manifest),
+        session_name=session_name,
         folder=inputs.manifest.folder,
         diagnose=inputs.diagnose,
     )

@@ -117,7 +117,8 @@ def test_session_names(
     config = (
         f"[profile base]\n{static(world.launcher)}"
         f"[profile first]\nrole_arn = {DEPLOY}\n{kind} = {value}\n{written}"
-        f"[profile dev]\nrole_arn = {SECOND}\nsource_profile = first\nregion = eu-north-1\n{written}"
+        f"[profile dev]\nrole_arn = {SECOND}\nsource_profile = first\nregion = eu-north-1\n"
+        f"{written}"
     )
     resolve(world.aws(home(tmp_path, config), session_name=given, region=region), "dev")
     names = [entry.params["RoleSessionName"] for entry in world.sts.requests]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -368,6 +369,38 @@ def test_a_profile_that_gives_nothing(
     """A named profile that is not there is broken; a missing default one is an absence."""
     with pytest.raises(error, match=why):
         resolve_launcher(account(type="profile"), context(environ, aws=FakeAws(refusal=refusal)))
+
+
+@pytest.mark.parametrize(
+    ("section", "variables", "why", "hint"),
+    [
+        pytest.param("[default]\nregion = eu-west-1\n", {},
+                     "profile 'default' holds no credentials", "or complete it", id="without keys"),
+        pytest.param("[other]\n", {}, "there is no profile 'default'", "or make it", id="none"),
+        pytest.param("[other]\n", {"AWS_DEFAULT_PROFILE": "other"},
+                     "there is no profile 'default', and AWS_DEFAULT_PROFILE is not read",
+                     "AWS_PROFILE", id="selected otherwise"),
+    ],
+)  # fmt: skip
+def test_an_absent_default_profile(
+    section: str, variables: dict[str, str], why: str, hint: str, tmp_path: Path
+) -> None:
+    """What is said of the default profile is true: it is not there, or it is empty."""
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(section)
+    environ = {"HOME": str(tmp_path), **variables}
+    with pytest.raises(LauncherNotFound) as caught:
+        resolve_launcher(account(type="profile"), context(environ))
+    assert caught.value.message == f"credential source 'profile' is absent: {why}"
+    assert hint in (caught.value.hint or "")
+
+
+def test_the_variable_that_is_not_read() -> None:
+    """Whoever set AWS_DEFAULT_PROFILE alone finds it in the trace."""
+    with pytest.raises(LauncherNotFound) as caught:
+        resolve_launcher(account(), context({"AWS_DEFAULT_PROFILE": "ops"} | NO_IMDS))
+    (row,) = [row for row in caught.value.trace if row.source == "profile"]
+    assert row.why == "AWS_PROFILE is not set, and AWS_DEFAULT_PROFILE is not read"
 
 
 def test_credential_source_of_a_profile() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from calamari_py.process import isolation_problem
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
@@ -155,13 +156,28 @@ def test_a_shell_says_who_it_is_and_masks(step: Calamari) -> None:
         assert "AKIAOTHER" not in seen
         terminal.type("echo ${AWS_ACCESS_KEY_ID:0:4}\n")
         terminal.wait_for(r"ASIA[\s\S]*" + PROMPT)
-        terminal.type("echo now; sleep 60\n")
+        # One process that says so itself: before, ^C might find the shell and not the command.
+        terminal.type("sh -c 'echo now; exec sleep 60'\n")
         terminal.wait_for(r"now\r\n")
         terminal.type("\x03")
         terminal.wait_for(PROMPT)
         terminal.type("get_variable Name; exit 3\n")
         terminal.wait_for("a value")
         assert terminal.process.wait(timeout=20) == 3
+
+
+def test_a_shell_may_be_isolated(step: Calamari) -> None:
+    """As `run` and `exec` may: then its processes are in a namespace of their own."""
+    if problem := isolation_problem():
+        pytest.skip(problem)
+    ours = re.escape(os.readlink("/proc/self/ns/pid"))
+    for options, is_ours in (((), True), (("--isolate",), False)):
+        with shell_on_a_terminal(step, *options) as terminal:
+            terminal.wait_for(PROMPT)
+            terminal.type("readlink /proc/self/ns/pid; exit\n")
+            seen = terminal.wait_for(r"pid:\[\d+\]")
+            assert (re.search(ours, seen) is not None) == is_ours
+            assert terminal.process.wait(timeout=20) == 0
 
 
 def test_a_shell_that_would_be_somebody_else_does_not_open(step: Calamari) -> None:

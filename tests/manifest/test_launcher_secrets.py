@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,94 @@ def test_a_file_that_holds_the_launchers_token_is_secret_by_any_path(tmp_path: P
     )
     assert [name for name, v in loaded.variables.items() if v.sensitive] == ["A", "C"]
     assert dict(loaded.child_variables()).keys() == {"B"}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> dict[str, str]:
+    """An environment whose launcher's files are below `tmp_path`, and hold canaries."""
+    home, pod = tmp_path / "home", tmp_path / "pod"
+    for name in (".aws/sso/cache/s.json", ".aws/config", "own-credentials", "token", "of-profile"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("canary: launcher")
+    (home / ".aws" / "config").write_text(
+        f"[profile p]\nrole_arn = x\n web_identity_token_file = {home}/of-profile \n"
+    )
+    (pod / "..1").mkdir(parents=True)
+    (pod / "..1" / "token").write_text("canary: launcher")
+    (pod / "..data").symlink_to("..1")
+    (pod / "token").symlink_to("..data/token")
+    (home / "link").symlink_to("token")
+    os.link(home / "token", home / "same")
+    (tmp_path / "mine").write_text("mine: yes")
+    return {
+        "HOME": str(home),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{home}/token",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f" {pod}/token ",
+        "AWS_SHARED_CREDENTIALS_FILE": "~/own-credentials",
+    }
+
+
+OF_THE_LAUNCHER = [
+    pytest.param("home/token", id="web-identity"),
+    pytest.param("home/link", id="through-a-link"),
+    pytest.param("home/same", id="by-another-name"),
+    pytest.param("home/.aws/sso/../../token", id="through-dots"),
+    pytest.param("pod/token", id="container"),
+    pytest.param("pod/..1/token", id="where-links-lead-to"),
+    pytest.param("home/own-credentials", id="home-sign"),
+    pytest.param("home/.aws/config", id="default-config"),
+    pytest.param("home/.aws/sso/cache/s.json", id="below-a-folder"),
+    pytest.param("home/of-profile", id="token-of-a-profile"),
+]
+
+
+@pytest.mark.parametrize("account", ["", "account: none\n"])
+@pytest.mark.parametrize("file", OF_THE_LAUNCHER)
+def test_a_launchers_file_is_no_variable_of_the_step(
+    file: str, account: str, machine: dict[str, str], tmp_path: Path
+) -> None:
+    """What is read from a file that the launcher's environment names is sensitive and withheld, by
+    any path, and refused where it would be handed over."""
+    text = (
+        f"{MINIMAL}{account}variables:\n  V: {{from_file: {file}}}\n  W: 'x{{{{ V }}}}'\n"
+        "  Mine: {from_file: mine}\n"
+    )
+    loaded = load_text(text, environ=machine, folder=tmp_path)
+    assert {name for name, v in loaded.variables.items() if v.sensitive} == {"V", "W"}
+    assert set(loaded.child_variables()) == {"Mine"}
+    problems = problems_of(text + "env: {A: '{{ W }}'}\n", environ=machine, folder=tmp_path)
+    assert [problem.path for problem in problems] == ["env.A"]
+
+
+@pytest.mark.parametrize("file", OF_THE_LAUNCHER)
+def test_a_launchers_file_is_no_variable_file(
+    file: str, machine: dict[str, str], tmp_path: Path
+) -> None:
+    """It is refused where it is named, and not read."""
+    text = f"{MINIMAL}variable_files: [mine, {file}]\n"
+    (found,) = problems_of(text, environ=machine, folder=tmp_path)
+    assert brief(found) == f"3:24 variable_files[1] '{file}' belongs to the launcher"
+
+
+def test_the_accounts_own_token_is_no_variable_file(tmp_path: Path) -> None:
+    """What only the manifest calls the launcher's is refused, too."""
+    (tmp_path / "a.jwt").write_text("canary: launcher")
+    text = f"{MINIMAL}{OIDC % 'token_file: a.jwt'}variable_files: [./a.jwt]\n"
+    assert [p.path for p in problems_of(text, folder=tmp_path)] == ["variable_files[0]"]
+
+
+def test_the_files_of_the_accounts_secret_are_known(tmp_path: Path) -> None:
+    """Those that its secret fields are read from; to hide them, links must not be resolved."""
+    for name in ("key", "id", "other"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("key")
+    loaded = load_text(
+        f"{MINIMAL}{KEYS % ''}variables:\n  Id: {{from_file: id}}\n  Key: 'x{{{{ Base }}}}'\n"
+        "  Base: {from_file: link}\n  Other: {from_file: other}\n  Same: {from_file: key}\n",
+        folder=tmp_path,
+    )
+    assert loaded.launcher_files == (tmp_path / "link",)
+    assert set(loaded.child_variables()) == {"Other"}
 
 
 def test_it_is_registered_before_anything_is_said() -> None:

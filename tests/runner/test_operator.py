@@ -199,3 +199,12 @@ def test_a_renewal_that_is_refused_or_cannot_be_noted(world: World) -> None:
     assert [line["event"] for line in noted] == ["launcher", "assumed", "refused"]
     assert answers == [step_key_id(1)] * 2
     assert len(world.aws.requests()) == 3
+
+
+def test_the_profile_of_the_environment_is_held_against_the_policy(world: World) -> None:
+    """What AWS_PROFILE names counts like a profile that the manifest names."""
+    policy = world.write("profiles: [ops]\n", "policy.yaml")
+    world.environ["AWS_PROFILE"] = "admin"
+    text = HEAD + SCRIPT + "account: profile\n"
+    assert world.run(text, policy=policy).exit_code == 77
+    assert not world.aws.calls

@@ -71,9 +71,7 @@ def explain(
         defect=_defect(identity),
         commands=_commands(step.kind.preview(step.spec)) if step.spec is not None else (),
         environment=foreseen_environment(step, identity, corridor.environ),
-        reach=look_around(
-            step.loaded.manifest, corridor.environ, answers=answers if asks_around else None
-        ),
+        reach=look_around(step.loaded, corridor.environ, answers=answers if asks_around else None),
         isolated=corridor.options.isolate,
         policy=corridor.policy.name if corridor.policy else None,
         now=identity.by_aws_clock(corridor.doors.now()),

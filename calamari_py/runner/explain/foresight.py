@@ -25,7 +25,7 @@ from calamari_py.runner.requests import default_session_name
 
 _SELECTORS = {
     "environment": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    "profile": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    "profile": ("AWS_PROFILE",),
     "web-identity": ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
     "container": (
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",

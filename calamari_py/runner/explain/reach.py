@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from calamari_py.manifest.types import StepManifest
-from calamari_py.runner.child import hidden_paths
+from calamari_py.manifest import LoadedManifest
+from calamari_py.runner.hiding import hidden_paths
 
 METADATA = {
     "EC2 instance metadata": "169.254.169.254",
@@ -33,12 +33,12 @@ class Reach:
 
 
 def look_around(
-    manifest: StepManifest, environ: Mapping[str, str], *, answers: Answers | None
+    loaded: LoadedManifest, environ: Mapping[str, str], *, answers: Answers | None
 ) -> Reach:
     """What there is to reach; `answers` None tries no connection."""
     files = [
         path
-        for path in hidden_paths(manifest, environ)
+        for path in hidden_paths(loaded, environ)
         if (path.is_file() or path.is_dir()) and os.access(path, os.R_OK)
     ]
     answering = None
