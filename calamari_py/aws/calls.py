@@ -166,8 +166,8 @@ class Calls:
         return reply
 
     def _measure(self, offset: timedelta | None) -> None:
-        """Keep `offset`, unless it is days from the one that AWS takes signatures with: what says so
-        is no clock to judge expiries by."""
+        """Keep `offset`, unless it is days from the one that AWS takes signatures with: that is no
+        clock to judge expiries by."""
         if offset is not None and abs(offset - self._learnt.offset) <= _A_DAY:
             self._learnt.measured = offset
 

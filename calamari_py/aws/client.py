@@ -304,14 +304,14 @@ class BotoAws:
             self._new_credentials(call, reply, fields.get("Credentials") or {})
         elif call.operation == "GetRoleCredentials":
             self._check_portal_keys(call, reply, fields.get("roleCredentials") or {})
-        elif not is_text(fields.get("accessToken")) or not _is_count(fields.get("expiresIn")):
+        elif not is_text(fields.get("accessToken")) or not _is_time(fields.get("expiresIn")):
             raise self._unexpected(call, reply, "without a token")
         return reply
 
     def _check_portal_keys(self, call: Call, reply: Reply, keys: Mapping[str, Any]) -> None:
         """botocore takes them as they come; the expiry is in milliseconds."""
         parts = [keys.get(name) for name in ("accessKeyId", "secretAccessKey", "sessionToken")]
-        if not all(map(is_text, parts)) or not _is_count(keys.get("expiration")):
+        if not all(map(is_text, parts)) or not _is_time(keys.get("expiration"), unit=1000):
             raise self._unexpected(call, reply, "without credentials")
 
     def _unexpected(self, call: Call, reply: Reply, what: str) -> CloudError:
@@ -334,9 +334,10 @@ class BotoAws:
             )
 
 
-def _is_count(value: object) -> bool:
-    """Whether `value` is a number that a time can be reckoned with, in seconds or milliseconds."""
-    return isinstance(value, int | float) and 0 <= value < 10**14
+def _is_time(value: object, *, unit: int = 1) -> bool:
+    """Whether `value` is a number of seconds that a time can be reckoned with; so many `unit` make
+    a second."""
+    return isinstance(value, int | float) and 0 <= value < 10**10 * unit
 
 
 _KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")

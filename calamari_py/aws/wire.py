@@ -93,8 +93,8 @@ class Wire:
         return self._service(service).url
 
     def send(self, call: Call, *, within: float | None = None) -> Reply:
-        """One attempt, of `within` seconds at most, and never longer than the time-outs of connection
-        and answer together. Raises Unreached when no answer of AWS came back.
+        """One attempt, of `within` seconds at most, and never longer than the time-outs of
+        connection and answer together. Raises Unreached when no answer of AWS came back.
         """
         service = self._service(call.service)
         try:

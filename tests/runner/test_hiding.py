@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from calamari_py.aws import Parameter
 from calamari_py.errors import ToolMissing
 from calamari_py.manifest import LoadedManifest
+from calamari_py.masking import Secret
+from calamari_py.process import isolation_problem
 from calamari_py.runner.hiding import Hiding, hidden_paths, hidden_problems
 from tests.manifest.support import MINIMAL, ROLE, load_text
+from tests.runner.world import HEAD, World
 
 OIDC = f"account: {{type: oidc, role_arn: '{ROLE}', token_file: ../own/token}}\n"
 KEYS = (
@@ -239,3 +243,20 @@ def test_nothing_stays_open(base: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before + 2
     run.hiding.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_whose_name_was_fetched(world: World, base: Path) -> None:
+    """What only SSM knew is looked at before the child, too."""
+    if problem := isolation_problem():
+        pytest.skip(problem)
+    token = base / "own" / "token"
+    world.environ["AWS_WEB_IDENTITY_TOKEN_FILE"] = str(token)
+    world.aws.parameters["/app/file"] = Parameter(value=Secret(str(token)), sensitive=False)
+    result = world.run(
+        f"{HEAD}variables: {{F: {{from_ssm: /app/file}}}}\nscript: {{file: '{{{{ F }}}}'}}\n",
+        isolate=True,
+    )
+    assert result.exit_code == 65
+    assert [problem.path for problem in result.problems] == ["script.file"]
+    assert world.aws.operations() == ["AssumeRole", "GetParameter"]
+    assert world.child.environments == []
