@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
-WORKERS ?= 2
+# Twice a small machine's cores: many tests wait for a process or a time limit.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pure soak lint format bench clean
@@ -17,7 +18,7 @@ demo: $(DEMO_STAMP) ## install into .venv and run a step against the embedded AW
 	@$(BIN)/calamari run step-templates/demo.yaml --sandbox
 
 test: $(DEV_STAMP) ## install into .venv and run every test
-	@$(BIN)/python -m pytest -q -n $(WORKERS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 test-pure: $(DEV_STAMP) ## run the tests that start no process and no sandbox
 	@$(BIN)/python -m pytest -q -m "not process and not sandbox"

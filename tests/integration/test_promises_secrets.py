@@ -77,7 +77,8 @@ def test_no_secret_on_any_command_line(
     lines = "\n".join(seen).replace("\0", " ")
     assert "calamari_py run step.yaml" in lines
     assert WHO in lines
-    assert ("credentials --from-step" in lines) == (delivery == "profile")
+    # Others on this machine may be at work, too: only what has to be there is asserted.
+    assert delivery != "profile" or "credentials --from-step" in lines
     token = (tmp_path / "token").read_text()
     assert bool(token) == (delivery != "env")
     assert_nowhere([*cloud.secrets(), *filter(None, [token])], {"the arguments": lines})
