@@ -22,7 +22,6 @@ from calamari_py.process.capture import Captured, capture
 from calamari_py.process.folder import private_folder
 from calamari_py.process.harden import harden
 from calamari_py.process.inbox import SignalInbox
-from calamari_py.process.isolate import isolation_problem, require_isolation
 from calamari_py.process.janitor import Janitor
 from calamari_py.process.loop import run
 from calamari_py.process.pulse import Pulse
@@ -43,9 +42,7 @@ __all__ = [
     "Stream",
     "capture",
     "harden",
-    "isolation_problem",
     "private_folder",
-    "require_isolation",
     "resolve_tool",
     "run",
     "unsafe_entries",

@@ -19,7 +19,7 @@ from calamari_py.errors import (
 )
 from calamari_py.manifest import LoadedManifest
 from calamari_py.output.base import Reporter
-from calamari_py.process import SignalInbox, require_isolation
+from calamari_py.process import SignalInbox
 from calamari_py.result import StepResult
 from calamari_py.runner.adhoc import ad_hoc_step
 from calamari_py.runner.execution import Execution
@@ -74,6 +74,8 @@ class Corridor:
         """From the manifest to the end of the child."""
         self.files.check()
         if self.options.isolate:
+            from calamari_py.process.isolate import require_isolation
+
             require_isolation()
         with self.opened(), ExitStack() as stack:
             step = self.prepare()

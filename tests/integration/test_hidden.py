@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from calamari_py.process import isolation_problem
+from calamari_py.process.isolate import isolation_problem
 from tests.integration.conftest import Calamari, Ran
 from tests.integration.promises import DEV
 from tests.process.support import comes_true

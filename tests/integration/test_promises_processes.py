@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from calamari_py.process import isolation_problem
+from calamari_py.process.isolate import isolation_problem
 from tests.integration.conftest import Calamari
 from tests.integration.promises import (
     DELIVERIES,

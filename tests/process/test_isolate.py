@@ -14,7 +14,8 @@ import pytest
 
 import calamari_py
 from calamari_py.errors import CommandNotExecutable, CommandNotFound, FileMissing, ToolMissing
-from calamari_py.process import Isolation, Limits, SignalInbox, StopReason, isolation_problem
+from calamari_py.process import Isolation, Limits, SignalInbox, StopReason
+from calamari_py.process.isolate import isolation_problem
 from tests.process.support import (
     PATH,
     RUNNER,
@@ -369,7 +370,7 @@ def test_keys_reach_the_step() -> None:
 def test_where_it_is_forbidden() -> None:
     """A system that refuses says so, by name and before anything has run, with a way out."""
     script = (
-        "from calamari_py.process import isolation_problem\n"
+        "from calamari_py.process.isolate import isolation_problem\n"
         "print(isolation_problem())\n"
         "try: go('echo ran', isolation=Isolation())\n"
         "except Exception as error: print(type(error).__name__, error, error.hint, sep='|')\n"

@@ -12,7 +12,7 @@ from calamari_py.aws import Parameter
 from calamari_py.errors import ToolMissing
 from calamari_py.manifest import LoadedManifest
 from calamari_py.masking import Secret
-from calamari_py.process import isolation_problem
+from calamari_py.process.isolate import isolation_problem
 from calamari_py.runner.hiding import Hiding, hidden_paths, hidden_problems
 from tests.manifest.support import MINIMAL, ROLE, load_text
 from tests.runner.world import HEAD, World
