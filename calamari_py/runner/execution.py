@@ -238,8 +238,10 @@ class Execution:
             unread=unread,
             attend=self._say_what_waits,
         )
+        had_started = self.record.step_started
 
         def masked_run(command: Command) -> ProcessExit:
+            nonlocal had_started
             if self.interactive:
                 command = replace(command, stdin="inherit")
             if self.isolate:
@@ -248,9 +250,10 @@ class Execution:
             try:
                 ended = self.run(command, sink, limits, self.inbox)
             except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
-                # There was no process, so there is nothing to clean up after.
-                self.record.step_started = started_before
+                # Without any process so far there is nothing to clean up after.
+                self.record.step_started = had_started
                 raise
+            had_started = True
             for process in ended.left_running:
                 self.warn(f"{process} was still running after the step and was ended")
             return ended
@@ -268,9 +271,11 @@ class Execution:
                 warn=self.warn,
                 credentials=self._credentials,
             )
-            started_before, self.record.step_started = self.record.step_started, True
-            outcome = kind.execute(spec, context)
-        self._say_what_waits()
+            self.record.step_started = True
+            try:
+                outcome = kind.execute(spec, context)
+            finally:
+                self._say_what_waits()
         return outcome, sink.faulty
 
     @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from calamari_py.errors import CommandNotFound
+from calamari_py.process import Command
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import (
     KindEnvironment,
@@ -15,7 +17,7 @@ from calamari_py.steps.base import (
     StepContext,
     StepOutcome,
 )
-from tests.fakes import refusal, step_key_id
+from tests.fakes import Running, refusal, step_key_id
 from tests.runner.world import DEV, HEAD, World
 
 
@@ -42,6 +44,12 @@ class Probe:
         return ()
 
     def execute(self, spec: str, context: StepContext) -> StepOutcome:
+        if spec.startswith("run "):
+            for name in spec.split()[1:]:
+                ended = context.run(
+                    Command(argv=(f"/bin/{name}",), environment={}, directory=self.world.folder)
+                )
+            return StepOutcome(code=ended.code, exit=ended)
         for _ in range(12):
             credentials = context.credentials()
             assert credentials.expires_at is not None
@@ -80,3 +88,25 @@ def test_a_kind_of_a_step_without_an_account(probe: Probe, world: World) -> None
     world.run("name: d\naccount: none\nprobe: go\n")
     assert world.reporter.failure.message.startswith("the step has no credentials")
     assert probe.seen == []
+
+
+@pytest.mark.parametrize(
+    ("commands", "cleaned"),
+    [
+        pytest.param("run none", 0, id="nothing ran"),
+        pytest.param("run first none", 1, id="one ran before"),
+    ],
+)
+def test_finally_runs_when_any_command_did(
+    commands: str, cleaned: int, probe: Probe, world: World
+) -> None:
+    """A second command that is not there leaves the first one's traces to clean up."""
+
+    def child(running: Running) -> int:
+        if running.command.argv[0] == "/bin/none":
+            raise CommandNotFound("command 'none' was not found")
+        return 0
+
+    world.run(HEAD + f"probe: {commands}\nfinally: echo bye\n", child, child, child)
+    ran = [command.argv[0] for command in world.child.commands]
+    assert len([name for name in ran if name.endswith("bash")]) == cleaned
