@@ -168,13 +168,18 @@ class Corridor:
             refuse_hidden(step.loaded, self.environ)
         if self.policy is not None:
             step = self.allowed(step, self.policy)
-        if self.options.command is not None:
-            step = ad_hoc_step(step, self.options.command, environ=self.environ)
+        step = self.with_command(step)
         for warning in (*step.loaded.warnings, *self.registry.take_warnings()):
             self.warn(warning)
         for note in step.notes:
             self.note(note)
         return step
+
+    def with_command(self, step: PreparedStep) -> PreparedStep:
+        """The step, with the caller's command in its place where there is one."""
+        if self.options.command is None:
+            return step
+        return ad_hoc_step(step, self.options.command, environ=self.environ)
 
     def allowed(self, step: PreparedStep, policy: OperatorPolicy) -> PreparedStep:
         """The step within the operator's policy; PolicyRefused for what lies outside."""
@@ -269,6 +274,7 @@ class Corridor:
         with self.record.timed("variables"), _placed(step.loaded):
             values = fetch_late(step.loaded.late, identity, self.registry)
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
+            step = self.with_command(step)
             if self.options.isolate:
                 refuse_hidden(step.loaded, self.environ)
         for warning in self.registry.take_warnings():

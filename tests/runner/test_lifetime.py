@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from calamari_py.aws import Parameter
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.masking import Secret
 from calamari_py.runner import AdHocCommand
@@ -363,3 +364,14 @@ def test_a_defect_in_a_renewal_does_not_take_the_keys(world: World) -> None:
     assert answers == [step_key_id(1)] * 2
     assert len(world.aws.requests()) == 2
     assert any("defect in calamari (OverflowError)" in text for text in world.reporter.warnings)
+
+
+def test_a_command_stays_one_when_variables_come_late(world: World) -> None:
+    """What SSM holds completes the variables; it is the command that runs, and no `finally`."""
+    world.aws.parameters["/app/license"] = Parameter(value=Secret("licence-4711"), sensitive=True)
+    command = AdHocCommand(argv=("bash", "-c", "id"), directory=world.folder)
+    text = "variables: {License: {from_ssm: /app/license}}\nfinally: echo bye\ntimeout: 1m\n"
+    assert world.run(HEAD + SCRIPT + text, command=command).exit_code == 0
+    (running,) = world.child.started
+    assert running.command.argv[1:] == ("-c", "id")
+    assert running.limits.timeout is None
