@@ -62,11 +62,14 @@ class _Server(ThreadingTCPServer):
 
 
 def _page(path: str, url: Secret, fetched: threading.Event) -> type[BaseHTTPRequestHandler]:
+    first = threading.Lock()
+
     class Page(BaseHTTPRequestHandler):
         timeout = 5.0
 
         def do_GET(self) -> None:
-            if self.path != path or fetched.is_set():
+            # Two that ask at once are two threads: the lock, never given back, is for one of them.
+            if self.path != path or not first.acquire(blocking=False):
                 self.send_error(404)
                 return
             self.send_response(303)
