@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from calamari_py.manifest.types import Account
-from calamari_py.policy.rules import Source
+from calamari_py.policy.rules import PolicyRules
 from tests.test_policy import DEV, OIDC, UNRELATED, WITH_ROLE, check, paths, policy_of
 
 KEYS = "access_key_id: AKIA0, secret_access_key: s3cr3t-0"
@@ -83,7 +83,8 @@ def test_sources(tmp_path: Path, sources: str, account: str, refused: bool) -> N
 
 def test_the_sources_are_the_manifests() -> None:
     """Whatever a manifest can pin, a policy can list."""
-    assert get_args(Source) == get_args(get_type_hints(Account)["source"])
+    of_policy = get_args(get_args(get_type_hints(PolicyRules)["sources"])[0])[0]
+    assert get_args(of_policy) == get_args(get_type_hints(Account)["source"])
 
 
 @pytest.mark.parametrize("type_", ["ambient", "auto"])

@@ -16,6 +16,16 @@ from calamari_py.output._page import page_bytes
 from calamari_py.output._stream import write_all
 from calamari_py.output.text import RULE_WIDTH
 
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or one JSON document.",
+)
+"""How a page is printed."""
+
 
 def require_stdout() -> None:
     """Ask nobody for an answer that would be lost: OutputNotWritable where calamari was started

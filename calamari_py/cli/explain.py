@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._answer import page_width, require_stdout, write_out, write_page
+from calamari_py.cli._answer import format_option, page_width, require_stdout, write_out, write_page
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.errors import EX_OK
 from calamari_py.output._explanation_page import page_lines
@@ -22,14 +22,7 @@ from calamari_py.runner.explain import explain
     "--online", is_flag=True, help="Ask: obtain the identity as `run` does, and show what is found."
 )
 @click.option("--isolate", is_flag=True, help="Explain what `run --isolate` would do.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one JSON document.",
-)
+@format_option
 def command(**options: Any) -> int:
     """Show what `run` would do with the step in MANIFEST: who calls STS for which role, what the
     step gets and does not get, what is masked, which command runs and for how long.

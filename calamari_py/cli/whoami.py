@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from calamari_py.cli._answer import page_width, require_stdout, write_out, write_page
+from calamari_py.cli._answer import format_option, page_width, require_stdout, write_out, write_page
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.output._identity_page import IdentityPage, page_document, page_lines
 from calamari_py.result import dump_json
@@ -22,14 +22,7 @@ from calamari_py.runner.inquiry import whoami
     help="Where a role is refused, read its trust policy with this profile of ~/.aws/config and "
     "show what it has against the caller.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one JSON document.",
-)
+@format_option
 def command(**options: Any) -> int:
     """Show who the step in MANIFEST runs as: launcher, every role on the way, account, region.
 

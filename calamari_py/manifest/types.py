@@ -18,6 +18,7 @@ from calamari_py.manifest.scalars import AccountId, ByteSize, Duration, Region, 
 from calamari_py.manifest.shapes import GIVEN
 
 AccountType = Literal["ambient", "access-key", "oidc", "profile", "auto", "none"]
+AccountSource = Literal["auto", "environment", "web-identity", "container", "imds"]
 
 
 TokenIssuer = Literal[
@@ -42,7 +43,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The launcher identity. Which fields belong to which type is checked after parsing."""
 
     type: AccountType = "ambient"
-    source: Literal["auto", "environment", "web-identity", "container", "imds"] = "auto"
+    source: AccountSource = "auto"
     fallback: bool = False
     name: str | None = None
     expose_to_step: bool = False

@@ -11,7 +11,7 @@ from calamari_py.addresses import ENDPOINT
 from calamari_py.identity import MAX_DURATION, MIN_DURATION, PARTITIONS
 from calamari_py.manifest.scalars import AccountId, Rule, parse_duration
 from calamari_py.manifest.shapes import GIVEN
-from calamari_py.manifest.types import AccountType
+from calamari_py.manifest.types import AccountSource, AccountType
 
 _ROLE_PATTERN = re.compile(r"arn:[a-z*?-]+:iam::[0-9*?]+:role/[!-~]+", re.ASCII)
 _REGION_PATTERN = re.compile(r"[a-z0-9*?-]+", re.ASCII)
@@ -75,8 +75,6 @@ ExternalId = Annotated[
     str,
     _pattern("external id (2 to 1224 of letters, digits and _+=,.@:/-)", _EXTERNAL_ID, "x-4711"),
 ]
-Source = Literal["auto", "environment", "web-identity", "container", "imds"]
-"""The values of ``account.source``."""
 Partition = Annotated[str, Rule("partition", _parse_partition, {"type": "string"})]
 Endpoint = Annotated[str, Rule("endpoint", _parse_endpoint, {"type": "string"})]
 CommandPath = Annotated[str, Rule("path", _parse_command, {"type": "string"})]
@@ -104,7 +102,7 @@ class PolicyRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environments: Annotated[tuple[str, ...] | None, GIVEN] = None
     deployments: Annotated[tuple[str, ...] | None, GIVEN] = None
     account_types: Annotated[tuple[AccountType, ...] | None, GIVEN] = None
-    sources: Annotated[tuple[Source, ...] | None, GIVEN] = None
+    sources: Annotated[tuple[AccountSource, ...] | None, GIVEN] = None
     profiles: Annotated[tuple[str, ...] | None, GIVEN] = None
     allow_launcher_as_role: Annotated[bool | None, GIVEN] = None
     allow_expose_to_step: bool = False
