@@ -160,18 +160,22 @@ class Channel:
                 )
             return
         for name in sorted(names, key=self._order):
-            if declaration_order(name) is None:
+            if name.startswith("."):
                 continue
             self._taken.add(name)
             path = self.declarations / name
             try:
+                if declaration_order(name) is None:
+                    _refuse_name()
                 yield parse_declaration(name, read_child_file(path))
             except (ChildFileRefused, ValueError) as refused:
                 yield RefusedDeclaration(
                     why=f"a declaration is refused: {refused}",
-                    secret=name.startswith(("mask-", "sensitive-")),
+                    secret=name.lower().startswith(("mask", "sensitive")),
                 )
-            _remove(path)
+            if _removed(path):
+                # The same name may be used again, and is another declaration then.
+                self._taken.discard(name)
 
     def _order(self, name: str) -> tuple[int, int]:
         # A file system's clock may tick too slowly to tell two declarations of one shell apart:
@@ -191,12 +195,18 @@ class Channel:
         return parse_outputs(content.decode("utf-8", "surrogateescape"))
 
 
-def _remove(path: Path) -> None:
+def _refuse_name() -> NoReturn:
+    raise ChildFileRefused("its file is not named KIND-NUMBER-ANYTHING")
+
+
+def _removed(path: Path) -> bool:
+    """Whether the name is free again. A child may have made the folder read-only, or put a folder
+    there: `_taken` keeps it from being taken twice."""
     try:
         path.unlink()
     except OSError:
-        # A child may have made the folder read-only; `_taken` keeps it from being taken twice.
-        return
+        return False
+    return True
 
 
 def write_private(path: Path, content: bytes) -> None:

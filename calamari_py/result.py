@@ -61,11 +61,83 @@ class StepIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a step took: `cpu` seconds, `peak_memory` bytes of its largest process (None where
+    nobody knows), and the bytes it wrote to each stream, as they were read."""
+
+    cpu: float | None = None
+    peak_memory: int | None = None
+    stdout: int = 0
+    stderr: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """One after the other: the largest memory, and the sum of everything else."""
+        cpus = [each for each in (self.cpu, other.cpu) if each is not None]
+        peaks = [each for each in (self.peak_memory, other.peak_memory) if each is not None]
+        return Usage(
+            cpu=sum(cpus) if cpus else None,
+            peak_memory=max(peaks, default=None),
+            stdout=self.stdout + other.stdout,
+            stderr=self.stderr + other.stderr,
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "cpu": None if self.cpu is None else round(self.cpu, 3),
+            "peak_memory": self.peak_memory,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of a step that may be repeated. `exit_code` is the child's own; `stopped` says
+    why calamari ended it (``timeout``, ``idle_timeout``, ``signal``, ``reader_gone``)."""
+
+    exit_code: int
+    outcome: Outcome
+    stopped: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration: float
+    usage: Usage
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "exit_code": self.exit_code,
+            "outcome": self.outcome.value,
+            "stopped": self.stopped,
+            "started_at": format_time(self.started_at),
+            "ended_at": format_time(self.ended_at),
+            "duration": round(self.duration, 3),
+            "usage": self.usage.to_document(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingRecord:
+    """What masking did, by the names of the secrets (masked): how often each was found, and why
+    others were not looked for. `off` is ``--no-mask``."""
+
+    off: bool = False
+    hits: Mapping[str, int] = field(default_factory=dict)
+    unmasked: Mapping[str, str] = field(default_factory=dict)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"off": self.off, "hits": dict(self.hits), "unmasked": dict(self.unmasked)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """What a run left. All texts are masked before they get here.
 
     `durations` are seconds a phase (``identity``, ``step``, ``finally``, ``total``).
-    `exit_origin` is ``child`` or ``calamari``. `changed` is None where nobody can know.
+    `exit_origin` is ``child`` or ``calamari``. `changed` is None where nobody can know. `usage` is
+    that of the step in all its attempts, without ``finally``.
     """
 
     step: Masked
@@ -80,7 +152,9 @@ class StepResult:
     artifacts: tuple[str, ...] = ()
     durations: Mapping[str, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    attempts: tuple[Mapping[str, Any], ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    masking: MaskingRecord = field(default_factory=MaskingRecord)
+    attempts: tuple[Attempt, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """The result document: JSON values only, times in UTC, no value of a sensitive output.
@@ -112,11 +186,13 @@ class StepResult:
                 }
                 for problem in self.problems
             ],
+            "usage": self.usage.to_document(),
+            "masking": self.masking.to_document(),
             "started_at": format_time(self.started_at),
             "ended_at": format_time(self.ended_at),
         }
         if self.attempts:
-            document["attempts"] = [dict(attempt) for attempt in self.attempts]
+            document["attempts"] = [attempt.to_document() for attempt in self.attempts]
         return document
 
 

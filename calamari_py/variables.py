@@ -28,13 +28,15 @@ which no manifest names as a source."""
 class Variable:
     """One variable with its final text, which no repr shows.
 
-    `mask` is False only for a sensitive one whose manifest entry says ``mask: false``.
+    `mask` is False only for a sensitive one whose manifest entry says ``mask: false``; `reason` is
+    what it says why.
     """
 
     name: str
     text: str = field(repr=False)
     sensitive: bool = False
     mask: bool = True
+    reason: str | None = None
 
     @property
     def is_masked(self) -> bool:
@@ -48,13 +50,16 @@ class LateVariable:
 
     `key` is the name or ARN that the service is asked for, or the part of the launcher; `file`,
     `line` and `column` are where it is defined. `sensitive` is what the manifest says: Secrets
-    Manager is always sensitive, SSM may turn out to be (SecureString).
+    Manager is always sensitive, SSM may turn out to be (SecureString). `mask` and `reason` are as a
+    `Variable`'s.
     """
 
     name: str
     source: LateSource
     key: str
     sensitive: bool
+    mask: bool = True
+    reason: str | None = None
     file: str = ""
     line: int | None = None
     column: int | None = None

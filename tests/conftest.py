@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import socket
 from pathlib import Path
@@ -9,7 +10,22 @@ from typing import Any
 
 import pytest
 
-_SELECTING = ("AWS_", "AMAZON_", "BOTO", "ECS_", "ACTIONS_ID_TOKEN_", "CALAMARI_", "GITHUB_", "CI")
+import calamari_py
+
+_SELECTING = (
+    "AWS_",
+    "AMAZON_",
+    "BOTO",
+    "ECS_",
+    "ACTIONS_ID_TOKEN_",
+    "CALAMARI_",
+    "GITHUB_",
+    "CI",
+    "GITLAB_",
+    "BUILDKITE",
+    "JENKINS_",
+    "RUNNER_",
+)
 _EXACT = (
     "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "PYTHONPATH",
     "http_proxy", "https_proxy", "all_proxy", "no_proxy",
@@ -17,6 +33,13 @@ _EXACT = (
 )  # fmt: skip
 _KEPT = ("CALAMARI_REQUIRE_TOOLS",)
 _LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once: a thousand processes of the tests would each do it anew where
+    PYTHONDONTWRITEBYTECODE is set."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
 
 
 @pytest.fixture(autouse=True)

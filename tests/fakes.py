@@ -268,6 +268,7 @@ class Running:
     sink: OutputSink
     limits: Limits
     inbox: SignalInbox
+    tell: Callable[[str], None]
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -275,7 +276,7 @@ class Running:
 
     def write(self, data: bytes, stream: Stream = "stdout") -> None:
         """As the loop does it: declarations first, then the bytes."""
-        self.sink.before_feed()
+        self.sink.before_feed({stream: data})
         self.sink.feed(stream, data)
 
     def declare(self, kind: str, content: bytes | str) -> None:
@@ -333,8 +334,9 @@ class FakeRun:
         inbox: SignalInbox,
         *,
         pulse: Pulse,
+        tell: Callable[[str], None],
     ) -> ProcessExit:
-        running = Running(command=command, sink=sink, limits=limits, inbox=inbox)
+        running = Running(command=command, sink=sink, limits=limits, inbox=inbox, tell=tell)
         number = len(self.started)
         self.started.append(running)
         self.journal.append("run")

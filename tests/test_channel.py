@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from calamari_py.channel import Channel, ChildFileRefused, encode_name, read_child_file
-from calamari_py.messages import MaskDeclaration, Message
+from calamari_py.channel import (
+    Channel,
+    ChildFileRefused,
+    RefusedDeclaration,
+    encode_name,
+    read_child_file,
+)
+from calamari_py.messages import MaskDeclaration, Message, SensitiveOutput
 from tests.tools import require_tool
 
 SUPPORT = Path(__file__).parent.parent / "calamari_py" / "steps" / "support"
@@ -71,6 +77,46 @@ def test_declarations_are_taken_once_and_in_order(channel: Channel) -> None:
     (channel.declarations / ".half").write_bytes(b"warning\nnot yet")
     assert [m.text for m in channel.take() if isinstance(m, Message)] == ["1", "2", "10"]
     assert list(channel.take()) == []
+
+
+def test_a_name_may_be_used_again(channel: Channel) -> None:
+    """A declaration named like one that was taken is another one: nothing to mask is lost."""
+    channel.create({})
+    for value in (b"first", b"second"):
+        (channel.declarations / "mask-1-x").write_bytes(value)
+        assert [m.value.reveal() for m in channel.take() if isinstance(m, MaskDeclaration)] == [
+            value.decode()
+        ]
+
+
+def test_what_cannot_be_removed_is_taken_once(channel: Channel) -> None:
+    """A folder in place of a declaration stays, and is refused once."""
+    channel.create({})
+    (channel.declarations / "mask-1-x").mkdir()
+    assert [type(item) for item in channel.take()] == [RefusedDeclaration]
+    assert list(channel.take()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        pytest.param("mask", True, id="mask alone"),
+        pytest.param("mask-1", True, id="nothing after the number"),
+        pytest.param("mask-x-1", True, id="no number"),
+        pytest.param("Mask-1-x", True, id="upper case"),
+        pytest.param("sensitive-x", True, id="sensitive output"),
+        pytest.param("message-x", False, id="message"),
+        pytest.param("README", False, id="stranger"),
+    ],
+)
+def test_misnamed_declarations_are_refused(name: str, secret: bool, channel: Channel) -> None:
+    """Who got a name wrong is told, and what may have been a secret fails closed."""
+    channel.create({})
+    (channel.declarations / name).write_bytes(b"the-value")
+    (refused,) = channel.take()
+    assert refused == RefusedDeclaration(
+        why="a declaration is refused: its file is not named KIND-NUMBER-ANYTHING", secret=secret
+    )
 
 
 def _fifo(path: Path) -> None:
@@ -213,21 +259,158 @@ def test_mask_works_whatever_the_script_has_set(shell: str, before: str, channel
     assert declared.value.reveal() == "the-value"
 
 
+VALUES = [
+    pytest.param("-e", id="dash e"),
+    pytest.param("-n x", id="dash n"),
+    pytest.param("--", id="dashes"),
+    pytest.param("--pass", id="our option"),
+    pytest.param("a\nb\n\n", id="lines"),
+    pytest.param("\\n %s $(x) `x` \"q\" 'q' *", id="quotes"),
+    pytest.param("\udcff\x01\x1b[0m", id="bytes"),
+]
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "sh"])
-def test_a_mask_that_cannot_be_declared_ends_the_script(shell: str, channel: Channel) -> None:
+@pytest.mark.parametrize("value", VALUES)
+def test_mask_takes_every_byte(shell: str, value: str, channel: Channel) -> None:
+    """Whatever a shell's variable can hold is declared as it is, as argument and on stdin."""
+    require_tool(shell)
+    channel.create({"V": value})
+    script = """
+        set -eu
+        mask "$VALUE"
+        printf %s "$VALUE" | mask -
+        test "$(printf %s. "$VALUE" | mask - --pass)" = "$VALUE."
+        set_output Name "$VALUE" --sensitive
+        mask - < "$CALAMARI_VARIABLES/V"
+    """
+    done = _run_shell(shell, script, channel, VALUE=value)
+    assert (done.stderr, done.stdout, done.returncode) == ("", "", 0)
+    taken = _secrets(channel)
+    assert taken == [value, value, f"{value}.", value, value]
+    assert channel.outputs() == ([("Name", value)], [])
+    assert list(channel.declarations.iterdir()) == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_mask_takes_binary_values(shell: str, channel: Channel) -> None:
+    """On stdin a value may hold what no variable of a shell can."""
+    require_tool(shell)
+    channel.create({})
+    script = "printf 'a\\000b' | mask - --pass | od -An -tx1"
+    done = _run_shell(shell, script, channel)
+    assert (done.stderr, done.stdout.split()) == ("", ["61", "00", "62"])
+    assert _secrets(channel) == ["a\0b"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_the_functions_are_left_out_of_a_trace(shell: str, channel: Channel) -> None:
+    """Under ``set -x`` the shell prints the calls; nothing of the functions' own follows."""
+    require_tool(shell)
+    channel.create({})
+    script = """
+        set -x
+        mask a-value
+        set_output n v --sensitive
+        case $- in *x*) write_warning still ;; esac
+    """
+    done = _run_shell(shell, script, channel)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("+ case")]
+    assert lines == ["+ mask a-value", "+ set_output n v --sensitive", "+ write_warning still"]
+    assert len(list(channel.take())) == 3
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        pytest.param("mask the-value", 1, id="plain"),
+        pytest.param("if mask the-value; then :; fi", 1, id="condition"),
+        pytest.param("(mask the-value)", -15, id="subshell"),
+        pytest.param("x=$(mask the-value)", -15, id="substitution"),
+        pytest.param("printf %s the-value | mask -", -15, id="pipe"),
+        pytest.param("x=$(printf %s the-value | mask - --pass)", -15, id="pass"),
+        pytest.param("set_output a the-value --sensitive", 1, id="sensitive output"),
+    ],
+)
+def test_a_mask_that_cannot_be_declared_ends_the_script(
+    shell: str, script: str, code: int, channel: Channel
+) -> None:
     """What was to be hidden is not shown afterwards."""
     require_tool(shell)
     channel.create({})
     channel.declarations.rmdir()
-    script = f'. "{SUPPORT}/functions.sh"\nmask the-value\necho the-value\n'
-    done = subprocess.run(
-        [shell, "-c", script],
-        env={**os.environ, **channel.environment()},
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert (done.stdout, done.returncode) == ("", 1)
+    done = _run_shell(shell, f"{script}\necho the-value\n", channel)
+    assert (done.stdout, done.returncode) == ("", code)
     assert "could not declare" in done.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize("call", ["mask", "mask two words", "mask - --other"])
+def test_a_mask_called_wrongly_ends_the_script(shell: str, call: str, channel: Channel) -> None:
+    """A value without quotes would be masked in part only."""
+    require_tool(shell)
+    channel.create({})
+    done = _run_shell(shell, f"{call}\necho two words\n", channel)
+    assert (done.stdout, done.returncode, list(channel.take())) == ("", 1, [])
+    assert "in quotes" in done.stderr
+
+
+def _secrets(channel: Channel) -> list[str]:
+    """The values that were declared as such."""
+    secret = (MaskDeclaration, SensitiveOutput)
+    return [item.value.reveal() for item in channel.take() if isinstance(item, secret)]
+
+
+def _run_shell(
+    shell: str, script: str, channel: Channel, **names: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shell, "-c", f'. "{SUPPORT}/functions.sh"\n{script}'],
+        env={**os.environ, **channel.environment(), **names},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("arguments", "said", "declared"),
+    [
+        pytest.param(["mask", "-"], b"", [b"-a\0\xff\n"], id="mask"),
+        pytest.param(["mask", "-", "--pass"], b"-a\0\xff\n", [b"-a\0\xff\n"], id="handed on"),
+        pytest.param(["mask", "value"], b"", [], id="no values in an argv"),
+    ],
+)
+def test_the_python_module_as_a_command(
+    arguments: list[str], said: bytes, declared: list[bytes], channel: Channel
+) -> None:
+    """Programs in any language can mask what they write to the module's stdin."""
+    channel.create({})
+    done = subprocess.run(
+        [sys.executable, "-m", "calamari_step", *arguments],
+        env={**os.environ, **channel.environment(), "PYTHONPATH": str(SUPPORT / "python")},
+        input=b"-a\0\xff\n", capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == (said, 0 if declared else 2)
+    values = _secrets(channel)
+    assert [value.encode("utf-8", "surrogateescape") for value in values] == declared
+
+
+@pytest.mark.process
+def test_python_masks_bytes(channel: Channel) -> None:
+    """A value that is no text is declared as it is."""
+    channel.create({})
+    subprocess.run(
+        [sys.executable, "-c", "import calamari_step; calamari_step.mask(b'a\\0\\xff')"],
+        env={**os.environ, **channel.environment(), "PYTHONPATH": str(SUPPORT / "python")},
+        timeout=30, check=True,
+    )  # fmt: skip
+    assert _secrets(channel) == ["a\0\udcff"]
 
 
 def test_what_is_larger_than_its_size_is_refused() -> None:

@@ -6,11 +6,14 @@ import pytest
 
 from calamari_py.messages import (
     ArtifactDeclaration,
+    CommandRefused,
     MaskDeclaration,
     Message,
+    OutputSet,
     Progress,
     SensitiveOutput,
     declaration_order,
+    parse_command,
     parse_declaration,
     parse_outputs,
 )
@@ -101,3 +104,22 @@ def test_unknown_declarations_are_refused() -> None:
     """A kind that nobody knows is an error, not a guess."""
     with pytest.raises(ValueError, match="no kind"):
         parse_declaration("explode-1-x", b"")
+
+
+def test_an_artifact_has_an_absolute_path() -> None:
+    """A relative path would be looked up in our folder, not in the child's."""
+    with pytest.raises(ValueError, match="not absolute"):
+        parse_declaration("artifact-1-x", b"n\nreport.txt")
+
+
+def test_values_are_not_in_a_repr() -> None:
+    """An output set in band may be sensitive: neither it nor a complaint shows its value."""
+    body = b"setVariable name='YQ==' value='c2VjcmV0LXZhbHVl' sensitive='VHJ1ZQ=='"
+    declared = parse_command(body, ours=False)
+    assert isinstance(declared, OutputSet)
+    assert declared.value == "secret-value"
+    assert "secret-value" not in repr(declared)
+    with pytest.raises(CommandRefused) as refused:
+        parse_command(body + b" c2VjcmV0='c2VjcmV0' c2VjcmV0='!'", ours=False)
+    assert refused.value.secret
+    assert "c2Vjcm" not in str(refused.value)

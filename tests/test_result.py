@@ -16,10 +16,13 @@ import pytest
 from calamari_py.errors import CalamariError, Problem, UsageError
 from calamari_py.masking.secret import Masked
 from calamari_py.result import (
+    Attempt,
+    MaskingRecord,
     Outcome,
     OutputVariable,
     StepIdentity,
     StepResult,
+    Usage,
     check_result_target,
     dump_json,
     format_time,
@@ -73,7 +76,19 @@ def test_document_of_a_full_run() -> None:
             Problem(message="is wrong", file="a.yaml", line=4, column=1, hint="change it"),
             Problem(message="cannot tell where"),
         ),
-        attempts=({"exit_code": 1}, {"exit_code": 0}),
+        usage=Usage(cpu=1.23456, peak_memory=1_048_576, stdout=120, stderr=5),
+        masking=MaskingRecord(hits={"Password": 2}, unmasked={"Pin": "is too short"}),
+        attempts=(
+            Attempt(
+                exit_code=143,
+                outcome=Outcome.TIMED_OUT,
+                stopped="timeout",
+                started_at=START,
+                ended_at=START + timedelta(seconds=1),
+                duration=1.00049,
+                usage=Usage(stdout=3),
+            ),
+        ),
     ).to_document()
     assert document == {
         "schema_version": 1,
@@ -102,7 +117,19 @@ def test_document_of_a_full_run() -> None:
         ],
         "started_at": "2026-03-01T09:30:00.000Z",
         "ended_at": "2026-03-01T09:30:01.500Z",
-        "attempts": [{"exit_code": 1}, {"exit_code": 0}],
+        "usage": {"cpu": 1.235, "peak_memory": 1_048_576, "stdout": 120, "stderr": 5},
+        "masking": {"off": False, "hits": {"Password": 2}, "unmasked": {"Pin": "is too short"}},
+        "attempts": [
+            {
+                "exit_code": 143,
+                "outcome": "timed_out",
+                "stopped": "timeout",
+                "started_at": "2026-03-01T09:30:00.000Z",
+                "ended_at": "2026-03-01T09:30:01.000Z",
+                "duration": 1.0,
+                "usage": {"cpu": None, "peak_memory": None, "stdout": 3, "stderr": 0},
+            }
+        ],
     }
 
 
@@ -119,7 +146,24 @@ def test_document_of_a_run_that_never_started() -> None:
         "expires_at": None,
     }
     assert (document["outputs"], document["problems"]) == ({}, [])
+    assert document["usage"] == {"cpu": None, "peak_memory": None, "stdout": 0, "stderr": 0}
+    assert document["masking"] == {"off": False, "hits": {}, "unmasked": {}}
     assert "attempts" not in document
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        pytest.param(Usage(cpu=1.0, peak_memory=5, stdout=1), Usage(cpu=2.5, peak_memory=3,
+                     stderr=2), Usage(cpu=3.5, peak_memory=5, stdout=1, stderr=2), id="known"),
+        pytest.param(Usage(), Usage(cpu=2.5, peak_memory=3), Usage(cpu=2.5, peak_memory=3),
+                     id="one of them"),
+        pytest.param(Usage(stdout=1), Usage(stdout=1), Usage(stdout=2), id="neither"),
+    ],
+)  # fmt: skip
+def test_usage_of_one_after_the_other(one: Usage, other: Usage, both: Usage) -> None:
+    """Time and bytes add up, memory does not, and what nobody knows is no zero."""
+    assert one + other == both
 
 
 def test_an_output_value_is_not_in_repr() -> None:

@@ -32,11 +32,12 @@ COMMANDS = {
     "console": "Sign in to the AWS console as a step's identity.",
     "validate": "Check manifests and report every problem.",
     "schema": "Print the JSON Schema of the manifest format.",
+    "mask": "Mask secrets in a log on standard input; no AWS.",
     "sandbox": "Keep an embedded AWS running for trials.",
 }
 """Command name → one line of help; the module of that name holds `command`, loaded when called."""
-STDOUT_CLOSED = "stdout closed"
-"""The root context's `obj` where that is so."""
+STDIN, STDOUT = 0, 1
+"""Of those that were closed when calamari was started, the root context's `obj` has the set."""
 
 
 class _LazyGroup(click.Group):
@@ -91,7 +92,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             args=arguments,
             prog_name="calamari",
             standalone_mode=False,
-            obj=STDOUT_CLOSED if 1 in closed else None,
+            obj=closed,
         )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from calamari_py.cli import STDOUT_CLOSED
+from calamari_py.cli import STDOUT
 from calamari_py.cli._invocation import Invocation
 from calamari_py.errors import OutputNotWritable
 from calamari_py.output._lines import Line
@@ -30,7 +30,7 @@ format_option = click.option(
 def require_stdout() -> None:
     """Ask nobody for an answer that would be lost: OutputNotWritable where calamari was started
     with stdout closed."""
-    if click.get_current_context().find_root().obj == STDOUT_CLOSED:
+    if STDOUT in click.get_current_context().find_root().obj:
         raise OutputNotWritable("stdout is closed, and the answer goes there")
 
 

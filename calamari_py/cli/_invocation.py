@@ -57,6 +57,11 @@ _OPTIONS = (
         help="What to do with a secret too short to mask safely.",
     ),
     click.option(
+        "--no-ansi-aware",
+        is_flag=True,
+        help="Do not look for secrets that have colour codes inside: faster on coloured output.",
+    ),
+    click.option(
         "-v", "--verbose", is_flag=True, help="Show more of our own lines; never a secret."
     ),
 )
@@ -132,6 +137,7 @@ def begin(
             trace_credentials=options["trace_credentials"],
             allow_http_endpoint=options["allow_http_endpoint"],
             short_secrets=options["short_secrets"],
+            ansi_aware=not options["no_ansi_aware"],
             **more,
         ),
         reporter=reporter,

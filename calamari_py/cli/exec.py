@@ -30,13 +30,8 @@ def command(**options: Any) -> int:
     limit of the manifest do not apply; masking does. The exit code is the command's own.
     """
     words = options["words"]
-    adhoc = AdHocCommand(argv=words, directory=working_directory(), terminal=on_terminal())
+    adhoc = AdHocCommand(argv=words, directory=working_directory(), terminal=os.isatty(1))
     invocation = begin(
         options, quiet=not options["verbose"], command=adhoc, isolate=options["isolate"]
     )
     return run_command(invocation.options, invocation.reporter, invocation.doors)
-
-
-def on_terminal() -> bool:
-    """Whether all three standard streams are a terminal: what then runs may use it as such."""
-    return all(os.isatty(descriptor) for descriptor in (0, 1, 2))

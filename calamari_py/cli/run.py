@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -19,9 +20,9 @@ from calamari_py.runner import run_step
     "--format",
     "format_",
     type=click.Choice(list(FORMATS)),
-    default="text",
-    show_default=True,
-    help="How to report: for people, or one JSON event a line on stdout.",
+    show_default="github where GITHUB_ACTIONS is true, else text",
+    help="How to report: text for people, json with one event a line on stdout, github with the "
+    "commands of a GitHub Actions job.",
 )
 @click.option("--result", metavar="FILE", help="Write the result document here (JSON, 0600).")
 @click.option(
@@ -40,6 +41,19 @@ from calamari_py.runner import run_step
     help="Linux: hide all other processes, and the launcher's token and config files, from the "
     "step.",
 )
+@click.option(
+    "--pty",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Give the step a terminal to write to; auto: when standard output is one and the format "
+    "is text.",
+)
+@click.option(
+    "--no-mask",
+    is_flag=True,
+    help="Show the step's output unmasked; only where the manifest says allow_no_mask.",
+)
 def command(**options: Any) -> int:
     """Run the step in MANIFEST (a YAML or JSON file, '-' for standard input).
 
@@ -47,14 +61,27 @@ def command(**options: Any) -> int:
     The exit code is the step's own; see the README for the codes that calamari itself uses.
     """
     cwd = working_directory()
+    format_ = options["format_"] or _format_here()
     invocation = begin(
         options,
-        format_=options["format_"],
+        format_=format_,
         quiet=options["quiet"],
         result=below(cwd, options["result"]),
         outputs=below(cwd, options["outputs"]),
         artifacts=below(cwd, options["artifacts"]),
         interactive=options["interactive"],
         isolate=options["isolate"],
+        terminal=_on_a_terminal(options["pty"], format_),
+        no_mask=options["no_mask"],
     )
     return run_step(invocation.options, invocation.reporter, invocation.doors).exit_code
+
+
+def _format_here() -> str:
+    """The format of the CI system that this is a job of."""
+    return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
+
+
+def _on_a_terminal(wanted: str, format_: str) -> bool:
+    """Whether the step writes to a terminal: what reads events has no use for its colours."""
+    return wanted == "on" or (wanted == "auto" and format_ == "text" and os.isatty(1))

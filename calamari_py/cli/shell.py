@@ -11,7 +11,6 @@ import click
 
 from calamari_py.cli._invocation import begin, identity_options
 from calamari_py.cli._options import working_directory
-from calamari_py.cli.exec import on_terminal
 from calamari_py.errors import UsageError
 from calamari_py.runner import AdHocCommand, run_command
 
@@ -60,7 +59,7 @@ def command(**options: Any) -> int:
     Its prompt names the role and the account. What it shows is masked. The credentials end as the
     step's would: `credentials: {delivery: endpoint}` renews them. Leave it with `exit`.
     """
-    if not on_terminal():
+    if not all(os.isatty(descriptor) for descriptor in (0, 1, 2)):
         raise UsageError(
             "a shell needs a terminal on its standard input and output",
             hint="for one command use: calamari exec MANIFEST -- CMD",

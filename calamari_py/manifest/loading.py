@@ -323,7 +323,8 @@ class _Plan:
     def _unmasked(self) -> Iterator[str]:
         for name, definition in self.definitions.items():
             if definition.sensitive and not definition.mask:
-                yield f"variable '{name}' is sensitive and not masked: {definition.reason}"
+                kept = ", unless AWS keeps it as a secret" if definition.is_late else ""
+                yield f"variable '{name}' is sensitive and not masked{kept}: {definition.reason}"
 
     def _loaded(
         self,

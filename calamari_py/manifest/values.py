@@ -140,6 +140,7 @@ class Values:
                 text=rendered.text,
                 sensitive=definition.sensitive or rendered.sensitive,
                 mask=definition.mask or rendered.sensitive,
+                reason=definition.reason,
             )
         return known
 
@@ -157,6 +158,8 @@ class Values:
                         source=cast("LateSource", definition.source),
                         key=key,
                         sensitive=definition.sensitive,
+                        mask=definition.mask,
+                        reason=definition.reason,
                         file=definition.place.file,
                         line=definition.place.line or None,
                         column=definition.place.column or None,

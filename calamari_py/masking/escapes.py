@@ -8,7 +8,10 @@ bytes that are no UTF-8 are lone surrogates, as the ``surrogateescape`` error ha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 Write = Callable[[str], str]
 
@@ -51,6 +54,7 @@ _XML_EXTRA: tuple[dict[str, str], ...] = (
     {'"': "&quot;", "'": "&apos;"},
     {'"': "&quot;", "\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"},
     {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"},
+    {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#09;"},  # Python ElementTree
     {'"': "&#34;", "'": "&#39;"},  # Go html/template, Jinja2
     {'"': "&#34;", "'": "&#39;", "\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"},  # Go encoding/xml
     {'"': "&quot;", "'": "&#x27;", "`": "&#x60;", "=": "&#x3D;"},  # Handlebars
@@ -71,44 +75,73 @@ _ANSI_C = {
     "\t": "\\t",
     "\v": "\\v",
 }
+_TSV = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_YAML = {
+    **{char: text for char, text in _ANSI_C.items() if char not in "'\x1b"},
+    "\0": "\\0",
+    "\x1b": "\\e",
+    '"': '\\"',
+    "\x85": "\\N",
+    "\xa0": "\\_",
+    "\u2028": "\\L",
+    "\u2029": "\\P",
+}
+_GO = {char: text for char, text in _ANSI_C.items() if char not in "'\x1b"} | {'"': '\\"'}
 
 
-class Escape(dict[str, str]):
-    """A character and how this escape writes it; worked out once a character."""
+class Escape(NamedTuple):
+    """One way to write a text: what it is called, and how it writes a character."""
 
-    def __init__(self, kind: str, write: Write) -> None:
+    kind: str
+    write: Write
+
+
+class Group(dict[str, tuple[str, ...]]):
+    """A character and how each of some escapes writes it; worked out once a character."""
+
+    def __init__(self, escapes: Iterable[Escape]) -> None:
         super().__init__()
-        self.kind = kind
-        self._write = write
+        self.escapes = tuple(escapes)
+        self.kinds = tuple([escape.kind for escape in self.escapes])
 
-    def __missing__(self, char: str) -> str:
-        self[char] = written = self._write(char)
+    def __missing__(self, char: str) -> tuple[str, ...]:
+        self[char] = written = tuple([escape.write(char) for escape in self.escapes])
         return written
 
-    def of_match(self, found: re.Match[str]) -> str:
-        """How the one character that was found is written."""
-        return self[found[0]]
 
-
-def escaped(text: str) -> Iterator[tuple[str, str]]:
+def escaped(text: str) -> list[tuple[str, str]]:
     """``(kind, form)`` for every escape that changes `text`, each form once."""
-    specials = sorted(set(_SPECIAL.findall(text)))
-    if not specials:
-        return
+    found = _SPECIAL.findall(text)
+    if not found:
+        return []
+    specials = sorted(set(found))
+    # Thousands of secrets may be escaped before a step starts: for a form, all loops are C's.
+    template = _SPECIAL.sub("%s", text)
+    places = {char: place for place, char in enumerate(specials)}
+    in_order = itemgetter(*[places[char] for char in found])
+    return [(kind, template % in_order(written)) for kind, written in _writings("".join(specials))]
+
+
+@lru_cache(maxsize=1024)
+def _writings(specials: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The kinds of escapes that differ for these characters, and how each of them writes them."""
     seen = {tuple(specials)}
-    for escape in _escapes_for(text):
-        written = tuple(map(escape.__getitem__, specials))
-        if written not in seen:
-            seen.add(written)
-            yield escape.kind, _SPECIAL.sub(escape.of_match, text)
+    writings = []
+    for group in _groups_for(specials):
+        rows = zip(*map(group.__getitem__, specials), strict=True)
+        for kind, written in zip(group.kinds, rows, strict=True):
+            if written not in seen:
+                seen.add(written)
+                writings.append((kind, written))
+    return writings
 
 
-def _escapes_for(text: str) -> Iterator[Escape]:
-    yield from ESCAPES
-    if _QUOTE_OR_CONTROL.search(text):
-        yield from NESTED_ESCAPES
-    if _BEYOND_ASCII.search(text):
-        yield from ASCII_ESCAPES
+def _groups_for(specials: str) -> Iterator[Group]:
+    yield ESCAPES
+    if _QUOTE_OR_CONTROL.search(specials):
+        yield NESTED_ESCAPES
+    if _BEYOND_ASCII.search(specials):
+        yield ASCII_ESCAPES
 
 
 def _bytes_of(char: str) -> bytes:
@@ -182,6 +215,26 @@ def _ansi_c(*, ascii_only: bool) -> Write:
         return "".join([f"\\{byte:03o}" for byte in _bytes_of(char)])
 
     return write
+
+
+def _yaml(*, ascii_only: bool) -> Write:
+    """YAML in double quotes, as PyYAML writes it."""
+
+    def write(char: str) -> str:
+        if char in _YAML:
+            return _YAML[char]
+        plain = "\xa0" <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd"
+        if " " <= char <= "~" or (plain and not ascii_only):
+            return char
+        code = ord(char)
+        pattern = "\\x%02X" if code <= 0xFF else "\\u%04X" if code <= 0xFFFF else "\\U%08X"
+        return pattern % code
+
+    return write
+
+
+def _go_quoted(char: str) -> str:
+    return _GO.get(char) or repr(char)[1:-1]
 
 
 def _python(spell: Write, quote: str) -> Write:
@@ -286,6 +339,9 @@ def _escapes() -> Iterator[Escape]:
 
 
 def _nested_escapes() -> Iterator[Escape]:
+    yield Escape("repr", _go_quoted)
+    yield Escape("shell", _table(_TSV))
+    yield Escape("yaml", _yaml(ascii_only=False))
     yield Escape("shell", _within(_SHLEX_QUOTED, _ASCII_JSON))
     # The quotes of the JSON text itself make Python choose single ones for the literal.
     yield Escape("repr", _within(_repr("'"), _ASCII_JSON))
@@ -297,6 +353,8 @@ def _nested_escapes() -> Iterator[Escape]:
 
 def _ascii_escapes() -> Iterator[Escape]:
     replaced = _backslashreplace("ascii")
+    for ascii_only in (True, False):
+        yield Escape("yaml", _yaml(ascii_only=ascii_only))
     for quote in ("", "'", '"'):
         yield Escape("repr", _ascii(quote))
     for write in (
@@ -323,9 +381,9 @@ def _ascii_escapes() -> Iterator[Escape]:
     yield Escape("shell", _within(_SHLEX_QUOTED, _PLAIN_JSON))
 
 
-ESCAPES = tuple(_escapes())
+ESCAPES = Group(_escapes())
 """What any text may need, in the order in which forms are named."""
-NESTED_ESCAPES = tuple(_nested_escapes())
+NESTED_ESCAPES = Group(_nested_escapes())
 """What quotes and control characters may need besides: one notation inside another."""
-ASCII_ESCAPES = tuple(_ascii_escapes())
+ASCII_ESCAPES = Group(_ascii_escapes())
 """What a text beyond printable ASCII may need besides: how Python writes it in ASCII."""

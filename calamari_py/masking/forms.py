@@ -23,6 +23,8 @@ COMMON_WORDS = frozenset((b"true", b"false", b"yes", b"no", b"null", b"none"))
 
 _LINE = re.compile(rb"[^\r\n]+")
 _ARMOUR = re.compile(rb"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
+_ALIGNMENTS = ((b"", 0, 0), (b"\0", 2, 8), (b"\0\0", 3, 16))
+"""What stands before the secret, its characters that are not the secret's, and its bits."""
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -51,6 +53,8 @@ def core_of(value: bytes) -> bytes:
     A brace on a line of its own says nothing; what is left must be long enough to mean something.
     """
     trimmed = value.strip()
+    if b"\n" not in trimmed and b"\r" not in trimmed:
+        return trimmed
     spans = []
     for found in _LINE.finditer(trimmed):
         if line := found[0].strip():
@@ -66,6 +70,8 @@ def core_of(value: bytes) -> bytes:
 
 def own_lines(value: bytes) -> list[bytes]:
     """The lines of a multi-line `value` that are masked wherever they stand."""
+    if b"\n" not in value and b"\r" not in value:
+        return []
     lines = lines_of(value)
     if len(lines) < 2:
         return []
@@ -87,26 +93,23 @@ def literals(value: bytes) -> Iterator[tuple[str, bytes]]:
         yield "unicode", text.encode("utf-8", "surrogatepass")
 
 
-def encoded(value: bytes) -> Iterator[tuple[str, bytes]]:
+def encoded(value: bytes) -> list[tuple[str, bytes]]:
     """``(kind, bytes)`` of every derived form of `value` that is long enough to be masked."""
     floor = min(FORM_FLOOR, len(value.strip()))
-    for kind, form in _all_encoded(core_of(value)):
-        if len(form) >= floor:
-            yield kind, form
+    return [each for each in _all_encoded(core_of(value)) if len(each[1]) >= floor]
 
 
-def _all_encoded(core: bytes) -> Iterator[tuple[str, bytes]]:
+def _all_encoded(core: bytes) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
     for data in _newline_styles(core):
         text = data.decode("utf-8", "surrogateescape")
-        yield from _base64("base64", data)
-        wide = text.encode("utf-16-le", "surrogatepass")
-        yield from _base64("base64 of UTF-16", wide)
+        _base64("base64", data, found)
+        _base64("base64 of UTF-16", text.encode("utf-16-le", "surrogatepass"), found)
         lower = data.hex()
-        yield "hex", lower.encode()
-        yield "hex", lower.upper().encode()
+        found += (("hex", lower.encode()), ("hex", lower.upper().encode()))
         for spelling in (text, *(() if text.isascii() else _unicode_spellings(text))):
-            for kind, form in escaped(spelling):
-                yield kind, to_bytes(form)
+            found += [(kind, to_bytes(form)) for kind, form in escaped(spelling)]
+    return found
 
 
 def _newline_styles(core: bytes) -> tuple[bytes, ...]:
@@ -127,14 +130,14 @@ def _unicode_spellings(text: str) -> list[str]:
     ]
 
 
-def _base64(kind: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The characters that depend on `data` alone, for the three places it may start at.
+def _base64(kind: str, data: bytes, found: list[tuple[str, bytes]]) -> None:
+    """Enter the characters that depend on `data` alone, for the three places it may start at.
 
     What stands before or after it, a line end or padding then does not matter.
     """
-    for before in range(3):
-        whole = b2a_base64(bytes(before) + data + b"\0\0", newline=False)
-        exact = whole[-(-8 * before // 6) : 8 * (before + len(data)) // 6]
-        yield kind, exact
+    for padding, begin, bits in _ALIGNMENTS:
+        whole = b2a_base64(padding + data + b"\0\0", newline=False)
+        exact = whole[begin : (bits + 8 * len(data)) // 6]
+        found.append((kind, exact))
         if b"+" in exact or b"/" in exact:
-            yield f"{kind}url", exact.translate(_TO_URLSAFE)
+            found.append((f"{kind}url", exact.translate(_TO_URLSAFE)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from calamari_py.masking import forms
-from calamari_py.masking.engine import Engine, GramEngine
+from calamari_py.masking.engine import Engine
 from calamari_py.masking.index import NeedleIndex
+from calamari_py.masking.native import NativeEngine
 from calamari_py.masking.secret import MASK, Masked, MaskedBytes, Secret
 from calamari_py.masking.stream import MaskStream
 
@@ -19,26 +20,37 @@ ShortSecrets = Literal["warn", "error", "mask"]
 class SecretRegistry:
     """The secrets of one run, shared by every `Masker`; it grows while they work.
 
+        registry = SecretRegistry()
+        registry.add(os.environ["DB_PASSWORD"], name="DB_PASSWORD")
+        masker = Masker(registry)  # one for each stream
+        while data := read():
+            write(masker.feed(data))
+        write(masker.close())
+
     `short_secrets` says what becomes of values of up to 3 bytes and of words like ``true``:
-    ``warn`` leaves them unmasked and warns, ``error`` refuses them, ``mask`` masks them. Forms and
-    search structures are made when something is masked, not when a secret is added. Safe to use
-    from several threads.
+    ``warn`` leaves them unmasked and warns, ``error`` refuses them, ``mask`` masks them. With
+    `ansi_aware` a secret is found in spite of terminal sequences inside it. `engine` makes what
+    searches. Forms and search structures are made when something is masked, not when a secret is
+    added. Safe to use from several threads.
     """
 
     def __init__(
         self,
         short_secrets: ShortSecrets = "warn",
         *,
-        engine: Callable[[], Engine] = GramEngine,
+        engine: Callable[[], Engine] = NativeEngine,
+        ansi_aware: bool = True,
     ) -> None:
         self._short_secrets = short_secrets
         self._lock = threading.RLock()
-        self._index = NeedleIndex(engine())
+        self._index = NeedleIndex(engine(), ansi_aware=ansi_aware)
+        self._use = _Use(self._lock, self._prepared)
         self._seen: set[bytes] = set()
         self._masked = 0
         self._whole = True
         self._pending: list[tuple[str, bytes]] = []
         self._kinds: dict[str, dict[str, None]] = {}
+        self._skipped: dict[str, str] = {}
         self._warnings: list[str] = []
         self._taken = 0
 
@@ -58,6 +70,18 @@ class SecretRegistry:
             return {name: tuple(kinds) for name, kinds in self._kinds.items()}
 
     @property
+    def hits(self) -> dict[str, int]:
+        """Name → how often the secret was found in output so far, in whatever form."""
+        with self._lock:
+            return dict(self._index.hits)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name → why a value of that name is not masked, for a sentence that begins with it."""
+        with self._lock:
+            return dict(self._skipped)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each secret that is not masked, or masks more than it should."""
         return tuple(self._warnings)
@@ -71,6 +95,9 @@ class SecretRegistry:
 
     def add(self, value: bytes | str | Secret, *, name: str) -> None:
         """Mask `value` from now on, in every form. Blank values mean nothing and are ignored.
+
+        `name` is what people read instead of the value. A second value of the same name, as after
+        a rotation, is masked beside the first.
 
         Raises ManifestError for a value that is too short, if ``short_secrets`` is ``error``.
         """
@@ -107,21 +134,22 @@ class SecretRegistry:
             elif isinstance(node, list):
                 waiting += [(f"{path}.{number}", child) for number, child in enumerate(node)]
 
-    @contextmanager
-    def index(self) -> Iterator[NeedleIndex]:
+    def index(self) -> AbstractContextManager[NeedleIndex]:
         """The needles of all secrets added so far, locked against changes meanwhile."""
-        with self._lock:
-            if self._pending:
-                pending, self._pending = self._pending, []
-                # Until all of them are in the index, nothing is safe to show.
-                self._whole = False
-                self._index.add(self._forms_of(pending))
-                self._whole = True
-            if not self._whole:
-                from calamari_py.errors import InternalError
+        return self._use
 
-                raise InternalError("the secrets could not be prepared for masking")
-            yield self._index
+    def _prepared(self) -> NeedleIndex:
+        if self._pending:
+            pending, self._pending = self._pending, []
+            # Until all of them are in the index, nothing is safe to show.
+            self._whole = False
+            self._index.add(self._forms_of(pending))
+            self._whole = True
+        if not self._whole:
+            from calamari_py.errors import InternalError
+
+            raise InternalError("the secrets could not be prepared for masking")
+        return self._index
 
     def mask_bytes(self, data: bytes) -> MaskedBytes:
         """`data`, a whole stream, without secrets. Only the mask when masking itself fails."""
@@ -177,6 +205,7 @@ class SecretRegistry:
             )
         if self._short_secrets == "mask":
             return True
+        self._skipped[name] = why
         self._warn(f"secret '{name}' {why}")
         return False
 
@@ -190,17 +219,39 @@ class SecretRegistry:
         if sentence not in self._warnings:
             self._warnings.append(sentence)
 
-    def _forms_of(self, pending: list[tuple[str, bytes]]) -> Iterator[bytes]:
+    def _forms_of(self, pending: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, bytes]]:
         for name, data in pending:
             kinds = self._kinds[name]
             for kind, form in forms.literals(data):
                 kinds[kind] = None
-                yield form
+                yield name, kind, form
             if len(data) <= forms.LONGEST_LITERAL_ONLY:
                 continue
             for kind, form in forms.encoded(data):
                 kinds[kind] = None
-                yield form
+                yield name, kind, form
+
+
+class _Use:
+    """The lock of a registry around its index. Every write of a child passes here, so it is made
+    once; a generator would take as long as the search."""
+
+    __slots__ = ("_lock", "_prepared")
+
+    def __init__(self, lock: threading.RLock, prepared: Callable[[], NeedleIndex]) -> None:
+        self._lock = lock
+        self._prepared = prepared
+
+    def __enter__(self) -> NeedleIndex:
+        self._lock.acquire()
+        try:
+            return self._prepared()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def _to_bytes(value: bytes | str | Secret) -> bytes:

@@ -1,6 +1,8 @@
 """MaskStream: one stream of bytes without its secrets, however it is cut into chunks.
 
-The buffer begins where the earliest unfinished candidate does. All offsets count from there:
+The bytes are looked at twice: as they are, and as a terminal shows them (`PlainView`). What either
+view finds is masked. The buffer begins where the earliest unfinished candidate does. All offsets
+count from there:
 
     0 ........ _shown ........ len(_data)
     context    held back
@@ -13,30 +15,37 @@ from __future__ import annotations
 
 from bisect import insort
 
+from calamari_py.masking.ansi import PlainView
 from calamari_py.masking.index import NeedleIndex
-from calamari_py.masking.needles import Candidate
+from calamari_py.masking.search import Occurrence, Search
 from calamari_py.masking.secret import MASK
 
 _MASK = MASK.encode()
-FEW = 8
+_FEW = 8
+_MANY = 1000
 
 Span = tuple[int, int]
-"""Start and end of an occurrence."""
+"""Start and end of what is masked."""
 
 
 class MaskStream:
     """The state of one stream. It may raise; `calamari_py.masking.masker` then withholds."""
 
-    __slots__ = ("_candidates", "_covered", "_data", "_found", "_index", "_shown", "_version")
+    __slots__ = (
+        "_counting", "_covered", "_data", "_found", "_index", "_plain", "_search", "_shown",
+        "_version",
+    )  # fmt: skip
 
     def __init__(self, index: NeedleIndex) -> None:
         self._index = index
         self._version = index.version
         self._data = b""
-        self._candidates: list[Candidate] = []
+        self._search = Search(index)
+        self._plain = PlainView(index) if index.ansi_aware else None
         self._found: list[Span] = []
         self._shown = 0
         self._covered = -1
+        self._counting = True
 
     @property
     def held(self) -> int:
@@ -47,132 +56,149 @@ class MaskStream:
         """What can be said of the stream now that `data` has come."""
         old = len(self._data)
         self._data = self._data + data if old else data
-        self._search(old)
-        floor = self._floor()
-        return self._release(floor, floor)
+        self._look(old)
+        hold, keep = self._floors()
+        return self._release(hold, keep)
 
     def whole(self, data: bytes) -> bytes:
         """What `feed` and `flush` give for `data`; for a stream that got nothing yet."""
         self._data = data
-        self._search(0)
-        return self._give_all(len(data))
+        self._look(0)
+        return self._give_all()
 
     def occurrences(self, data: bytes) -> bytes:
         """`data` with every whole occurrence masked, for a stream that got nothing yet: what
-        begins like a secret at its end is no secret that was cut off."""
+        begins like a secret at its end is no secret that was cut off. None is counted."""
+        self._counting = False
         self._data = data
-        self._search(0)
+        self._look(0)
         return self._release(len(data), len(data))
 
     def flush(self) -> bytes:
         """All that is held: what shows too much of an unfinished secret as a mask."""
         if self._version != self._index.version:
-            self._search(len(self._data))
-        return self._give_all(self._floor())
+            self._look(len(self._data))
+        return self._give_all()
 
     def holds_match(self, data: bytes) -> bool:
         """Whether a secret stands whole in `data`; for a stream that got nothing yet."""
+        self._counting = False
         self._data = data
-        self._search(0)
+        self._look(0)
         return bool(self._found)
 
-    def _give_all(self, floor: int) -> bytes:
-        length = len(self._data)
-        cover = self._index.begins_too_much(self._data, 0)
-        for candidate in self._candidates:
-            if candidate.start < cover and candidate.shows_too_much(length):
-                cover = candidate.start
-        if cover < length:
-            self._note([(cover, length)])
-        return self._release(length, floor)
-
-    def _search(self, old: int) -> None:
+    def _look(self, old: int) -> None:
         """Find what the bytes after the first `old` ones finish or begin."""
-        index, data = self._index, self._data
-        candidates = self._candidates
-        if self._version != index.version:
+        index, data, plain = self._index, self._data, self._plain
+        counted, since = 0, self._version
+        found: list[Occurrence] = []
+        if since != index.version:
             # New secrets: what is held has never been compared with them.
             self._version = index.version
-            old = 0
-            candidates = []
+            if plain:
+                found = plain.look_again()
+            self._search = Search(index)
             self._found = []
-        self._candidates = []
-        found: list[Span] = []
-        for candidate in candidates:
-            self._follow(candidate, found)
-        for at, head in index.scan(data, max(0, old - index.reach + 1)):
-            if at + len(head) <= old:
-                continue
-            for needle in index.needles(head):
-                if len(needle.segments) == 1 and at + needle.length <= len(data):
-                    if data.startswith(needle.segments[0], at):
-                        _append(found, at, at + needle.length)
-                else:
-                    self._follow(Candidate(needle, at), found)
-        self._note(found)
-
-    def _follow(self, candidate: Candidate, found: list[Span]) -> None:
-        stands = candidate.advance(self._data)
-        if stands:
-            _append(found, candidate.start, candidate.end)
-        elif stands is None:
-            self._candidates.append(candidate)
-
-    def _note(self, found: list[Span]) -> None:
-        """Enter what was found, in order. Thousands may already wait for an unfinished secret."""
-        if len(found) > FEW:
-            self._found += found
-            self._found.sort()
+            counted, looked = old, 0
         else:
-            for span in found:
+            looked = old
+        found += self._search.look(data, looked)
+        if plain and old < len(data):
+            found += plain.look(data, old)
+        if found:
+            self._note(found, counted, since)
+
+    def _note(self, found: list[Occurrence], counted: int, since: int) -> None:
+        """Enter what was found; count it, unless it ends in the first `counted` bytes and was
+        found there by the needles there were at version `since`."""
+        if self._counting:
+            self._index.count([one[2] for one in found if one[1] > counted or one[2].added > since])
+        spans = [(start, end) for start, end, _, _ in found]
+        if len(spans) < _FEW:
+            for span in spans:
                 insort(self._found, span)
+            return
+        self._found += spans
+        self._found.sort()
+        if len(self._found) > _MANY:
+            self._found = _runs(self._found)
 
-    def _floor(self) -> int:
-        """The earliest place where a secret may have begun that is not whole yet."""
-        floor = self._index.begins(self._data, 0)
-        for candidate in self._candidates:
-            floor = min(floor, candidate.start)
-        return floor
+    def _floors(self) -> Span:
+        """From where bytes are held back, and from where they are kept."""
+        data = self._data
+        hold, keep = self._search.floors(data, 0)
+        if self._plain:
+            hold = min(hold, self._plain.floor(data))
+        return hold, min(hold, keep)
 
-    def _release(self, decided: int, floor: int) -> bytes:
-        """The bytes before `decided` that have not left, masked; then forget those before `floor`.
+    def _give_all(self) -> bytes:
+        data = self._data
+        cover = self._search.cover(data, 0)
+        if self._plain:
+            cover = min(cover, self._plain.cover(data))
+        if cover < len(data):
+            self._found.append((cover, len(data)))
+            self._found.sort()
+        return self._release(len(data), self._floors()[1])
+
+    def _release(self, decided: int, keep: int) -> bytes:
+        """The bytes before `decided` that have not left, masked; then forget those before `keep`.
 
         A mask that begins there, or where the written part ends, is written at once, to its end.
         """
-        data, at, covered = self._data, self._shown, self._covered
+        data, at = self._data, self._shown
         parts: list[bytes] = []
+        if self._found:
+            at = self._mask_runs(decided, parts)
+        if at < decided:
+            parts.append(data[at:decided])
+            at = decided
+        self._shown = at
+        if keep:
+            self._forget(keep)
+        return b"".join(parts)
+
+    def _mask_runs(self, decided: int, parts: list[bytes]) -> int:
+        """Write the runs that begin before `decided`; where the written part then ends."""
+        data, at, covered = self._data, self._shown, self._covered
         taken = 0
         for start, end in self._found:
-            if start > max(decided, at):
+            if start > decided and start > at:
                 break
             taken += 1
             if end <= at:
                 continue
-            if max(start, at) > covered:
-                parts += (data[at : max(start, at)], _MASK)
+            begin = start if start > at else at  # noqa: FURB136 - this is the hot path
+            if begin > covered:
+                parts.append(data[at:begin])
+                parts.append(_MASK)
             at = covered = end
         del self._found[:taken]
-        if at < decided:
-            parts.append(data[at:decided])
-            at = decided
-        self._shown, self._covered = at, covered
-        if floor:
-            self._forget(floor)
-        return b"".join(parts)
+        self._covered = covered
+        return at
 
     def _forget(self, count: int) -> None:
         """Drop the first `count` bytes of the buffer."""
         self._data = self._data[count:]
         self._shown -= count
         self._covered -= count
-        self._found = [(start - count, end - count) for start, end in self._found]
-        for candidate in self._candidates:
-            candidate.shift(count)
+        if self._found:
+            self._found = [(start - count, end - count) for start, end in self._found]
+        self._search.shift(count)
+        if self._plain:
+            self._plain.shift(count)
 
 
-def _append(found: list[Span], start: int, end: int) -> None:
-    """Enter a span; into the last one where it overlaps or touches that, to keep the list short."""
-    if found and found[-1][0] <= start <= found[-1][1]:
-        found[-1] = (found[-1][0], max(end, found[-1][1]))
-    else:
-        found.append((start, end))
+def _runs(spans: list[Span]) -> list[Span]:
+    """`spans` in order; those that overlap or touch as one, to keep the list short."""
+    spans.sort()
+    runs: list[Span] = []
+    last_start, last_end = spans[0]
+    for start, end in spans:
+        if start > last_end:
+            runs.append((last_start, last_end))
+            last_start, last_end = start, end
+        elif end > last_end:
+            last_end = end
+    runs.append((last_start, last_end))
+    return runs

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from calamari_py.output._commands import escape_data
 from calamari_py.output._failure import describe_failure
+from calamari_py.output._frame import ending_text
 from calamari_py.output._words import format_seconds
 from calamari_py.output.base import Reporter, ReporterOptions
 
-__all__ = ["FORMATS", "describe_failure", "format_seconds"]
+__all__ = ["FORMATS", "describe_failure", "ending_text", "escape_data", "format_seconds"]
 
 
 def _format(module: str) -> Callable[[ReporterOptions], Reporter]:
@@ -26,4 +28,5 @@ def _format(module: str) -> Callable[[ReporterOptions], Reporter]:
 FORMATS: dict[str, Callable[[ReporterOptions], Reporter]] = {
     "text": _format("text"),
     "json": _format("jsonl"),
+    "github": _format("github"),
 }

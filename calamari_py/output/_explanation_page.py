@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from calamari_py.identity import TAG_PREFIX
 from calamari_py.output._frame import caption
-from calamari_py.output._lines import MARGIN, Line, Span, Tone, columns, rule
+from calamari_py.output._lines import MARGIN, Line, Span, Tone, columns, hang, rule
 from calamari_py.output._words import (
     cells,
     format_count,
@@ -200,21 +199,11 @@ class _Page:
                     (before, Span("hint: ", "cure")), " ".join(check.hint.splitlines())
                 )
 
-    def _row(self, name: str, text: str, tone: Tone = "plain") -> Iterator[Line]:
+    def _row(self, name: str, text: str, tone: Tone = "plain") -> list[Line]:
         return self._hang((caption(name),), text, tone)
 
-    def _hang(self, head: Sequence[Span], text: str, tone: Tone = "plain") -> Iterator[Line]:
-        """`text` behind `head`; what does not fit begins in the same column."""
-        indent = sum(cells(span.text) for span in head)
-        lines = textwrap.wrap(
-            printable(text).rstrip() or "-",
-            width=max(self._width - indent, 20),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for index, line in enumerate(lines):
-            before = (Span(" " * indent),) if index else head
-            yield (*before, Span(line, tone))
+    def _hang(self, head: Sequence[Span], text: str, tone: Tone = "plain") -> list[Line]:
+        return hang(head, text, self._width, tone)
 
 
 def _hop_facts(hop: Hop) -> str:

@@ -66,6 +66,22 @@ def identity_lines(report: IdentityReport, width: int | None) -> list[Line]:
     return lines
 
 
+def identity_heading(report: IdentityReport) -> str:
+    """The same in one line, for what is folded: ``as ARN · account … · region``."""
+    if report.role:
+        who = f"as {printable(report.role)}"
+    elif report.launcher:
+        who = f"as the launcher {printable(report.launcher)}"
+    else:
+        who = "without credentials"
+    parts = [who]
+    if report.account:
+        parts.append(f"account {printable(report.account)}")
+    if report.region:
+        parts.append(printable(report.region))
+    return " · ".join(parts)
+
+
 def _role_line(report: IdentityReport) -> Line:
     if report.role:
         return _row("role", Span(printable(report.role), "strong"))
@@ -114,11 +130,22 @@ def _fits(line: Line, width: int | None) -> bool:
     return width is None or cells(plain(line)) <= width
 
 
-def closing_line(result: StepResult, width: int) -> Line:
-    """``─ succeeded in 12.4s ── outputs: A, B ─────``."""
+def ending_text(result: StepResult) -> str:
+    """``failed in 12.4s, exit code 7``; the code only where it is not 0."""
+    text, _ = _ending(result)
+    return text if result.outcome is Outcome.SUCCEEDED else f"{text}, {_exit_text(result)}"
+
+
+def _ending(result: StepResult) -> tuple[str, Tone]:
     words, tone = _ENDINGS[result.outcome]
     total = result.durations.get("total", (result.ended_at - result.started_at).total_seconds())
-    parts = [Span(f"{words} {format_seconds(total)}", tone)]
+    return f"{words} {format_seconds(total)}", tone
+
+
+def closing_line(result: StepResult, width: int) -> Line:
+    """``─ succeeded in 12.4s ── outputs: A, B ─────``."""
+    text, tone = _ending(result)
+    parts = [Span(text, tone)]
     if result.outcome is not Outcome.SUCCEEDED:
         parts.append(Span(_exit_text(result)))
     if result.changed is False and result.outcome is Outcome.SUCCEEDED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from calamari_py.output._words import cells, lines_of, pad
+from calamari_py.output._words import cells, lines_of, pad, printable
 
 Tone = Literal["plain", "faint", "strong", "good", "bad", "warn", "cure"]
 
@@ -31,6 +31,24 @@ def block(prefix: Sequence[Span], text: str, tone: Tone = "plain") -> list[Line]
     first, *others = lines_of(text)
     indent = Span(" " * sum(cells(span.text) for span in prefix))
     return [(*prefix, Span(first, tone)), *((indent, Span(other, tone)) for other in others)]
+
+
+def hang(head: Sequence[Span], text: str, width: int, tone: Tone = "plain") -> list[Line]:
+    """`text` behind `head`, wrapped at `width` columns; what does not fit begins in the same
+    column. Words stay whole: people paste them."""
+    import textwrap  # for pages alone: a run's own lines are not wrapped
+
+    indent = sum(cells(span.text) for span in head)
+    lines = textwrap.wrap(
+        printable(text).rstrip() or "-",
+        width=max(width - indent, 20),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [
+        (*((Span(" " * indent),) if index else head), Span(line, tone))
+        for index, line in enumerate(lines)
+    ]
 
 
 def rule(parts: Sequence[Span], width: int, *, right: Span | None = None) -> Line:

@@ -23,9 +23,18 @@ def no_pulse() -> None:
     """Nothing goes on while a write waits."""
 
 
-def write_all(stream: BinaryIO, data: bytes, pulse: Callable[[], None] = no_pulse) -> None:
+def _ignore(_: int) -> None:
+    """Nobody counts."""
+
+
+def write_all(
+    stream: BinaryIO,
+    data: bytes,
+    pulse: Callable[[], None] = no_pulse,
+    wrote: Callable[[int], None] = _ignore,
+) -> None:
     """Write and flush all of `data`; a reader that went away raises BrokenPipeError, anything else
-    that keeps us from writing OutputNotWritable.
+    that keeps us from writing OutputNotWritable. `wrote` is told of every part that has left.
 
     While the reader of a pipe, a socket or a terminal does not read, `pulse` is called about ten
     times a second; what it raises ends the write. Under ``python -u`` the stream is raw and may
@@ -35,10 +44,10 @@ def write_all(stream: BinaryIO, data: bytes, pulse: Callable[[], None] = no_puls
     try:
         descriptor = _descriptor(stream)
         if descriptor is None:
-            _write_object(stream, data)
+            _write_object(stream, data, wrote)
         else:
             _flush(stream, descriptor, pulse)
-            _write_descriptor(descriptor, data, pulse)
+            _write_descriptor(descriptor, data, pulse, wrote)
     except OSError as error:
         # A terminal that was closed answers EIO where a pipe answers EPIPE.
         if error.errno == errno.EIO:
@@ -58,10 +67,12 @@ def _descriptor(stream: BinaryIO) -> int | None:
         return None
 
 
-def _write_object(stream: BinaryIO, data: bytes) -> None:
+def _write_object(stream: BinaryIO, data: bytes, wrote: Callable[[int], None]) -> None:
     rest = memoryview(data)
     while rest:
-        rest = rest[stream.write(rest) :]
+        written = stream.write(rest)
+        wrote(written)
+        rest = rest[written:]
     stream.flush()
 
 
@@ -77,21 +88,25 @@ def _flush(stream: BinaryIO, descriptor: int, pulse: Callable[[], None]) -> None
             return
 
 
-def _write_descriptor(descriptor: int, data: bytes, pulse: Callable[[], None]) -> None:
+def _write_descriptor(
+    descriptor: int, data: bytes, pulse: Callable[[], None], wrote: Callable[[int], None]
+) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-        _write_when_ready(descriptor, data, pulse)
+        _write_when_ready(descriptor, data, pulse, wrote)
         return
     terminal = _reopen_terminal(descriptor) if stat.S_ISCHR(mode) else None
     if terminal is not None:
         try:
-            _write_when_ready(terminal, data, pulse)
+            _write_when_ready(terminal, data, pulse, wrote)
         finally:
             os.close(terminal)
         return
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(descriptor, rest) :]
+        written = os.write(descriptor, rest)
+        wrote(written)
+        rest = rest[written:]
 
 
 def _reopen_terminal(descriptor: int) -> int | None:
@@ -109,16 +124,21 @@ def _reopen_terminal(descriptor: int) -> int | None:
         return None
 
 
-def _write_when_ready(descriptor: int, data: bytes, pulse: Callable[[], None]) -> None:
+def _write_when_ready(
+    descriptor: int, data: bytes, pulse: Callable[[], None], wrote: Callable[[int], None]
+) -> None:
     """A pipe that is ready takes PIPE_BUF bytes without blocking, and no more for sure."""
     rest = memoryview(data)
     while rest:
         _wait(descriptor, pulse)
         try:
-            rest = rest[os.write(descriptor, rest[: select.PIPE_BUF]) :]
+            written = os.write(descriptor, rest[: select.PIPE_BUF])
         except BlockingIOError:
             pulse()
             time.sleep(NO_ROOM_YET)
+        else:
+            wrote(written)
+            rest = rest[written:]
 
 
 def _wait(descriptor: int, pulse: Callable[[], None]) -> None:
@@ -135,4 +155,16 @@ def same_place(one: BinaryIO, other: BinaryIO) -> bool:
     try:
         return os.path.sameopenfile(one.fileno(), other.fileno())
     except (OSError, ValueError):
+        return False
+
+
+def is_raw(stream: BinaryIO) -> bool:
+    """Whether `stream` is a terminal that takes bytes as they are, as it does while a child has its
+    keys: a newline then does not begin at the first column.
+    """
+    import termios
+
+    try:
+        return not termios.tcgetattr(stream.fileno())[1] & termios.OPOST
+    except (OSError, ValueError, termios.error):
         return False

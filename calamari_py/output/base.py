@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, NewType, Protocol, runtime_checkable
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
@@ -19,6 +19,10 @@ from calamari_py.output._stream import no_pulse
 from calamari_py.result import StepResult
 
 Stream = Literal["stdout", "stderr"]
+
+CiCommand = NewType("CiCommand", bytes)
+"""One line that a CI system acts on and does not show; it may hold a secret. Only
+`calamari_py.runner.publish` makes one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +134,16 @@ class Reporter(Protocol):
 
     def finished(self, result: StepResult) -> None:
         """The last call of every run."""
+
+
+@runtime_checkable
+class CommandTaker(Protocol):
+    """A reporter whose reader is a CI system that acts on lines; the run's outputs and summary go
+    to that system's files, too."""
+
+    @property
+    def hides_commands(self) -> bool:
+        """Whether it is certain that who reads the commands shows none of them."""
+
+    def command(self, line: CiCommand) -> None:
+        """Write one line, without its end, where commands count."""

@@ -23,6 +23,10 @@ from calamari_py.output.base import (
 from calamari_py.result import StepResult, dump_json, format_time
 
 EVENTS_VERSION = 1
+OUTPUT_EVENTS_A_SECOND = 100
+"""More are not written: the child's output is collected meanwhile."""
+OUTPUT_EVENT_SIZE = 65_536
+"""Bytes of the child's output that one event holds at most, so that a line's length is bounded."""
 
 
 def reporter(options: ReporterOptions) -> Reporter:
@@ -35,7 +39,14 @@ def _utc_now() -> datetime:
 
 
 class JsonReporter:
-    """Writes for programs. Everything it is told is masked before it is encoded."""
+    """Writes for programs. Everything it is told is masked before it is encoded.
+
+    `output_interval` seconds should lie between two calls of `output`, which then gets at most
+    `output_size` bytes: each is one event.
+    """
+
+    output_interval = 1 / OUTPUT_EVENTS_A_SECOND
+    output_size = OUTPUT_EVENT_SIZE - 3  # the beginning of a character may have waited
 
     def __init__(
         self, options: ReporterOptions, *, clock: Callable[[], datetime] = _utc_now
@@ -45,6 +56,7 @@ class JsonReporter:
         self._step: str | None = None
         self._lock = RLock()
         self._unfinished: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+        self._owed = b""
 
     def started(self, header: StepHeader) -> None:
         """The event ``started``; every event from here on names the step."""
@@ -83,10 +95,14 @@ class JsonReporter:
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         """The event ``output``. A character whose end is not there yet waits for it."""
         with self._lock:
-            whole = self._unfinished[stream] + data
-            keep = _unfinished_bytes(whole)
-            self._unfinished[stream] = whole[len(whole) - keep :]
-            self._emit_output(stream, whole[: len(whole) - keep])
+            rest = self._unfinished[stream] + data
+            while len(rest) > OUTPUT_EVENT_SIZE:
+                end = OUTPUT_EVENT_SIZE - _unfinished_bytes(rest[:OUTPUT_EVENT_SIZE])
+                self._emit_output(stream, rest[:end])
+                rest = rest[end:]
+            end = len(rest) - _unfinished_bytes(rest)
+            self._unfinished[stream] = rest[end:]
+            self._emit_output(stream, rest[:end])
 
     def _emit_output(self, stream: Stream, data: bytes) -> None:
         if not data:
@@ -145,7 +161,23 @@ class JsonReporter:
         with self._lock:
             time = format_time(self._clock())
             event = {"time": time, "type": type_, "step": self._step, **fields}
-            write_all(self._options.stdout, dump_json(event) + b"\n", self._options.pulse)
+            self._write(dump_json(event) + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        """Write `line`, and before it what is owed of one that a write was given up in: no reader
+        gets half a line with another behind it."""
+        data, before = self._owed + line, len(self._owed)
+        sent = 0
+
+        def wrote(count: int) -> None:
+            nonlocal sent
+            sent += count
+
+        try:
+            write_all(self._options.stdout, data, self._options.pulse, wrote)
+        finally:
+            # Of a line that has not begun nothing is owed: it is lost as a whole.
+            self._owed = data[sent:before] if sent <= before else data[sent:]
 
 
 def _unfinished_bytes(data: bytes) -> int:

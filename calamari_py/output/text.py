@@ -11,9 +11,16 @@ from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output._colour import renderer
 from calamari_py.output._failure import failure_lines, trace_lines
-from calamari_py.output._frame import closing_line, identity_lines, kind_line, title_lines
+from calamari_py.output._frame import (
+    closing_line,
+    identity_heading,
+    identity_lines,
+    kind_line,
+    title_lines,
+)
+from calamari_py.output._groups import groups_of
 from calamari_py.output._lines import Line, Span, block, plain, rule
-from calamari_py.output._stream import same_place, write_all
+from calamari_py.output._stream import is_raw, same_place, write_all
 from calamari_py.output._words import encode
 from calamari_py.output.base import (
     Failure,
@@ -43,6 +50,7 @@ class TextReporter:
         self._columns = options.width if options.terminal and options.width > 0 else None
         self._width = min(self._columns or RULE_WIDTH, RULE_WIDTH)
         self._render = renderer(terminal=options.terminal, environ=options.environ)
+        self._groups = groups_of(options.environ)
         self._shared = same_place(options.stdout, options.stderr)
         self._lock = RLock()
         self._at_line_start = True
@@ -63,7 +71,8 @@ class TextReporter:
     def identity(self, report: IdentityReport) -> None:
         """Who the step runs as, and the rule under it."""
         if not self._options.quiet:
-            self._say([*identity_lines(report, self._columns), rule([], self._width)])
+            lines = [*identity_lines(report, self._columns), rule([], self._width)]
+            self._say(self._groups.fold(identity_heading(report), lines))
 
     def trace(self, rows: Sequence[TraceRow]) -> None:
         """The table of credential sources, also when quiet: it was asked for."""
@@ -109,7 +118,7 @@ class TextReporter:
         self._failure_told = True
         if failure.trace == self._told_trace:
             failure = replace(failure, trace=())
-        self._say(failure_lines(failure))
+        self._say([*failure_lines(failure), *self._groups.unfold()])
 
     def finished(self, result: StepResult) -> None:
         """The closing rule. A step that never started ends in its failure, which says all."""
@@ -117,7 +126,10 @@ class TextReporter:
             return
         if result.outcome is Outcome.NOT_STARTED and self._failure_told:
             return
-        self._say([closing_line(result, self._width)])
+        lines = [closing_line(result, self._width)]
+        if result.outcome is not Outcome.SUCCEEDED:
+            lines += self._groups.unfold()
+        self._say(lines)
 
     def _say(self, lines: Sequence[Line]) -> None:
         """Our own lines, beginning on a fresh one. stdout never gets a byte that is ours."""
@@ -129,6 +141,8 @@ class TextReporter:
                 text = _RESET + text
             if not self._at_line_start:
                 text = "\n" + text
+            if self._options.terminal and is_raw(self._options.stderr):
+                text = text.replace("\n", "\r\n")
             self._at_line_start, self._child_styled = True, False
             encoded = encode(text, self._options.encoding)
             write_all(self._options.stderr, encoded, self._options.pulse)

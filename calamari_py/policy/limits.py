@@ -51,6 +51,12 @@ def description_limits(rules: PolicyRules, manifest: StepManifest) -> Iterator[R
             yield Refusal(field, what, key)
 
 
+def output_limits(rules: PolicyRules, manifest: StepManifest) -> Iterator[Refusal]:
+    """Whether the step's output may be asked for unmasked."""
+    if manifest.allow_no_mask and not rules.allow_no_mask:
+        yield Refusal("allow_no_mask", "output without masking", "allow_no_mask: true")
+
+
 def hop_limits(rules: PolicyRules, path: str, request: RoleRequest) -> Iterator[Refusal]:
     """One hop of ``assume_role``."""
     yield from role_limits(rules, f"{path}.role_arn", request.role)

@@ -16,6 +16,7 @@ from calamari_py.policy.limits import (
     description_limits,
     hop_limits,
     is_any,
+    output_limits,
     sent_tags,
 )
 from calamari_py.policy.rules import PolicyRules, endpoint_origin
@@ -49,6 +50,7 @@ class OperatorPolicy:
         rules = self.rules
         refusals = [
             *description_limits(rules, manifest),
+            *output_limits(rules, manifest),
             *account_limits(rules, manifest, environ or {}, is_last=not requests),
             *(refusal for index, request in enumerate(requests)
               for refusal in hop_limits(rules, f"assume_role[{index}]", request)),

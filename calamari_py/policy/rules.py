@@ -107,6 +107,7 @@ class PolicyRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     allow_launcher_as_role: Annotated[bool | None, GIVEN] = None
     allow_expose_to_step: bool = False
     allow_fallback: bool = False
+    allow_no_mask: bool = False
     session_policy: Annotated[dict[str, Any] | None, GIVEN] = None
     session_policy_arns: Annotated[tuple[str, ...] | None, GIVEN] = None
     max_duration: Annotated[MaxDuration | None, GIVEN] = None

@@ -15,6 +15,10 @@ from calamari_py.process.loop import run
 _KILL_DELAY = 1.0
 """Seconds from SIGTERM to SIGKILL: somebody waits for the answer, and nothing is lost."""
 
+_GLANCE = 0.2
+"""Seconds of one wait for a thread. A signal that comes just before Python waits does not end the
+wait: without another look it would be heard when the command has ended by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
@@ -46,7 +50,7 @@ def capture(
 
     Raises CommandNotFound, CommandNotExecutable, FileMissing, or CalamariError for too much output.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     command = Command(argv=tuple(argv), environment=environment, directory=directory)
     sink = _Collector(command.argv[0], limit)
@@ -62,6 +66,8 @@ def capture(
         thread.submit(int).result()
         try:
             watched = thread.submit(run, command, sink, limits, inbox, kill_delay=_KILL_DELAY)
+            while not watched.done():
+                wait((watched,), _GLANCE)
             ended = watched.result()
         except BaseException:
             inbox.deliver(signal.SIGTERM)
@@ -82,7 +88,7 @@ class _Collector:
         self._program = program
         self._limit = self._left = limit
 
-    def before_feed(self) -> None:
+    def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
         """Nothing is declared."""
 
     def feed(self, stream: Stream, data: bytes) -> None:

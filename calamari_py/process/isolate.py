@@ -7,6 +7,7 @@ import marshal
 import os
 import struct
 import sys
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,15 @@ from calamari_py.process.spawn import Child
 
 if TYPE_CHECKING:
     import subprocess
+    from resource import struct_rusage
 
 _PROGRAM = Path(__file__).with_name("isolate_init.py")
 _PATIENCE = 30.0
 """Seconds in which the namespaces must be ready."""
 _END = 2.0
 """Seconds in which what was killed must be gone."""
+_GLANCE = 0.005
+"""Seconds between two looks whether it is."""
 _HINT = (
     "run it on a Linux machine that allows user namespaces, as root with CAP_SYS_ADMIN, or "
     "without isolation"
@@ -103,6 +107,7 @@ class Enclosure:
                 "environment": environment,
                 "directory": directory,
                 "terminal": terminal,
+                "kill_delay": isolation.kill_delay,
                 "hidden": [os.fsencode(path) for path in isolation.hidden],
             }
         )
@@ -201,6 +206,7 @@ class IsolatedChild(Child):
         os.set_blocking(tether, False)
         self.exit_fd = tether
         self._init = init
+        self.keeper = init.pid
 
     def poll(self) -> int | None:
         """As for every child. 137 when pid 1 was killed: then so was everything else."""
@@ -219,7 +225,8 @@ class IsolatedChild(Child):
         if self.exit_fd is not None:
             os.close(self.exit_fd)
             self.exit_fd = None
-            _await(self._init)
+            if (used := _await(self._init)) is not None:
+                self.usage.add(used)
 
 
 def _reason(stage: bytes, number: int) -> str:
@@ -240,11 +247,17 @@ def _reason(stage: bytes, number: int) -> str:
     )
 
 
-def _await(init: subprocess.Popen[bytes]) -> None:
-    import subprocess
-
-    try:
-        init.wait(_END)
-    except subprocess.TimeoutExpired:
-        # Something hangs in the system. Without a code Popen would warn.
-        init.returncode = 0
+def _await(init: subprocess.Popen[bytes]) -> struct_rusage | None:
+    """Collect the namespace's outer process: what it and everything inside used."""
+    until = time.monotonic() + _END
+    # Without a code Popen would warn, also when something hangs in the system.
+    init.returncode = 0
+    while time.monotonic() < until:
+        with suppress(ChildProcessError):
+            pid, _, used = os.wait4(init.pid, os.WNOHANG)
+            if pid == 0:
+                time.sleep(_GLANCE)
+                continue
+            return used
+        return None
+    return None

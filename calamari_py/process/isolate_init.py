@@ -39,19 +39,20 @@ _CAP_VERSION_3 = 0x20080522
 _CAP_SYS_ADMIN = 21
 
 _QUIET = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-_KILL_DELAY = 5.0
-"""Seconds that the step has after SIGTERM when the runner is gone."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Spec(TypedDict):
-    """What isolate.py sends. An empty `argv` only finds out whether all this is possible."""
+    """What isolate.py sends. An empty `argv` only finds out whether all this is possible; the step
+    has `kill_delay` seconds after SIGTERM when the runner is gone.
+    """
 
     argv: list[bytes]
     environment: dict[bytes, bytes]
     directory: bytes
     terminal: bool
+    kill_delay: float
     hidden: list[bytes]
 
 
@@ -114,7 +115,7 @@ def _first(spec: Spec, report: int, tether: int) -> NoReturn:
         _become(spec, report)
     os.close(report)
     _let_go()
-    _keep(step, tether, reader)
+    _keep(step, tether, reader, kill_delay=spec["kill_delay"])
     # The end of pid 1 is the end of everything in the namespace.
     os._exit(0)
 
@@ -138,7 +139,7 @@ def _become(spec: Spec, report: int) -> NoReturn:
     os._exit(127)
 
 
-def _keep(step: int, tether: int, reader: int) -> None:
+def _keep(step: int, tether: int, reader: int, *, kill_delay: float) -> None:
     """Collect what ends, tell the step's exit code; returns when the namespace shall end."""
     waiting = select.poll()
     waiting.register(tether, select.POLLIN)
@@ -153,7 +154,7 @@ def _keep(step: int, tether: int, reader: int) -> None:
     if told:
         return
     # Somebody killed the runner.
-    until = time.monotonic() + _KILL_DELAY
+    until = time.monotonic() + kill_delay
     with suppress(ChildProcessError, ProcessLookupError):
         os.kill(-1, signal.SIGTERM)
         os.kill(-1, signal.SIGCONT)

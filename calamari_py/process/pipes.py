@@ -39,6 +39,13 @@ class Pipes:
         self._told: list[Stream] = ["stdout", "stderr"]
         self._unclosed: list[Stream] = ["stdout", "stderr"]
         self._fed: dict[Stream, float] = {}
+        # What was read of stderr and announced, and is fed in the next cycle.
+        self._ahead: bytes | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a cycle has something to feed whatever is ready."""
+        return self._ahead is not None
 
     @property
     def open(self) -> bool:
@@ -52,20 +59,38 @@ class Pipes:
     def cycle(self, ready: Collection[int]) -> bool:
         """Read what is there, once a stream, and feed it. Returns whether bytes came.
 
-        stderr is read first and fed last: what a child declared on stdout before it used it on
-        stderr is then known in time, and files written before any of these bytes as well.
+        What a child declared on one stream, or in a file, is announced before anything is fed that
+        it wrote later on the other: stderr is read first, then stdout, then stderr once more. What
+        that gave is fed in the next cycle, when stdout was read again.
         """
-        errors = self._read("stderr") if self._fds.get("stderr") in ready else None
+        early, self._ahead = self._ahead, None
+        errors = early
+        if errors is None and self._fds.get("stderr") in ready:
+            errors = self._read("stderr")
         wanted = errors is not None or self._fds.get("stdout") in ready
         output = self._read("stdout") if wanted and "stdout" in self._fds else None
         if output is None and errors is None:
             return False
-        self._guard(self._sink.before_feed)
+        reads: dict[Stream, bytes] = {}
+        if output:
+            reads["stdout"] = output
+        if errors and early is None:
+            reads["stderr"] = errors
+        self._guard(lambda: self._sink.before_feed(reads))
+        if output and errors != b"" and "stderr" in self._fds:
+            self._look_ahead()
         self._take_in("stdout", output)
         self._take_in("stderr", errors)
         if not self._told or not self._sink.holding():
             self._fed.clear()
         return bool(output or errors)
+
+    def _look_ahead(self) -> None:
+        ahead = self._read("stderr")
+        # The end of the stream is there to be read again.
+        if ahead:
+            self._ahead = ahead
+            self._guard(lambda: self._sink.before_feed({"stderr": ahead}))
 
     def idle_at(self) -> float | None:
         """When held bytes have to go: `idle_flush` after both streams fell silent, or a little
@@ -79,7 +104,7 @@ class Pipes:
     def idle(self) -> None:
         """Let held bytes go."""
         self._fed.clear()
-        self._guard(self._sink.before_feed)
+        self._guard(lambda: self._sink.before_feed({}))
         self._guard(self._sink.idle)
 
     def drain(self, cycles: int = 32) -> None:
@@ -91,12 +116,16 @@ class Pipes:
         """Throw away whatever comes from now on."""
         self._told.clear()
         self._fed.clear()
+        self._ahead = None
 
     def close(self) -> None:
         """Give up what is still open and tell the sink, once for each stream."""
         self.close_descriptors()
         if self._unclosed:
-            self._guard(self._sink.before_feed)
+            self._guard(lambda: self._sink.before_feed({}))
+        ahead, self._ahead = self._ahead, None
+        if ahead and "stderr" in self._told:
+            self._guard(lambda: self._sink.feed("stderr", ahead), "stderr")
         while self._unclosed:
             self._close_stream(self._unclosed[0])
 

@@ -19,22 +19,31 @@ from calamari_py.process.harden import (
     find_prctl,
 )
 from calamari_py.process.refusal import refusal
+from calamari_py.process.usage import Usage
 
 if TYPE_CHECKING:
     from calamari_py.process.isolate import Enclosure
     from calamari_py.process.terminal import Terminal
 
 
+NO_PAGER = {b"PAGER": b"cat", b"GIT_PAGER": b"cat", b"AWS_PAGER": b"", b"SYSTEMD_PAGER": b"cat"}
+"""For a terminal that nobody can type at: a pager there would wait for keys, or end half-way."""
+
+
 class Child:
-    """A started process. `stdout` and `stderr` are nonblocking read ends, `stderr` None where a
+    """A started process. `stdout` and `stderr` are nonblocking read ends, `stderr` None where one
     pty carries both; whoever reads to the end closes them. `exit_fd` is readable once the process
-    has ended (None: `poll` instead).
+    has ended (None: `poll` instead). `usage` is complete once it was reaped. `keeper` is the
+    process outside of its PID namespace, if it has one.
     """
+
+    keeper: int | None = None
 
     def __init__(self, pid: int, stdout: int, stderr: int | None) -> None:
         self.pid = pid
         self.stdout = stdout
         self.stderr = stderr
+        self.usage = Usage()
         self.exit_fd = _open_pidfd(pid)
         self._code: int | None = None
         self._reaped = False
@@ -66,9 +75,10 @@ class Child:
                     killed = status.si_code != os.CLD_EXITED
                     self._code = status.si_status + (128 if killed else 0)
             else:
-                pid, raw = os.waitpid(self.pid, os.WNOHANG)
+                pid, raw, used = os.wait4(self.pid, os.WNOHANG)
                 if pid:
                     self._reaped = True
+                    self.usage.add(used)
                     code = os.waitstatus_to_exitcode(raw)
                     self._code = code if code >= 0 else 128 - code
         except ChildProcessError:
@@ -85,7 +95,9 @@ class Child:
         if not self._reaped:
             self._reaped = True
             with suppress(ChildProcessError):
-                os.waitpid(self.pid, os.WNOHANG)
+                pid, _, used = os.wait4(self.pid, os.WNOHANG)
+                if pid:
+                    self.usage.add(used)
 
 
 def spawn(command: Command, terminal: Terminal | None = None) -> Child:
@@ -95,26 +107,25 @@ def spawn(command: Command, terminal: Terminal | None = None) -> Child:
     import subprocess
 
     argv, environment = _encode(command)
+    if terminal is not None and not terminal.keys:
+        environment.update(NO_PAGER)
     umask = child_umask()
     with ExitStack() as ends, ExitStack() as undo:
         enclosure = _enclose(command, argv, environment, terminal)
         if enclosure is not None:
             ends.enter_context(enclosure)
         stdin = None if command.stdin == "inherit" else subprocess.DEVNULL
-        stderr = None
         if terminal is not None:
             stdout, stdout_end = terminal.open_output(), terminal.inner
             undo.callback(os.close, stdout)
-            stderr_end = terminal.inner
             if terminal.keys:
                 stdin = terminal.inner
         else:
-            stdout, stdout_end = os.pipe()
-            undo.callback(os.close, stdout)
-            ends.callback(os.close, stdout_end)
-            stderr, stderr_end = os.pipe()
-            undo.callback(os.close, stderr)
-            ends.callback(os.close, stderr_end)
+            stdout, stdout_end = _pipe(undo, ends)
+        if terminal is not None and terminal.carries_stderr:
+            stderr, stderr_end = None, terminal.inner
+        else:
+            stderr, stderr_end = _pipe(undo, ends)
         try:
             process = subprocess.Popen(
                 argv if enclosure is None else enclosure.argv,
@@ -135,11 +146,24 @@ def spawn(command: Command, terminal: Terminal | None = None) -> Child:
     os.set_blocking(stdout, False)
     if stderr is not None:
         os.set_blocking(stderr, False)
+    child: Child
     if isolated is not None:
-        return isolated
-    # From here on the child is ours to wait for; without a code Popen would warn and wait too.
-    process.returncode = 0
-    return Child(process.pid, stdout, stderr)
+        child = isolated
+    else:
+        # From here on the child is ours to wait for; without a code Popen would warn and wait too.
+        process.returncode = 0
+        child = Child(process.pid, stdout, stderr)
+    if terminal is not None:
+        terminal.follow(child.pid)
+    return child
+
+
+def _pipe(undo: ExitStack, ends: ExitStack) -> tuple[int, int]:
+    """Our end, closed by `undo`, and the child's, by `ends`."""
+    ours, theirs = os.pipe()
+    undo.callback(os.close, ours)
+    ends.callback(os.close, theirs)
+    return ours, theirs
 
 
 def _enclose(

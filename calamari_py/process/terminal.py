@@ -39,22 +39,27 @@ class Terminal:
     line discipline, ^C, ^D, ^S and ^Z too. Our terminal gets its modes back when the child has
     ended, on every other way out, and while we are suspended.
 
-    Without, `inner` is stdout and stderr only and no controlling terminal: whoever asks
-    ``/dev/tty`` for a password finds none, in place of one that nobody can type at. Line ends are
-    left as they are written.
+    Without, `inner` is for writing only and no controlling terminal: whoever asks it or
+    ``/dev/tty`` for a password or a key finds none, in place of one that nobody can type at. Line
+    ends are left as they are written.
 
-    The size of our terminal is handed on, and every change of it.
+    `carries_stderr` is false where our stdout is a terminal and our stderr is none: then they are
+    two things for the command, too. The size of our terminal is handed on, and every change of it.
     """
 
     def __init__(self, command: Command) -> None:
         self.keys = command.stdin == "inherit" and os.isatty(KEYBOARD)
+        self.carries_stderr = os.isatty(2) or not os.isatty(1)
         self._ours = next((number for number in (0, 1, 2) if os.isatty(number)), None)
         self._modes: list[Any] | None = None
+        self._leader: int | None = None
         self._released = False
         self._pending = b""
         self._previous: dict[int, Any] = {}
         try:
             self._outer, self.inner = os.openpty()
+            if not self.keys:
+                self._forbid_reading()
         except OSError as error:
             raise ToolMissing(
                 f"no terminal for the command can be made: {(error.strerror or 'error').lower()}",
@@ -64,8 +69,8 @@ class Terminal:
 
     def __enter__(self) -> Self:
         self._dress()
-        self._resize()
         self._listen(signal.SIGWINCH, self._on_resize)
+        self._resize()
         if self.keys:
             # Before they change: from then on no way out may miss them.
             with suppress(termios.error):
@@ -94,6 +99,10 @@ class Terminal:
     def open_output(self) -> int:
         """A descriptor of its own to read the child's output from; nonblocking."""
         return os.dup(self._outer)
+
+    def follow(self, leader: int) -> None:
+        """The child is there: process `leader` and its group."""
+        self._leader = leader
 
     def take(self) -> None:
         """In the child, between fork and exec: make its stdin the session's terminal."""
@@ -141,6 +150,13 @@ class Terminal:
             modes = list(self._modes)
             modes[_OUTPUT_FLAGS] &= ~termios.OPOST
             _set_modes(modes)
+
+    def _forbid_reading(self) -> None:
+        """Have whoever waits for a key from its stdout or stderr, as pagers do, get an error."""
+        with suppress(OSError):  # a terminal without a name: then they wait
+            writable = os.open(os.ttyname(self.inner), os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+            os.close(self.inner)
+            self.inner = writable
 
     def _dress(self) -> None:
         """Make the pty like our terminal: which key erases, which interrupts, UTF-8."""
@@ -191,6 +207,10 @@ class Terminal:
 
     def _on_resize(self, _signum: int, _frame: FrameType | None) -> None:
         self._resize()
+        if self._leader is not None and not self.keys and not self._released:
+            # The kernel tells those only whose controlling terminal it is.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._leader, signal.SIGWINCH)
 
     def _on_continue(self, _signum: int, _frame: FrameType | None) -> None:
         if not self._released:

@@ -102,6 +102,7 @@ def ad_hoc_step(
         timeout=None,
         idle_timeout=None,
         output_limit=None,
+        service_messages=False,
         retry=Retry(),
         finally_=None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from calamari_py.channel import Channel, ChildFileRefused, read_child_file
@@ -20,15 +20,17 @@ def collect_outputs(
     sensitive: Iterable[str],
     registry: SecretRegistry,
     lost: Callable[[str], None],
+    in_band: Mapping[str, str] | None = None,
 ) -> dict[str, OutputVariable]:
-    """The outputs by name, the last value of each; `lost` hears of what could not be read. One
-    whose value holds a registered secret counts as sensitive, whatever the step said of it."""
+    """The outputs by name, the last value of each; those set `in_band` win over those in the file.
+    `lost` hears of what could not be read. One whose value holds a registered secret counts as
+    sensitive, whatever the step said of it."""
     pairs, complaints = channel.outputs()
     for complaint in complaints:
         lost(complaint)
     declared = set(sensitive)
     outputs: dict[str, OutputVariable] = {}
-    for name, value in pairs:
+    for name, value in [*pairs, *(in_band or {}).items()]:
         outputs[str(registry.mask_text(name))] = OutputVariable(
             value=value, sensitive=name in declared or registry.holds_secret(value)
         )

@@ -16,8 +16,10 @@ from calamari_py.errors import (
     ManifestError,
     OutputNotWritable,
     PolicyRefused,
+    UsageError,
 )
 from calamari_py.manifest import LoadedManifest
+from calamari_py.manifest.types import StepManifest
 from calamari_py.output.base import Reporter
 from calamari_py.process import SignalInbox
 from calamari_py.result import StepResult
@@ -36,6 +38,7 @@ from calamari_py.runner.late import fetch_late
 from calamari_py.runner.options import Doors, RunOptions, SandboxPort, with_sandbox
 from calamari_py.runner.outbox import Outbox
 from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
+from calamari_py.runner.publish import Publication
 from calamari_py.runner.record import RunRecord, masked_trace
 from calamari_py.runner.region import region_of
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
@@ -120,8 +123,17 @@ class Corridor:
             self._tell(self.reporter.failed, failure)
 
     def finish(self) -> StepResult:
-        """The result files and the last event, on every way out."""
+        """The outputs, the result files and the last event, on every way out."""
+        publication = Publication(
+            record=self.record,
+            reporter=self.reporter,
+            environ=self.options.environ,
+            warn=self._complain,
+            tell=self._highlight,
+        )
+        publication.outputs()
         self.files.write(self.record, complain=self._complain)
+        publication.summary()
         result = self.record.result()
         if not self._tell(self.reporter.finished, result):
             # What the files say and the exit code must not differ.
@@ -144,6 +156,9 @@ class Corridor:
 
     def _complain(self, text: str) -> None:
         self._tell(self.warn, text)
+
+    def _highlight(self, text: str) -> None:
+        self._tell(self.reporter.highlight, self.record.masked(text))
 
     # --- stages, in order -----------------------------------------------------------------------
 
@@ -168,12 +183,24 @@ class Corridor:
             refuse_hidden(step.loaded, self.environ)
         if self.policy is not None:
             step = self.allowed(step, self.policy)
+        self.check_no_mask(step.loaded.manifest)
         step = self.with_command(step)
         for warning in (*step.loaded.warnings, *self.registry.take_warnings()):
             self.warn(warning)
         for note in step.notes:
             self.note(note)
         return step
+
+    def check_no_mask(self, step: StepManifest) -> None:
+        """``--no-mask`` is refused where the manifest does not allow it, and said where it does."""
+        if not self.options.no_mask:
+            return
+        if not step.allow_no_mask:
+            raise UsageError(
+                f"--no-mask is refused: the manifest of '{step.name}' does not allow it",
+                hint="run without --no-mask; a manifest allows it with 'allow_no_mask: true'",
+            )
+        self.warn("--no-mask: the output of the step is shown as it is, with every secret in it")
 
     def with_command(self, step: PreparedStep) -> PreparedStep:
         """The step, with the caller's command in its place where there is one."""
@@ -320,7 +347,10 @@ class Corridor:
             warn=self.warn,
             note=self.note,
             interactive=self.options.interactive,
+            terminal=self.options.terminal,
             isolate=self.options.isolate,
+            no_mask=self.options.no_mask,
+            by_hand=self.options.command is not None,
             artifacts=self.options.artifacts,
         ).run_all()
 

@@ -3,81 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from calamari_py.delivery import DELIVERIES
-from calamari_py.delivery.base import DeliveryContext
-from calamari_py.environment import build_child_environment
-from calamari_py.errors import (
-    CalamariError,
-    Cancelled,
-    CommandNotExecutable,
-    CommandNotFound,
-    FileMissing,
-    IdentityError,
-    Problem,
-)
-from calamari_py.identity import AwsCredentials
-from calamari_py.masking import SecretRegistry
+from calamari_py.errors import CalamariError, Cancelled, Problem
 from calamari_py.output import format_seconds
-from calamari_py.output.base import Reporter
-from calamari_py.process import (
-    Command,
-    Isolation,
-    Limits,
-    ProcessExit,
-    SignalInbox,
-    StopReason,
-)
-from calamari_py.runner.child import environment_spec
+from calamari_py.process import Limits, StopReason
+from calamari_py.result import Attempt, Outcome
+from calamari_py.runner.child_runs import ChildRuns, Ran
 from calamari_py.runner.collect import collect_artifacts, collect_outputs
-from calamari_py.runner.folders import ChildFolders
-from calamari_py.runner.hiding import Hiding
-from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.keeper import IdentityKeeper
-from calamari_py.runner.outbox import Outbox
-from calamari_py.runner.output import Declared, MaskedSink
-from calamari_py.runner.prepare import SCRIPT, PreparedStep
-from calamari_py.runner.record import RunRecord
+from calamari_py.runner.prepare import SCRIPT
+from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps import STEP_KINDS
-from calamari_py.steps.base import KindEnvironment, StepContext, StepKind, StepOutcome
 
 FINALLY_TIMEOUT = 300.0
 """Seconds a ``finally`` section may take unless it says otherwise."""
 RETRY_DELAY = 10.0
 
-RunCommand = Callable[[Command, MaskedSink, Limits, SignalInbox], ProcessExit]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """All that running a prepared step takes. `warn` and `note` take plain text and mask it;
-    `outbox` holds what other threads have to say."""
+class Execution(ChildRuns):
+    """A prepared step from its first attempt to what it leaves; `artifacts` is where to put it."""
 
-    step: PreparedStep
-    keeper: IdentityKeeper
-    outbox: Outbox
-    environ: Mapping[str, str]
-    folders: ChildFolders
-    registry: SecretRegistry
-    reporter: Reporter
-    record: RunRecord
-    inbox: SignalInbox
-    run: RunCommand
-    warn: Callable[[str], None]
-    note: Callable[[str], None]
-    interactive: bool = False
-    isolate: bool = False
     artifacts: Path | None = None
-    declared: Declared = field(default_factory=Declared)
-    hiding: Hiding = field(default_factory=Hiding)
 
     def run_all(self) -> None:
         """The step, then ``finally`` whenever the step had started, then what they left."""
+        self.record.masking_off = self.no_mask
+        self.record.unmasked = unmasked_secrets(self.step.loaded.variables, self.registry)
         self._create_channel()
         with closing(self.hiding):
             try:
@@ -113,40 +68,62 @@ class Execution:
             idle_timeout=manifest.idle_timeout,
             grace=kind.default_grace if manifest.grace is None else manifest.grace,
         )
-        for attempt in range(1, manifest.retry.attempts + 1):
+        for number in range(1, manifest.retry.attempts + 1):
             # A later attempt may take as long as the first one might have taken.
-            needed = 0.0 if attempt == 1 else limits.timeout or 0.0
+            needed = 0.0 if number == 1 else limits.timeout or 0.0
             identity = self.keeper.current(at_least=needed)
-            ended, faulty = self._execute(
+            began, clock = self.record.now(), time.monotonic()
+            ran = self.execute(
                 kind,
                 self.step.spec,
                 limits,
-                name=f"attempt-{attempt}",
-                names={"CALAMARI_ATTEMPT": str(attempt)},
+                name=f"attempt-{number}",
+                names={"CALAMARI_ATTEMPT": str(number)},
                 identity=identity,
             )
-            self.record.child_ended(ended)
-            self._say_timeout(ended, limits)
-            if faulty:
-                self.record.failed_after_success("masking failed and output was withheld")
+            self._note_end(ran, limits)
             if manifest.retry.attempts > 1:
-                self.record.attempts.append({"exit_code": ended.code})
-            if not self._again(ended, attempt):
+                self._note_attempt(ran, began, time.monotonic() - clock)
+            if not self._again(ran, number):
                 return
             self._forget_attempt()
 
-    def _again(self, ended: StepOutcome, attempt: int) -> bool:
+    def _note_end(self, ran: Ran, limits: Limits) -> None:
+        self.record.child_ended(ran.outcome)
+        self.record.usage += ran.usage
+        if (said := _overdue(ran, limits)) is not None:
+            hint = "see what it was waiting for, or allow it more time in the manifest"
+            self.record.problems.append(Problem(message=said, hint=hint))
+            self.say(f"{said}: the step was ended")
+        if ran.faulty:
+            self.record.output_withheld()
+
+    def _note_attempt(self, ran: Ran, began: datetime, duration: float) -> None:
+        failed = self.record.outcome is Outcome.SUCCEEDED and self.declared.failures
+        self.record.attempts.append(
+            Attempt(
+                exit_code=ran.outcome.code,
+                outcome=Outcome.FAILED if failed else self.record.outcome,
+                stopped=ran.stopped.value if ran.stopped else None,
+                started_at=began,
+                ended_at=self.record.now(),
+                duration=duration,
+                usage=ran.usage,
+            )
+        )
+
+    def _again(self, ran: Ran, number: int) -> bool:
         """Whether another attempt is due; waits for it."""
-        retry = self.step.loaded.manifest.retry
-        if attempt >= retry.attempts or ended.code not in retry.on_exit_codes:
+        retry, code = self.step.loaded.manifest.retry, ran.outcome.code
+        if number >= retry.attempts or code not in retry.on_exit_codes:
             return False
-        if ended.exit is not None and ended.exit.stopped is not None:
+        if ran.stopped is not None or ran.faulty:
             return False
         if self.inbox.first is not None:
             raise Cancelled(self.inbox.first)
         delay = RETRY_DELAY if retry.delay is None else float(retry.delay)
         self.warn(
-            f"attempt {attempt} of {retry.attempts} ended with code {ended.code}; "
+            f"attempt {number} of {retry.attempts} ended with code {code}; "
             f"the next begins in {delay:.0f} s"
         )
         # A signal meanwhile raises Cancelled.
@@ -157,6 +134,7 @@ class Execution:
         """What a failed attempt left is not the step's."""
         self.declared.failures.clear()
         self.declared.artifacts.clear()
+        self.declared.outputs.clear()
         self.folders.channel.clear_outputs()
 
     def _note_failures(self) -> None:
@@ -164,18 +142,6 @@ class Execution:
         for text in self.declared.failures:
             self.record.failed_after_success(text)
         self.declared.failures.clear()
-
-    def _say_timeout(self, ended: StepOutcome, limits: Limits) -> None:
-        stopped = ended.exit.stopped if ended.exit else None
-        if stopped is StopReason.TIMEOUT and limits.timeout is not None:
-            said = f"still running after {format_seconds(limits.timeout)} (timeout)"
-        elif stopped is StopReason.IDLE_TIMEOUT and limits.idle_timeout is not None:
-            said = f"no output for {format_seconds(limits.idle_timeout)} (idle_timeout)"
-        else:
-            return
-        self.warn(f"{said}: the step was ended")
-        hint = "see what it was waiting for, or allow it more time in the manifest"
-        self.record.problems.append(Problem(message=said, hint=hint))
 
     def _finally(self) -> None:
         """``finally``: its own time limit, fresh credentials; it never hides the step's end."""
@@ -185,13 +151,14 @@ class Execution:
         try:
             with self.inbox.listening():
                 identity = self.keeper.renewed()
-            ended, faulty = self._execute(
+            limits = Limits(
+                timeout=FINALLY_TIMEOUT if timeout is None else timeout,
+                grace=script.default_grace,
+            )
+            ran = self.execute(
                 script,
                 self.step.finally_spec,
-                Limits(
-                    timeout=FINALLY_TIMEOUT if timeout is None else timeout,
-                    grace=script.default_grace,
-                ),
+                limits,
                 name="finally",
                 names={
                     "CALAMARI_OUTCOME": str(self.record.outcome),
@@ -205,136 +172,24 @@ class Execution:
                 self.record.cancelled_after_success(error.signum)
             self._no_success(f"'finally' did not run to its end: {error}")
             return
-        stopped = ended.exit.stopped if ended.exit else None
-        if stopped is StopReason.SIGNAL and ended.exit is not None:
+        ended = ran.outcome
+        if ran.stopped is StopReason.SIGNAL and ended.exit is not None:
             self.record.cancelled_after_success(ended.exit.signum or 0)
-        if ended.code != 0 or stopped is not None or faulty:
+        if ended.code != 0 or ran.stopped is not None or ran.faulty:
             why = f"ended with code {ended.code}"
-            if stopped is StopReason.TIMEOUT:
-                why = "timed out"
-            elif faulty:
+            if (said := _overdue(ran, limits)) is not None:
+                why = f"timed out: {said}"
+            elif ran.faulty:
+                self.record.output_withheld()
                 why = "could not be masked, and its output was withheld"
             self._no_success(f"'finally' {why}")
-
-    def _execute(
-        self,
-        kind: StepKind,
-        spec: Any,
-        limits: Limits,
-        *,
-        name: str,
-        names: Mapping[str, str],
-        identity: ResolvedIdentity,
-        unread: bool = False,
-    ) -> tuple[StepOutcome, bool]:
-        """One execution of `kind`: how it ended, and whether masking failed on the way. `unread`
-        lets it go on when nobody reads its output."""
-        sink = MaskedSink(
-            registry=self.registry,
-            channel=self.folders.channel,
-            reporter=self.reporter,
-            declared=self.declared,
-            limit=self.step.loaded.manifest.output_limit,
-            unread=unread,
-            attend=self._say_what_waits,
-        )
-        had_started = self.record.step_started
-
-        def masked_run(command: Command) -> ProcessExit:
-            nonlocal had_started
-            if self.interactive:
-                command = replace(command, stdin="inherit")
-            if self.isolate:
-                hidden = self.hiding.paths(self.step.loaded, self.environ)
-                command = replace(command, isolation=Isolation(hidden=hidden))
-            try:
-                ended = self.run(command, sink, limits, self.inbox)
-            except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
-                # Without any process so far there is nothing to clean up after.
-                self.record.step_started = had_started
-                raise
-            had_started = True
-            for process in ended.left_running:
-                self.warn(f"{process} was still running after the step and was ended")
-            return ended
-
-        with self._delivered(identity, name) as credential_names:
-            context = StepContext(
-                environment=self._child_environment(
-                    identity,
-                    credential_names,
-                    {**self.folders.environment(), **names},
-                    kind.environment(spec),
-                ),
-                private=self.folders.new(name),
-                run=masked_run,
-                warn=self.warn,
-                credentials=self._credentials,
-            )
-            self.record.step_started = True
-            try:
-                outcome = kind.execute(spec, context)
-            finally:
-                self._say_what_waits()
-        return outcome, sink.faulty
-
-    @contextmanager
-    def _delivered(self, identity: ResolvedIdentity, name: str) -> Iterator[Mapping[str, str]]:
-        """The names by which the child gets its credentials, valid until it has ended."""
-        deployment = identity.deployment
-        if deployment is None:
-            yield {}
-            return
-        context = DeliveryContext(
-            current=self._credentials,
-            private=self.folders.new(f"{name}-credentials"),
-            register=lambda value, of: self.registry.add(value, name=of),
-            tell=self.outbox.warn,
-            region=identity.region,
-            account=deployment.principal.account if deployment.principal else None,
-        )
-        with DELIVERIES[self.step.delivery].open(context) as names:
-            yield names
-
-    def _credentials(self) -> AwsCredentials:
-        """The step's credentials as they are valid now."""
-        deployment = self.keeper.current().deployment
-        if deployment is None:
-            raise IdentityError(
-                "the step has no credentials (account: none)", hint="name an account"
-            )
-        return deployment.credentials
-
-    def _say_what_waits(self) -> None:
-        self.outbox.drain(warn=self.warn, note=self.note)
-
-    def _child_environment(
-        self,
-        identity: ResolvedIdentity,
-        credential_names: Mapping[str, str],
-        names: Mapping[str, str],
-        kind: KindEnvironment,
-    ) -> Mapping[str, str]:
-        """The complete mapping; names that were removed are told, their values never."""
-        built = build_child_environment(
-            environment_spec(
-                self.step,
-                identity,
-                environ=self.environ,
-                credential_names=credential_names,
-                names=names,
-                kind=kind,
-            )
-        )
-        if built.removed:
-            self.note("not passed on to the step: " + ", ".join(built.removed))
-        return built.values
 
     def _collect(self) -> None:
         """Outputs and artifacts, also of a step that failed."""
         self.record.outputs.update(
             collect_outputs(
                 self.folders.channel,
+                in_band=self.declared.outputs,
                 sensitive=self.declared.sensitive_outputs,
                 registry=self.registry,
                 lost=self._no_success,
@@ -345,7 +200,7 @@ class Execution:
                 self.declared.artifacts,
                 folder=self.artifacts,
                 registry=self.registry,
-                warn=self.warn,
+                warn=self.say,
                 lost=self._no_success,
                 is_hidden=self.hiding.holds,
             )
@@ -353,5 +208,17 @@ class Execution:
 
     def _no_success(self, text: str) -> None:
         """What belongs to the step went wrong: said, and a success is none."""
-        self.warn(text)
         self.record.failed_after_success(text)
+        self.say(text)
+
+
+def _overdue(ran: Ran, limits: Limits) -> str | None:
+    """Which limit ended it, and what it had said last; None where none did."""
+    quoted = f'"{ran.last_line}"' if ran.last_line else ""
+    if ran.stopped is StopReason.TIMEOUT and limits.timeout is not None:
+        said = f"still running after {format_seconds(limits.timeout)} (timeout)"
+        return f"{said}; the last output was {quoted}" if quoted else said
+    if ran.stopped is StopReason.IDLE_TIMEOUT and limits.idle_timeout is not None:
+        said = f"no output for {format_seconds(limits.idle_timeout)} (idle_timeout)"
+        return f"{said} after {quoted}" if quoted else said
+    return None

@@ -52,7 +52,7 @@ def fetch_late(
                 )
             )
             continue
-        if values[late.name].sensitive:
+        if values[late.name].sensitive and late.mask:
             registry.add(values[late.name].value, name=late.name)
         if late.source == "from_secretsmanager":
             registry.add_json(values[late.name].value, name=late.name)

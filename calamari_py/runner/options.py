@@ -34,7 +34,9 @@ class RunOptions:
     `environ` is the caller's environment, read once. `result`, `outputs` and `artifacts` are where
     to write, None for nowhere. `policy` is the operator's policy file, `audit_log` where identity
     events are noted. `command` runs in the place of the step; `by_hand` says that somebody uses
-    its credentials, for whom its time limits mean nothing.
+    its credentials, for whom its time limits mean nothing. `no_mask` shows the child's output as it
+    is, where the manifest allows it; `ansi_aware` finds secrets with colour codes inside.
+    `terminal` gives the child a pty to write to.
     """
 
     manifest: str
@@ -54,6 +56,9 @@ class RunOptions:
     trace_credentials: bool = False
     allow_http_endpoint: bool = False
     short_secrets: ShortSecrets = "warn"
+    ansi_aware: bool = True
+    no_mask: bool = False
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

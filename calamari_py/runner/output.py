@@ -1,31 +1,32 @@
-"""The masked sink: everything a child writes and declares passes here on its way to a reporter."""
+"""The masked sink: everything a child writes and declares passes here on its way to a reporter.
+
+::
+
+    reads ── commands ── masker ── limit ── outlet ── reporter
+                │                    │         │
+              intake             the tail    the pace
+
+`CommandStream` is there only with ``service_messages: true``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 
-from calamari_py.channel import Channel, RefusedDeclaration
-from calamari_py.masking import MaskedBytes, Masker, SecretRegistry
-from calamari_py.messages import (
-    ArtifactDeclaration,
-    Declaration,
-    MaskDeclaration,
-    Message,
-    Progress,
-    SensitiveOutput,
-)
+from calamari_py.channel import Channel
+from calamari_py.masking import Masked, Masker, SecretRegistry
+from calamari_py.masking.unmasked import Unmasked
 from calamari_py.output.base import Reporter, Stream
+from calamari_py.process import Limits
+from calamari_py.runner.commands import CommandStream
+from calamari_py.runner.intake import Declared, Intake
+from calamari_py.runner.last_line import LastLine
+from calamari_py.runner.limit import Entry, OutputLimit
+from calamari_py.runner.outlet import Outlet
 
-
-@dataclass(slots=True, kw_only=True)
-class Declared:
-    """What a step has declared so far, beside the secrets, which are in the registry."""
-
-    artifacts: list[ArtifactDeclaration] = field(default_factory=list)
-    sensitive_outputs: set[str] = field(default_factory=set)
-    failures: list[str] = field(default_factory=list)
+STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
 
 
 class MaskedSink:
@@ -33,7 +34,8 @@ class MaskedSink:
 
     `limit` is the manifest's ``output_limit`` in bytes over both streams, None for none. `unread`
     drops output that nobody reads instead of ending the child for it. `attend` is called before
-    each read is shown, by the thread that may write: for what other threads have to say.
+    each read is shown, by the thread that may write: for what other threads have to say. With
+    `no_mask` the child's own bytes are shown as they are, and nothing else is.
     """
 
     def __init__(
@@ -43,110 +45,188 @@ class MaskedSink:
         channel: Channel,
         reporter: Reporter,
         declared: Declared,
-        limit: int | None,
+        limit: int | None = None,
+        limits: Limits | None = None,
         unread: bool = False,
+        service_messages: bool = False,
+        no_mask: bool = False,
         attend: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.bytes_read: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
         self._registry = registry
+        self._known = len(registry)
         self._channel = channel
-        self._reporter = reporter
-        self._declared = declared
-        self._left = limit
-        self._maskers: dict[Stream, Masker] = {
-            "stdout": Masker(registry),
-            "stderr": Masker(registry),
-        }
-        self._faults_told: set[Stream] = set()
-        self._withheld = False
-        self._unread = unread
         self._attend = attend
+        self._no_mask = no_mask
+        self._service_messages = service_messages
+        self._outlet = Outlet(reporter, registry, unread=unread)
+        self._intake = Intake(
+            registry=registry, declared=declared, outlet=self._outlet, withhold=self._withhold
+        )
+        self._last_line = LastLine(limits or Limits(), clock=clock)
+        self._limit = None if limit is None else OutputLimit(limit)
+        self._maskers: dict[Stream, Masker | Unmasked] = {
+            stream: Unmasked() if no_mask else Masker(registry) for stream in STREAMS
+        }
+        self._withheld_since: str | None = None
+        self._dropped: dict[Stream, int] = dict.fromkeys(STREAMS, 0)
+        self._faults_told: set[Stream] = set()
+        self.begin()
 
     @property
     def faulty(self) -> bool:
         """Whether output was withheld, so that the step must not succeed."""
-        return self._withheld or any(m.fault is not None for m in self._maskers.values())
+        return self._withheld_since is not None or any(
+            masker.fault is not None for masker in self._maskers.values()
+        )
 
-    def before_feed(self) -> None:
-        """Take in what was declared before the bytes that come next."""
-        self._attend()
-        for declaration in self._channel.take():
-            self._accept(declaration)
-        for warning in self._registry.take_warnings():
-            self._warn(warning)
+    def last_line(self) -> Masked | None:
+        """What the child said last, before it was told to stop; None where it said nothing."""
+        return self._last_line.text(self._registry)
+
+    def begin(self) -> None:
+        """A command starts: both streams are open."""
+        self._open = set(STREAMS)
+        # What is left of each read for `feed`, at most two a stream: see OutputSink.
+        self._given: dict[Stream, deque[bytes]] = {stream: deque(maxlen=2) for stream in STREAMS}
+        self._commands: dict[Stream, CommandStream] = (
+            {stream: CommandStream(stream) for stream in STREAMS} if self._service_messages else {}
+        )
+        self._last_line.begin()
+
+    def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
+        """Take in what was declared before the bytes that come next, and in them."""
+        self._listen()
+        for stream, data in reads.items():
+            self.bytes_read[stream] += len(data)
+            if self._commands:
+                # A stream whose reader is gone is read and never fed; what it declares counts.
+                self._given[stream].append(self._commands[stream].feed(data))
+        self._take_in()
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Mask and show."""
-        self._emit(stream, lambda masker: masker.feed(data))
+        if self._commands:
+            data = self._given[stream].popleft()
+        self._show(stream, self._maskers[stream].feed(data))
 
     def holding(self) -> bool:
-        """Whether a masker waits for more."""
-        return any(masker.held for masker in self._maskers.values())
+        """Whether anything waits for more."""
+        return (
+            self._outlet.holding
+            or any(masker.held for masker in self._maskers.values())
+            or any(commands.held for commands in self._commands.values())
+        )
 
     def idle(self) -> None:
         """Show or mask what is held: nothing came for a while."""
-        for stream in self._maskers:
-            self._emit(stream, lambda masker: masker.idle())
+        given = {stream: commands.idle() for stream, commands in self._commands.items()}
+        self._take_in()
+        for stream, masker in self._maskers.items():
+            if given.get(stream):
+                self._show(stream, masker.feed(given[stream]))
+            self._show(stream, masker.idle())
+        self._outlet.release()
 
     def close(self, stream: Stream) -> None:
         """The stream has ended."""
-        self.before_feed()
-        self._emit(stream, lambda masker: masker.close())
-
-    def _emit(self, stream: Stream, step: Callable[[Masker], bytes]) -> None:
+        self._open.discard(stream)
+        self._listen()
+        given = self._commands[stream].close() if self._commands else b""
+        self._take_in()
         masker = self._maskers[stream]
-        data = step(masker)
-        if masker.fault is not None and stream not in self._faults_told:
-            self._faults_told.add(stream)
-            self._warn(f"masking failed: the rest of {stream} is withheld, and the step fails")
-        if self._withheld:
+        if given:
+            self._show(stream, masker.feed(given))
+        self._show(stream, masker.close())
+        if not self._open:
+            self._show_tail()
+            self._say_what_was_withheld()
+        self._outlet.release()
+
+    def _listen(self) -> None:
+        with self._outlet.tolerant():
+            self._attend()
+
+    def _take_in(self) -> None:
+        for declaration in self._channel.take():
+            self._intake.accept(declaration)
+        for commands in self._commands.values():
+            while commands.taken:
+                self._intake.accept(commands.taken.pop(0))
+        for warning in self._registry.take_warnings():
+            self._outlet.warn(warning)
+        if len(self._registry) != self._known:
+            self._known = len(self._registry)
+            self._mask_what_waits()
+
+    def _mask_what_waits(self) -> None:
+        """What was masked and not shown yet was never compared with the newest secrets."""
+        if self._no_mask:
             return
-        if self._left is not None:
-            data = self._limited(data)
-        if data:
-            # With `unread`, what cleans up goes on although nobody reads its output.
-            with suppress(BrokenPipeError) if self._unread else nullcontext():
-                self._reporter.output(stream, MaskedBytes(data))
+        self._outlet.rework(self._masked_anew)
+        if self._limit is not None:
+            self._limit.rework(self._masked_anew)
 
-    def _limited(self, data: bytes) -> bytes:
-        assert self._left is not None
-        if len(data) > self._left:
-            if self._left >= 0:
-                self._warn("output_limit is reached: the rest of the output is not shown")
-            data, self._left = data[: max(self._left, 0)], -1
-        else:
-            self._left -= len(data)
-        return data
+    def _masked_anew(self, entries: Iterable[Entry]) -> list[Entry]:
+        whole: dict[Stream, bytes] = {}
+        for stream, data in entries:
+            whole[stream] = whole.get(stream, b"") + data
+        return [(stream, self._registry.mask_bytes(data)) for stream, data in whole.items()]
 
-    def _accept(self, declaration: Declaration | RefusedDeclaration) -> None:
-        match declaration:
-            case MaskDeclaration(value=value):
-                self._registry.add(value, name="a value masked by the step")
-            case SensitiveOutput(name=name, value=value):
-                self._registry.add(value, name=f"output {name}")
-                self._declared.sensitive_outputs.add(name)
-            case ArtifactDeclaration():
-                self._declared.artifacts.append(declaration)
-            case Progress(percent=percent, text=text):
-                self._reporter.progress(percent, self._registry.mask_text(text))
-            case Message(level="fail", text=text):
-                self._declared.failures.append(text)
-                self._reporter.highlight(self._registry.mask_text(text))
-            case Message(level="warning", text=text):
-                self._warn(text)
-            case Message(level="highlight", text=text):
-                self._reporter.highlight(self._registry.mask_text(text))
-            case Message(text=text):
-                self._reporter.note(self._registry.mask_text(text))
-            case RefusedDeclaration(secret=False):
-                self._warn(declaration.why)
-            case RefusedDeclaration():
-                self._withhold(declaration.why)
+    def _show(self, stream: Stream, data: bytes) -> None:
+        """Show `data`, which is masked, as far as it may be shown."""
+        self._tell_fault(stream)
+        if self._withheld_since is not None:
+            self._dropped[stream] += len(data)
+            return
+        if not data:
+            return
+        self._last_line.take(stream, data)
+        if self._limit is None:
+            self._outlet.output(stream, data)
+            return
+        within = not self._limit.reached
+        self._outlet.output(stream, self._limit.take(stream, data))
+        if within and self._limit.reached:
+            self._outlet.warn(
+                f"output_limit ({self._limit.size:,} bytes) is reached: what follows is left out, "
+                "except for its end"
+            )
+
+    def _show_tail(self) -> None:
+        limit = self._limit
+        if limit is None or not limit.reached:
+            return
+        entries = limit.end()
+        if self.faulty:
+            for stream, data in entries:
+                self._dropped[stream] += len(data)
+            return
+        if limit.left_out:
+            self._outlet.warn(
+                f"output_limit: {limit.left_out:,} bytes of output are left out here"
+                + ("; this is its end" if entries else "")
+            )
+            limit.left_out = 0
+        for stream, data in entries:
+            self._outlet.output(stream, data)
+
+    def _tell_fault(self, stream: Stream) -> None:
+        if self._maskers[stream].fault is not None and stream not in self._faults_told:
+            self._faults_told.add(stream)
+            self._outlet.warn_of_fault(
+                f"masking failed: the rest of {stream} is withheld, and the step fails"
+            )
 
     def _withhold(self, why: str) -> None:
-        """Something should have been masked from here on, and nobody knows what."""
-        if not self._withheld:
-            self._withheld = True
-            self._warn(f"{why}; the rest of the output is withheld, and the step fails")
+        if self._withheld_since is None:
+            self._withheld_since = why
+            self._outlet.warn(f"{why}; the rest of the output is withheld, and the step fails")
 
-    def _warn(self, text: str) -> None:
-        self._reporter.warning(self._registry.mask_text(text))
+    def _say_what_was_withheld(self) -> None:
+        for stream, masker in self._maskers.items():
+            count = masker.withheld + self._dropped[stream]
+            self._dropped[stream] = -masker.withheld
+            if count:
+                self._outlet.warn_of_fault(f"{count:,} bytes of {stream} were withheld")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from calamari_py import __version__, manifest
+from calamari_py import manifest
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import owned_names
 from calamari_py.errors import (
@@ -86,7 +86,6 @@ def prepare_step(
     _register(loaded, registry)
     found = Findings()
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
-    found.problems += _unavailable_problems(service_messages=loaded.manifest.service_messages)
     found.problems += _argument_problems(loaded)
     kind = STEP_KINDS[loaded.manifest.kind]
     delivery = loaded.manifest.credentials.delivery or kind.default_delivery
@@ -160,19 +159,6 @@ def _longest_run(step: StepManifest, delivery: str) -> float | None:
     return max(step.timeout + grace + KILL_DELAY, step.credentials.min_validity or 0.0)
 
 
-def _unavailable_problems(*, service_messages: bool) -> list[Problem]:
-    """What the format knows and this version cannot do is refused, never passed over."""
-    if not service_messages:
-        return []
-    return [
-        Problem(
-            path="service_messages",
-            message=f"is not available in calamari {__version__}",
-            hint="use the functions set_output, mask, create_artifact, …",
-        )
-    ]
-
-
 def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
     """A secret among a command's arguments could be read by everybody on the machine."""
     kinds = {loaded.manifest.kind: loaded.manifest.kind, FINALLY: SCRIPT}
@@ -199,7 +185,6 @@ def _problems_of_fields(
     env = fields.get("env", {})
     found = Findings()
     found.problems += _owned_name_problems(env, frozenset())
-    found.problems += _unavailable_problems(service_messages=fields.get("service_messages", False))
     for place, section in fields.items():
         if place in STEP_KINDS or place == FINALLY:
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]

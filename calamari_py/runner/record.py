@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from calamari_py.errors import (
     EX_FAILED,
@@ -26,7 +25,15 @@ from calamari_py.errors import (
 from calamari_py.masking import Masked, SecretRegistry
 from calamari_py.output.base import Failure, MaskedProblem
 from calamari_py.process import StopReason
-from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
+from calamari_py.result import (
+    Attempt,
+    MaskingRecord,
+    Outcome,
+    OutputVariable,
+    StepIdentity,
+    StepResult,
+    Usage,
+)
 from calamari_py.steps.base import StepOutcome
 
 READER_GONE_CODE = 141
@@ -35,7 +42,8 @@ READER_GONE_CODE = 141
 
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
-    """What is known of a run. `step` is the manifest's source until its name is known."""
+    """What is known of a run. `step` is the manifest's source until its name is known; `unmasked`
+    are the secrets that its output shows, by name, with the reason."""
 
     step: str
     registry: SecretRegistry
@@ -50,7 +58,10 @@ class RunRecord:
     artifacts: list[str] = field(default_factory=list)
     durations: dict[str, float] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    attempts: list[Mapping[str, Any]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    masking_off: bool = False
+    unmasked: Mapping[str, str] = field(default_factory=dict)
     step_started: bool = False
 
     @contextmanager
@@ -82,6 +93,13 @@ class RunRecord:
     def failed_after_success(self, message: str) -> None:
         """Something of ours failed after the child had succeeded; never replaces a failure."""
         self.problems.append(Problem(message=self.masked(message)))
+        if self.outcome is Outcome.SUCCEEDED:
+            self._set(Outcome.FAILED, EX_FAILED, "calamari")
+
+    def output_withheld(self) -> None:
+        """Output of the step could not be masked. The sentence is ours to the last word: where
+        masking is broken it would not come through."""
+        self.problems.append(Problem(message="masking failed and output was withheld"))
         if self.outcome is Outcome.SUCCEEDED:
             self._set(Outcome.FAILED, EX_FAILED, "calamari")
 
@@ -138,7 +156,22 @@ class RunRecord:
             artifacts=tuple(self.artifacts),
             durations={**self.durations, "total": round(total, 3)},
             problems=tuple(self.problems),
+            usage=self.usage,
+            masking=self._masking(),
             attempts=tuple(self.attempts),
+        )
+
+    def _masking(self) -> MaskingRecord:
+        """Names may hold a secret; those that look the same when masked count together."""
+        hits: dict[str, int] = {}
+        for name, count in self.registry.hits.items():
+            shown = str(self.masked(name))
+            hits[shown] = hits.get(shown, 0) + count
+        unmasked = {**self.registry.skipped, **self.unmasked}
+        return MaskingRecord(
+            off=self.masking_off,
+            hits=hits,
+            unmasked={self.masked(name): self.masked(why) for name, why in unmasked.items()},
         )
 
     def masked(self, text: str) -> Masked:

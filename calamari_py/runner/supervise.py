@@ -54,7 +54,7 @@ def _supervise(
 ) -> _T:
     """Go `way`, turn whatever ends it early into a failure that is told, then `end`."""
     doors = doors or Doors()
-    registry = SecretRegistry(short_secrets=options.short_secrets)
+    registry = SecretRegistry(options.short_secrets, ansi_aware=options.ansi_aware)
     record = RunRecord(
         step=options.manifest, registry=registry, now=doors.now, started_at=doors.now()
     )

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
+import unicodedata
 import urllib.parse
 from pathlib import Path
 
 import pytest
 
+from calamari_py.output import FORMATS
 from tests.integration.conftest import Calamari
 
 pytestmark = [pytest.mark.process, pytest.mark.sandbox]
 
 SENSITIVE = "Pa55w0rd/with+odd=chars&\"quotes'"
+ACCENTED = "Gr\u00f6\u00dfe-\u00fcber-\u00c4rger-4711"
 MULTI_LINE = "-----BEGIN KEY-----\nfirstlineofthekey1234\nsecondlineofthekey56\n-----END KEY-----"
 
 LEAKER = """
-import base64, json, os, sys, time, urllib.parse
+import base64, json, os, sys, textwrap, time, unicodedata, urllib.parse
 import calamari_step as step
 
-values = [os.environ[n] for n in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PASSWORD", "KEY")]
+names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PASSWORD", "KEY", "ACCENTED")
+values = [os.environ[n] for n in names]
 with open(os.environ["PLAIN"], "w") as file:      # what the test searches for, outside the run
     json.dump(values, file)
 declared = "declared-in-the-step-" + "x7"
@@ -37,6 +42,16 @@ def forms(value):
     yield urllib.parse.quote_plus(value)
     yield json.dumps(value); yield json.dumps(json.dumps(value))
     yield repr(value); yield raw.hex(); yield raw.hex().upper()
+    yield base64.b64encode(value.encode("utf-16-le")).decode()
+    yield unicodedata.normalize("NFD", value)
+    # Coloured: around it, in the middle, and one sequence or several between any two characters.
+    yield "\\x1b[31m" + value[:7] + "\\x1b[01;32m\\x1b[K" + value[7:] + "\\x1b[m\\x1b[K"
+    yield "\\x1b[1m".join(value) + "\\x1b[0m"
+    yield "\\x1b]8;;https://example.com\\x07".join((value[:9], value[9:]))
+    # Wrapped, as base64, openssl, MIME and xxd do it.
+    for width, end in ((76, "\\n"), (64, "\\n"), (76, "\\r\\n"), (60, "\\n")):
+        for text in (base64.b64encode(raw).decode(), raw.hex()):
+            yield end.join(textwrap.wrap(text, width))
 
 for stream in (sys.stdout, sys.stderr):
     for value in [*values, declared]:
@@ -67,7 +82,8 @@ assume_role: arn:aws:iam::111111111111:role/DevDeployRole
 variables:
   Password: {from_env: STEP_PASSWORD, sensitive: true}
   Key: {from_file: key.pem, sensitive: true}
-env: {PASSWORD: "{{ Password }}", KEY: "{{ Key }}", PLAIN: "@PLAIN@"}
+  Accented: {from_env: STEP_ACCENTED, sensitive: true}
+env: {PASSWORD: "{{ Password }}", KEY: "{{ Key }}", ACCENTED: "{{ Accented }}", PLAIN: "@PLAIN@"}
 script: {file: leaker.py}
 finally:
   run: echo "finally $PASSWORD"; echo "$AWS_SECRET_ACCESS_KEY" | base64 -w0
@@ -78,6 +94,8 @@ def _needles(value: str) -> list[str]:
     """What must be nowhere: the value, its lines, its encodings without their edges."""
     raw = value.encode()
     found = [value, urllib.parse.quote(value, safe=""), raw.hex(), raw.hex().upper()]
+    found += [unicodedata.normalize(form, value) for form in ("NFC", "NFD")]
+    found += [base64.b64encode(value.encode("utf-16-le")).decode().rstrip("=")[4:-4]]
     found += [line for line in value.splitlines() if len(line) >= 8 and "-----" not in line]
     for pad in range(3):
         encoded = base64.b64encode(b"u:p"[:pad] + raw).decode().rstrip("=")
@@ -85,7 +103,16 @@ def _needles(value: str) -> list[str]:
     return [needle for needle in found if len(needle) >= 8]
 
 
-@pytest.mark.parametrize("format_", ["text", "json"])
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|\][^\x07]*\x07)")
+
+
+def _views(text: str) -> list[str]:
+    """What a reader may make of `text`: as it is, without colours, with folded lines joined."""
+    plain = _SEQUENCE.sub("", text)
+    return [text, plain, re.sub(r"[ \t]*\r?\n[ \t]*", "", plain)]
+
+
+@pytest.mark.parametrize("format_", list(FORMATS))
 def test_a_step_that_prints_all_it_has(format_: str, launched: Calamari, tmp_path: Path) -> None:
     """Nothing sensitive in stdout, stderr, events, the result, artifact names or a file left."""
     plain = tmp_path / "plain.json"
@@ -94,8 +121,8 @@ def test_a_step_that_prints_all_it_has(format_: str, launched: Calamari, tmp_pat
     launched.write(MANIFEST.replace("@PLAIN@", str(plain)))
     ran = launched(
         "run", "step.yaml", "--verbose", "--trace-credentials", "--format", format_,
-        "--result", "r.json", "--artifacts", "art",
-        env={"STEP_PASSWORD": SENSITIVE},
+        "--result", "r.json", "--artifacts", "art", "--audit-log", "audit.jsonl",
+        env={"STEP_PASSWORD": SENSITIVE, "STEP_ACCENTED": ACCENTED},
     )  # fmt: skip
     assert ran.code == 1, ran.err
     assert "***" in ran.out
@@ -115,10 +142,12 @@ def test_a_step_that_prints_all_it_has(format_: str, launched: Calamari, tmp_pat
             event["text"] for event in ran.events() if event["type"] == "output"
         )
     places["files"] = "\n".join(left)
-    for value in values:
-        for needle in _needles(value):
-            for place, text in places.items():
-                assert needle not in text, f"{needle[:4]}… of a secret is in {place}"
+    for place, text in places.items():
+        views = _views(text)
+        for value in values:
+            for needle in _needles(value):
+                found = any(needle in view for view in views)
+                assert not found, f"{needle[:4]}… of a secret is in {place}"
     assert json.loads(result)["outputs"]["Leaked"] == {"value": None, "sensitive": True}
 
 

@@ -7,11 +7,18 @@ at a time.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 WHITESPACE = b" \t\n\r\v\f"
 GAP = None
 Token = int | None
+WRAPPED = 60
+LONGEST_HIDDEN = 65_536
+
+
+class Wrapped(bytes):
+    """A form that an encoder may have wrapped."""
 
 
 def tokens_of(form: bytes) -> list[Token]:
@@ -39,10 +46,39 @@ class Attempt:
     whole: bool
     secret_shown: int = 0
     """Bytes there that are neither PEM armour nor the line end after it."""
+    cover: int = -1
+    """Where the mask begins, if not where the form does."""
+
+
+def attempt_wrapped(form: bytes, data: bytes, start: int) -> Attempt | None:
+    """The same for a form in which line ends may stand, 60 bytes or more of it between two. A
+    first line of 3 bytes or less is shown."""
+    at = cover = start
+    column, first_line = 0, True
+    for number, byte in enumerate(form):
+        if number and at < len(data) and data[at] in b"\r\n":
+            if not first_line and column < WRAPPED:
+                return None
+            gap = len(data[at:]) - len(data[at:].lstrip(WHITESPACE))
+            if gap > 256:
+                return None
+            at += gap
+            if number <= 3:
+                cover = at
+            column, first_line = 0, False
+        if at == len(data):
+            return Attempt(at, False, number, cover)
+        if data[at] != byte:
+            return None
+        at += 1
+        column += 1
+    return Attempt(at, True, cover=cover)
 
 
 def attempt(form: bytes, data: bytes, start: int) -> Attempt | None:
     """What stands of `form` at `start`."""
+    if isinstance(form, Wrapped):
+        return attempt_wrapped(form, data, start)
     tokens = tokens_of(form)
     armour = armour_length(form)
     at = start
@@ -75,6 +111,37 @@ def limit_of(form: bytes) -> int:
     return min(3, len(tokens_of(form)) // 4)
 
 
+def places_of_text(data: bytes) -> list[int]:
+    """Where the bytes stand that a terminal shows: those of no escape sequence."""
+    places = []
+    at = 0
+    while at < len(data):
+        if data[at] != 0x1B:
+            places.append(at)
+            at += 1
+            continue
+        at += 1
+        kind = data[at : at + 1]
+        if kind == b"[":
+            at = skip(data, at + 1, range(0x20, 0x40), 128)
+            at = skip(data, at, range(0x40, 0x7F), 1)
+        elif kind and kind in b"]PX^_":
+            at = skip(data, at + 1, range(0x20, 0x100), 4096)
+            at = skip(data, at, range(7, 8), 1)
+        else:
+            at = skip(data, at, range(0x20, 0x30), 3)
+            at = skip(data, at, range(0x30, 0x7F), 1)
+    return places
+
+
+def skip(data: bytes, at: int, allowed: range, most: int) -> int:
+    """The place after at most so many of the allowed bytes."""
+    end = at
+    while end < len(data) and end - at < most and data[end] in allowed:
+        end += 1
+    return end
+
+
 @dataclass
 class View:
     """What is known when exactly `data` has come."""
@@ -84,22 +151,30 @@ class View:
     too_much: int = 0
 
     @classmethod
-    def of(cls, data: bytes, forms: list[bytes]) -> View:
+    def of(cls, data: bytes, forms: list[bytes], *, ansi: bool = True) -> View:
         """All whole occurrences; where the first open one begins, and the first one that shows
-        too much."""
+        too much. In the data as they are, and in what of them is text."""
         view = cls(opened=len(data), too_much=len(data))
-        for start in range(len(data)):
-            for form in forms:
-                found = attempt(form, data, start)
-                if found is None:
-                    continue
-                if found.whole:
-                    view.whole.append((start, found.end))
-                    continue
-                view.opened = min(view.opened, start)
-                if found.secret_shown > limit_of(form):
-                    view.too_much = min(view.too_much, start)
+        view._add(data, forms, list(range(len(data))), len(data))
+        if ansi and 0x1B in data:
+            places = places_of_text(data)
+            view._add(bytes(data[at] for at in places), forms, places, len(data))
         return view
+
+    def _add(self, text: bytes, forms: list[bytes], places: list[int], length: int) -> None:
+        for start, form, found in attempts(text, forms):
+            end = places[found.end - 1] + 1 if found.whole else length
+            if end - places[start] - (found.end - start) > LONGEST_HIDDEN:
+                continue
+            cover = start if found.cover < 0 else found.cover
+            if cover == len(text):
+                continue
+            if found.whole:
+                self.whole.append((places[cover], end))
+                continue
+            self.opened = min(self.opened, places[cover])
+            if found.secret_shown > limit_of(form):
+                self.too_much = min(self.too_much, places[cover])
 
     def covered(self, length: int, *, end_of_input: bool) -> list[bool]:
         """Byte by byte, whether it is part of an occurrence."""
@@ -119,6 +194,14 @@ class View:
         return at
 
 
+def attempts(text: bytes, forms: list[bytes]) -> Iterator[tuple[int, bytes, Attempt]]:
+    """Every form at every place, where anything of it stands."""
+    for form in forms:
+        for start in range(len(text)):
+            if text[start] == form[0] and (found := attempt(form, text, start)):
+                yield start, form, found
+
+
 def render(data: bytes, covered: list[bool]) -> bytes:
     """`data` with each run of covered bytes as one token."""
     out = bytearray()
@@ -130,9 +213,9 @@ def render(data: bytes, covered: list[bool]) -> bytes:
     return bytes(out)
 
 
-def mask(data: bytes, forms: list[bytes]) -> bytes:
+def mask(data: bytes, forms: list[bytes], *, ansi: bool = True) -> bytes:
     """The definition."""
-    return render(data, View.of(data, forms).covered(len(data), end_of_input=True))
+    return render(data, View.of(data, forms, ansi=ansi).covered(len(data), end_of_input=True))
 
 
 class Follower:
@@ -166,12 +249,13 @@ class Follower:
     def most_shown(self) -> int:
         """By how many bytes the worst occurrence was shown beyond its limit; 0 or less is well."""
         worst = -1
-        for start in range(len(self.data)):
-            for form in self.forms:
-                found = attempt(form, self.data, start)
-                if found and found.whole:
-                    shown = self.fate[start : found.end].count(False) - limit_of(form)
-                    worst = max(worst, shown)
+        places = places_of_text(self.data)
+        text = bytes(self.data[at] for at in places)
+        for start, form, found in attempts(text, self.forms):
+            if found.whole:
+                inside = [at for at in places[start : found.end] if self.data[at] not in WHITESPACE]
+                shown = sum(not self.fate[at] for at in inside) - limit_of(form)
+                worst = max(worst, shown)
         return worst
 
     def _settle(self, view: View, until: int, *, end_of_input: bool) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import csv
 import html
+import io
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import unicodedata
 import urllib.parse
 from collections.abc import Callable
+from xml.etree import ElementTree as ET
 from xml.sax import saxutils
 
 import pytest
+import yaml
 
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.forms import core_of, encoded, literals
@@ -177,6 +183,85 @@ def test_what_bash_writes(secret: str, locale: str) -> None:
     masked = registry_of(secret).mask_bytes(done.stdout)
     assert masked.count(b"***") == 4, masked
     assert not set(re.findall(rb"[a-z]{5,}", masked)) - {b"declare"}
+
+
+NODE = """
+const s = process.env.S, b = Buffer.from(s)
+const json = JSON.stringify(s)
+console.log(encodeURIComponent(s) + " " + encodeURI(s) + " " + new URLSearchParams({s}))
+console.log(json, JSON.stringify(json), JSON.stringify({s: json}))
+console.log("%s %s %s", b.toString("base64"), b.toString("base64url"), b.toString("hex"))
+console.log(Buffer.from(s, "utf16le").toString("base64"))
+"""
+JQ = "env.S | @uri, @sh, @html, @json, @base64, ([.] | @csv, @tsv), (tojson | tojson)"
+TOOLS = {
+    "jq": ["jq", "-nr", JQ],
+    "node": ["node", "-e", NODE],
+    "perl": [
+        "perl",
+        "-MMIME::Base64",
+        "-e",
+        'print unpack("H*", $ENV{S}), encode_base64($ENV{S}, "")',
+    ],
+    "xxd": ["bash", "-c", 'printf %s "$S" | xxd -p -c 0; printf %s "$S" | xxd -p -u -c 0'],
+    "openssl": ["bash", "-c", 'printf %s "$S" | openssl base64 -A'],
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("command", TOOLS.values(), ids=TOOLS)
+def test_what_other_programs_write(secret: str, command: list[str]) -> None:
+    """P10: a secret that real programs encoded is masked: no four letters of it in a row remain."""
+    for program in (command[0], "xxd" if "xxd" in command[-1] else command[0]):
+        if not shutil.which(program):
+            pytest.skip(f"needs {program}")
+    done = subprocess.run(
+        command,
+        env={"S": secret, "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    masked = registry_of(secret).mask_bytes(done.stdout)
+    assert b"***" in bytes(masked)
+    assert not re.findall(rb"[0-9A-Za-z]{4,}", masked), masked
+
+
+def go_quoted(text: str) -> str:
+    """What Go's %q writes for a string of printable characters and controls."""
+    named = {7: "a", 8: "b", 12: "f", 10: "n", 13: "r", 9: "t", 11: "v", 92: "\\", 34: '"'}
+    written = ("\\" + named[ord(char)] if ord(char) in named else char for char in text)
+    return "".join([f"\\x{ord(c):02x}" if c < " " or c == "\x7f" else c for c in written])
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_what_python_libraries_write(secret: str) -> None:
+    """P10: YAML scalars, CSV cells, XML documents and %q of Go hold no secret."""
+    cells = io.StringIO()
+    csv.writer(cells).writerow([secret, "next"])
+    element = ET.Element("e", {"a": secret})
+    element.text = secret
+    written = [
+        cells.getvalue(),
+        ET.tostring(element, encoding="unicode"),
+        ET.tostring(element).decode(),
+        go_quoted(secret),
+    ]
+    written += [
+        yaml.safe_dump([secret], default_style=style, width=10_000, allow_unicode=wide)
+        for style in ("'", '"', None)
+        for wide in (True, False)
+    ]
+    registry = registry_of(secret)
+    for text in written:
+        masked = registry.mask_text(text)
+        assert "***" in masked
+        assert not set(re.findall("[0-9A-Za-z]{4,}", masked)) - {"next"}, (text, masked)
+
+
+def test_programs_that_ci_must_have() -> None:
+    """bash is what most steps are written in: its encodings are never skipped on Linux."""
+    assert sys.platform != "linux" or shutil.which("bash")
 
 
 @pytest.mark.parametrize(

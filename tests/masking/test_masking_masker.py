@@ -136,6 +136,16 @@ def test_a_fault_withholds_the_stream(call: int, error: Exception) -> None:
     assert b"hunter22" not in before.replace(b"hunter22-h ", b"")
 
 
+@pytest.mark.parametrize("call", range(1, 5))
+def test_a_fault_in_either_view_withholds_the_stream(call: int) -> None:
+    """P17: it does not matter whether the data or their text without escapes are searched."""
+    masker = Masker(faulty_registry(Faulty(scan=call, error=RuntimeError())))
+    out = b"".join(masker.feed(b"\x1b[1mhunter22\x1b[m-hunter22 ") for _ in range(2))
+    assert masker.fault == "RuntimeError"
+    assert out == (b"" if call <= 2 else b"\x1b[1m*** ")
+    assert masker.close() == b""
+
+
 @pytest.mark.parametrize("act", ["idle", "close"])
 def test_a_fault_in_a_pause_or_at_the_end(act: str) -> None:
     """P17: what is held when a pause or the end fails is withheld too."""

@@ -100,6 +100,67 @@ def test_adding_twice_changes_nothing() -> None:
     assert "base64" in registry.forms["a"]
 
 
+def test_a_rotated_secret_is_masked_old_and_new() -> None:
+    """A second value under a known name is masked beside the first, in every form."""
+    registry = SecretRegistry()
+    registry.add("old-password-1", name="Db")
+    masker = Masker(registry)
+    assert masker.feed(b"old-password-1 new-password-2\n") == b"*** new-password-2\n"
+    registry.add("new-password-2", name="Db")
+    shown = masker.feed(b"old-password-1 new-password-2 bmV3LXBhc3N3b3JkLTI=\n")
+    assert shown == b"*** *** ***I=\n"
+    assert (len(registry), registry.names) == (2, ("Db",))
+
+
+def test_a_value_of_two_names_stays_masked() -> None:
+    """A rotation to a value that another secret has already changes nothing for either."""
+    registry = SecretRegistry()
+    registry.add("first-value-1", name="a")
+    registry.add("other-value-2", name="b")
+    registry.add("first-value-1", name="b")
+    assert registry.mask_text("first-value-1 other-value-2") == "*** ***"
+    assert len(registry) == 2
+
+
+def test_hits_are_counted_by_name() -> None:
+    """`hits` says how often each secret was found, and nothing of its value."""
+    registry = SecretRegistry()
+    registry.add("hunter22", name="Db")
+    registry.add("never-seen", name="Other")
+    masker = Masker(registry)
+    masker.feed(b"a hunter22 b hunter22 c 68756e7465723232\n")
+    assert registry.hits["Db"] == 3
+    assert not registry.hits.get("Other")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        pytest.param("abc", "is too short to be masked (3 bytes)", id="short"),
+        pytest.param("yes", "is too short to be masked (3 bytes)", id="short-word"),
+        pytest.param("True", "is a common word and not masked", id="word"),
+        pytest.param("hunter22", None, id="masked"),
+        pytest.param(" ", None, id="blank"),
+    ],
+)
+def test_what_is_skipped_and_why(value: str, why: str | None) -> None:
+    """P8: who is not masked is listed by name, with the reason, for the result and explain."""
+    registry = SecretRegistry()
+    registry.add(value, name="x")
+    assert registry.skipped == ({"x": why} if why else {})
+    masked = SecretRegistry("mask")
+    masked.add(value, name="x")
+    assert masked.skipped == {}
+
+
+@pytest.mark.parametrize(("aware", "shown"), [(True, "***"), (False, "hunt\x1b[1mer22")])
+def test_terminal_sequences_inside_a_secret(aware: bool, shown: str) -> None:
+    """P12: they hide no secret, unless that is switched off."""
+    registry = SecretRegistry(ansi_aware=aware)
+    registry.add("hunter22", name="x")
+    assert registry.mask_text("hunt\x1b[1mer22") == shown
+
+
 def test_warnings_are_taken_once() -> None:
     """`take_warnings` gives what is new; `warnings` keeps all."""
     registry = SecretRegistry()

@@ -17,7 +17,7 @@ from calamari_py.output.base import (
     ReporterOptions,
     StepHeader,
 )
-from calamari_py.result import Outcome, StepResult
+from calamari_py.result import Attempt, Outcome, StepResult, Usage
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 LAUNCHER = "arn:aws:sts::123456789012:assumed-role/OctoLauncherRole/octopus-pod"
@@ -27,6 +27,16 @@ ROLE = (
     "payments-dev-deploy-network-deployments-4711"
 )
 COLOUR = {"TERM": "xterm-256color"}
+
+ATTEMPT = Attempt(
+    exit_code=1,
+    outcome=Outcome.FAILED,
+    stopped=None,
+    started_at=START,
+    ended_at=START,
+    duration=1.0,
+    usage=Usage(),
+)
 
 TRACE = (
     TraceRow(source="environment", present=False, tried=True, result="absent"),

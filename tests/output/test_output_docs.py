@@ -11,9 +11,15 @@ import jsonschema
 import pytest
 
 from calamari_py.masking.secret import Masked, MaskedBytes
-from calamari_py.output.jsonl import EVENTS_VERSION, JsonReporter
-from calamari_py.result import Outcome, OutputVariable, StepIdentity
+from calamari_py.output.jsonl import (
+    EVENTS_VERSION,
+    OUTPUT_EVENT_SIZE,
+    OUTPUT_EVENTS_A_SECOND,
+    JsonReporter,
+)
+from calamari_py.result import MaskingRecord, Outcome, OutputVariable, StepIdentity, Usage
 from tests.output.output_samples import (
+    ATTEMPT,
     START,
     TRACE,
     Screen,
@@ -31,6 +37,8 @@ SCHEMA = json.loads((DOCS / "result-schema.json").read_text())
 FULL_RESULT = result(
     identity=StepIdentity(arn="arn", account="111111111111", expires_at=START),
     outputs={"Url": OutputVariable(value="x", sensitive=False)},
+    usage=Usage(cpu=0.5, peak_memory=1024, stdout=1, stderr=1),
+    masking=MaskingRecord(hits={"T": 1}, unmasked={"Pin": "is too short"}),
 )
 
 
@@ -60,7 +68,7 @@ def produced() -> list[dict[str, Any]]:
 def shape(value: Any) -> Any:
     """The keys of `value`, all the way down; names that users choose are one key."""
     if isinstance(value, dict):
-        free = {"outputs", "durations"}
+        free = {"outputs", "durations", "hits", "unmasked"}
         return {
             key: sorted({json.dumps(shape(one)) for one in inner.values()})
             if key in free
@@ -104,12 +112,19 @@ def test_events_page_names_its_version() -> None:
     assert EVENTS.startswith(f"# Events, version {EVENTS_VERSION}\n")
 
 
+def test_events_page_names_the_limits() -> None:
+    """How often and how long output events are is on the page as it is in the code."""
+    page = " ".join(EVENTS.split())
+    assert f"at most {OUTPUT_EVENTS_A_SECOND} `output` events a second" in page
+    assert f"at most {OUTPUT_EVENT_SIZE // 1024} KiB of the child's bytes" in page
+
+
 @pytest.mark.parametrize(
     "document",
     [
         pytest.param(FULL_RESULT.to_document(), id="full"),
         pytest.param(result(Outcome.NOT_STARTED, 65).to_document(), id="empty"),
-        pytest.param(result(attempts=({"exit_code": 1},)).to_document(), id="attempts"),
+        pytest.param(result(attempts=(ATTEMPT,)).to_document(), id="attempts"),
         pytest.param(
             result(outputs={"P": OutputVariable(value="x", sensitive=True)}).to_document(),
             id="sensitive output",
@@ -123,7 +138,11 @@ def test_documents_match_the_schema(document: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
     assert set(document) <= set(SCHEMA["properties"])
-    assert set(document["identity"]) == set(SCHEMA["properties"]["identity"]["properties"])
+    for part in ("identity", "masking"):
+        assert set(document[part]) == set(SCHEMA["properties"][part]["properties"])
+    assert set(document["usage"]) == set(SCHEMA["$defs"]["usage"]["properties"])
+    for attempt in document.get("attempts", []):
+        assert set(attempt) == set(SCHEMA["properties"]["attempts"]["items"]["properties"])
 
 
 @pytest.mark.parametrize(
@@ -133,6 +152,9 @@ def test_documents_match_the_schema(document: dict[str, Any]) -> None:
         pytest.param({"exit_code": "0"}, id="a code as text"),
         pytest.param({"outputs": {"P": {"value": "x", "sensitive": True}}}, id="a told secret"),
         pytest.param({"started_at": "2026-03-01 09:30"}, id="another time"),
+        pytest.param({"usage": {"cpu": 1}}, id="half a usage"),
+        pytest.param({"masking": {"off": False, "hits": {"T": "2"}, "unmasked": {}}}, id="hits"),
+        pytest.param({"attempts": [{"exit_code": 1}]}, id="half an attempt"),
     ],
 )
 def test_schema_refuses(change: dict[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output.base import Reporter
-from calamari_py.output.jsonl import JsonReporter
+from calamari_py.output.jsonl import OUTPUT_EVENT_SIZE, JsonReporter
 from calamari_py.result import Outcome, OutputVariable
 from tests.output.output_samples import (
     HUB,
@@ -259,6 +261,69 @@ def test_nothing_is_lost(writes: list[tuple[Any, bytes]]) -> None:
     )
     for stream in ("stdout", "stderr"):
         assert joined(events, stream) == b"".join(d for s, d in writes if s == stream)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"x" * OUTPUT_EVENT_SIZE, id="just one"),
+        pytest.param("€".encode() * OUTPUT_EVENT_SIZE, id="characters at the seams"),
+        pytest.param(b"\xff\xfe\x80" * OUTPUT_EVENT_SIZE, id="no text"),
+        pytest.param(b"\x1b" * 3 * OUTPUT_EVENT_SIZE, id="all escaped"),
+    ],
+)
+def test_an_output_event_is_never_longer_than_a_reader_can_take(data: bytes) -> None:
+    """However much there is at once, a line has a bound, and no character is cut in two."""
+    screen = Screen()
+    reporter = JsonReporter(screen.options(), clock=lambda: START)
+    reporter.output("stdout", MaskedBytes(b"\xe2"))
+    reporter.output("stdout", MaskedBytes(b"\x82\xac" + data))
+    reporter.finished(result())
+    assert max(map(len, screen.out.splitlines())) < 400_000
+    events = [json.loads(line) for line in screen.out.splitlines()]
+    assert joined(events, "stdout") == "€".encode() + data
+    texts = ["text" in event for event in events[:-1]]
+    assert all(texts) or data.startswith(b"\xff")
+
+
+class Unread(io.RawIOBase):
+    """A stream that takes `room` bytes, and whose reader is given up then."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+        self.room = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        if not self.room:
+            raise BrokenPipeError
+        part = bytes(data[: self.room])
+        self.taken += part
+        self.room -= len(part)
+        return len(part)
+
+
+@pytest.mark.parametrize(
+    ("rooms", "messages"),
+    [
+        pytest.param([0, 0, 9999], ["c"], id="nothing of it was written"),
+        pytest.param([10, 0, 9999], ["a", "c"], id="half a line"),
+        pytest.param([10, 10, 9999], ["a", "c"], id="half a line, in two parts"),
+        pytest.param([9999, 9999, 9999], ["a", "b", "c"], id="all of it"),
+    ],
+)
+def test_half_a_line_is_made_whole_before_the_next(rooms: list[int], messages: list[str]) -> None:
+    """A write that was given up in leaves no broken line in front of a later event."""
+    stream = Unread()
+    reporter = JsonReporter(Screen(stdout=stream).options(), clock=lambda: START)  # type: ignore[arg-type]
+    for room, message in zip(rooms, ["a", "b", "c"], strict=True):
+        stream.room = room
+        with suppress(BrokenPipeError):
+            reporter.warning(Masked(message))
+    events = [json.loads(line) for line in stream.taken.splitlines()]
+    assert [event["message"] for event in events] == messages
 
 
 @pytest.mark.parametrize(

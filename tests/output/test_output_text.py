@@ -15,6 +15,7 @@ from calamari_py.output import FORMATS
 from calamari_py.output.base import Reporter
 from calamari_py.result import Outcome, OutputVariable
 from tests.output.output_samples import (
+    ATTEMPT,
     COLOUR,
     HUB,
     LAUNCHER,
@@ -193,7 +194,7 @@ def test_narrow_terminal() -> None:
         ),
         pytest.param(result(changed=True), "─ succeeded in 12.4s ─", id="changed"),
         pytest.param(
-            result(artifacts=("a", "b"), attempts=({}, {})),
+            result(artifacts=("a", "b"), attempts=(ATTEMPT, ATTEMPT)),
             "─ succeeded in 12.4s ── 2 attempts ── 2 artifacts ─",
             id="attempts and artifacts",
         ),

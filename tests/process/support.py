@@ -37,7 +37,7 @@ from pathlib import Path
 from calamari_py.process import Command, Isolation, Limits, SignalInbox, harden, run
 
 class Sink:
-    def before_feed(self): pass
+    def before_feed(self, reads): pass
     def feed(self, stream, data):
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -81,7 +81,7 @@ class RecordingSink:
     def stderr(self) -> bytes:
         return bytes(self.data["stderr"])
 
-    def before_feed(self) -> None:
+    def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
         self.calls.append("before_feed")
 
     def feed(self, stream: Stream, data: bytes) -> None:
@@ -134,6 +134,9 @@ def execute(
     kill_delay: float = PATIENCE,
     pulse: Pulse | None = None,
     isolation: Isolation | None = None,
+    marker: str | None = None,
+    terminal: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ProcessExit:
     """`run` with what most tests want: a watchdog, no handlers, the root folder."""
     command = Command(
@@ -143,6 +146,8 @@ def execute(
         stop_signal=stop_signal,
         translate_signals=translate_signals,
         isolation=isolation,
+        marker=marker,
+        terminal=terminal,
     )
     own = SignalInbox(install=False) if inbox is None else None
     try:
@@ -154,6 +159,7 @@ def execute(
             idle_flush=idle_flush,
             kill_delay=kill_delay,
             pulse=pulse,
+            tell=tell,
         )
     finally:
         if own is not None:

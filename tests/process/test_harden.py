@@ -37,7 +37,7 @@ assert len(os.listdir('/proc/self/fd')) >= 3
 
 class Sink:
     data = b''
-    def before_feed(self): pass
+    def before_feed(self, reads): pass
     def feed(self, stream, data): self.data += data
     def holding(self): return False
     def idle(self): pass

@@ -306,13 +306,13 @@ def test_a_timeout_ends_everything() -> None:
 
 
 def test_what_is_left_running_is_named() -> None:
-    """What stays in the session is ended and named as without isolation; the rest goes silently."""
+    """What is left in the namespace is ended and named, in the leader's session or not."""
     word = f"88{os.getpid()}.75"
     script = f"sleep {word} & setsid sleep {word} & exit 4"
     sink = RecordingSink()
     ended = execute(shell(script), sink, kill_delay=0.3, isolation=Isolation())
     assert ended.code == 4
-    assert [name.split()[0] for name in ended.left_running] == ["sleep"]
+    assert [name.split()[0] for name in ended.left_running] == ["sleep", "sleep"]
     assert comes_true(lambda: not processes_with(word), 2)
 
 
@@ -322,7 +322,11 @@ def test_a_killed_runner_leaves_nothing(stubborn: bool) -> None:
     word = f"89{os.getpid()}.75"
     deaf = "trap '' TERM HUP INT; " if stubborn else ""
     script = f"{deaf}setsid sleep {word} & echo ready; sleep {word}; sleep {word}"
-    argv = [*as_nobody(), "-c", RUNNER + f"harden()\ngo({script!r}, isolation=Isolation())\n"]
+    argv = [
+        *as_nobody(),
+        "-c",
+        RUNNER + f"harden()\ngo({script!r}, isolation=Isolation(kill_delay=0.5))\n",
+    ]
     environment = {"PATH": PATH, "PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, cwd="/") as runner:
         try:

@@ -46,7 +46,7 @@ def test_grandchild_that_holds_the_pipe() -> None:
     ended = execute(shell("sleep 60 & echo $!"), sink, kill_delay=0.1)
     pid = int(sink.stdout)
     assert (ended.code, ended.stopped) == (0, None)
-    assert ended.left_running == (f"sleep (pid {pid})",)
+    assert ended.left_running == (f"sleep (pid {pid}, holds the step's output)",)
     assert state_of(pid) in {"", "Z"}
 
 
@@ -85,7 +85,8 @@ def test_term_proof_leftover_is_killed() -> None:
 
 
 def test_daemon_that_left_the_session() -> None:
-    """A daemon in a session of its own is not waited for longer than the delay, nor ended."""
+    """Without a marker a daemon in a session of its own is waited for no longer than the delay, and
+    not ended."""
     sink = RecordingSink()
     script = ORPHAN + "os.setsid()\nos.write(1, b'%d' % os.getpid())\ntime.sleep(60)"
     ended = execute(python(script), sink, kill_delay=0.5)

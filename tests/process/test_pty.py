@@ -2,188 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.process.seat import SECRET, Seat, seat, shell
 from tests.process.support import PATIENCE, ends, state_of
 
+__all__ = ["seat"]
+
 pytestmark = pytest.mark.process
-
-SECRET = "hunter2-correct-horse-battery-staple"
-
-_RUNNER = """
-import json, sys
-from pathlib import Path
-from calamari_py.masking import Masker, SecretRegistry
-from calamari_py.output._stream import write_all
-from calamari_py.process import Command, Limits, Pulse, SignalInbox, run
-
-options = json.loads(sys.argv[1])
-registry = SecretRegistry()
-registry.add(options['secret'], name='secret')
-pulse = Pulse()
-
-class Sink:
-    masker = Masker(registry)
-    def show(self, data):
-        if options.get('broken'):
-            raise ValueError('broken')
-        write_all(sys.stdout.buffer, data, pulse.beat)
-    def before_feed(self): pass
-    def feed(self, stream, data):
-        assert stream == 'stdout'
-        self.show(self.masker.feed(data))
-    def holding(self): return bool(self.masker.held)
-    def idle(self): self.show(self.masker.idle())
-    def close(self, stream):
-        if stream == 'stdout':
-            self.show(self.masker.close())
-
-command = Command(argv=tuple(options['argv']), directory=Path('/'), terminal=True,
-                  environment={'PATH': '/usr/bin:/bin', 'TERM': 'xterm', 'PS1': 'ready> '},
-                  stdin=options['stdin'], stop_signal=options['stop_signal'])
-limits = Limits(timeout=options['timeout'], grace=5)
-with SignalInbox() as inbox:
-    ended = run(command, Sink(), limits, inbox, pulse=pulse, kill_delay=options['kill_delay'])
-with open(options['result'], 'w') as file:
-    json.dump([ended.code, ended.stopped, ended.left_running], file)
-"""
-
-_TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
-
-
-class Seat:
-    """Somebody in front of a terminal in which a runner runs a command on a pty."""
-
-    def __init__(self, result: Path) -> None:
-        self.seen = bytearray()
-        self.result = result
-        self.glass, self.tty = os.openpty()
-        os.set_blocking(self.glass, False)
-        self.resize(30, 100)
-        self.modes = termios.tcgetattr(self.tty)
-        self.runner: subprocess.Popen[bytes] | None = None
-
-    def start(
-        self,
-        *argv: str,
-        stdin: str = "inherit",
-        input_from: int | None = None,
-        timeout: float = PATIENCE,
-        stop_signal: int | None = None,
-        kill_delay: float = PATIENCE,
-        broken: bool = False,
-    ) -> None:
-        """Run `argv` with our terminal as stdin, stdout and controlling terminal."""
-        options = json.dumps(
-            {
-                "argv": argv,
-                "stdin": stdin,
-                "secret": SECRET,
-                "timeout": timeout,
-                "stop_signal": stop_signal,
-                "kill_delay": kill_delay,
-                "broken": broken,
-                "result": str(self.result),
-            }
-        )
-        program = ["-c", _RUNNER, options]
-        if input_from is None:
-            program = ["-c", _TAKE_TERMINAL, *program]
-        self.runner = subprocess.Popen(
-            [sys.executable, *program],
-            stdin=self.tty if input_from is None else input_from,
-            stdout=self.tty,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def type(self, keys: bytes) -> None:
-        """Press keys."""
-        assert os.write(self.glass, keys) == len(keys)
-
-    def read(self) -> bool:
-        """Look at the screen for a moment; False when there was nothing."""
-        if not select.select([self.glass], [], [], 0.02)[0]:
-            return False
-        with suppress(BlockingIOError):
-            self.seen += os.read(self.glass, 65_536)
-        return True
-
-    def expect(self, word: bytes) -> None:
-        """Look at the screen until `word` is there, and forget it and what was before."""
-        self.until(lambda: word in self.seen, word)
-        self.seen = bytearray(self.seen.partition(word)[2])
-
-    def until(self, condition: Callable[[], bool], what: object) -> None:
-        """Look at the screen until `condition` holds."""
-        give_up = time.monotonic() + PATIENCE
-        while not condition():
-            self.read()
-            assert time.monotonic() < give_up, (what, self.seen[-2000:])
-
-    def resize(self, rows: int, columns: int) -> None:
-        """Make the window another size; the kernel tells the runner."""
-        termios.tcsetwinsize(self.tty, (rows, columns))
-
-    @property
-    def raw(self) -> bool:
-        """Whether the runner has taken the keys' meaning away."""
-        return termios.tcgetattr(self.tty) != self.modes
-
-    def leave(self) -> list[Any]:
-        """Wait for the runner; code, stopped, left_running. All modes are as they were."""
-        assert self.runner is not None
-        self.until(lambda: self.runner is None or self.runner.poll() is not None, "the end")
-        while self.read():
-            pass
-        assert not self.raw
-        assert self.runner.stderr is not None
-        text = self.runner.stderr.read().decode()
-        assert self.result.exists(), text
-        ended: list[Any] = json.loads(self.result.read_text())
-        return ended
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-        if self.runner is not None:
-            if self.runner.poll() is None:
-                self.runner.kill()
-            self.runner.communicate()
-        for descriptor in (self.glass, self.tty):
-            with suppress(OSError):
-                os.close(descriptor)
-
-
-@pytest.fixture
-def seat(tmp_path: Path) -> Iterator[Seat]:
-    """A terminal of 30 rows and 100 columns."""
-    made = Seat(tmp_path / "result.json")
-    yield made
-    made.close()
-
-
-def shell(script: str) -> tuple[str, ...]:
-    """The argv of a shell script."""
-    return ("/bin/bash", "-c", script)
-
 
 BASH = ("/bin/bash", "--norc", "--noprofile", "-i")
 
@@ -194,6 +30,7 @@ BASH = ("/bin/bash", "--norc", "--noprofile", "-i")
         pytest.param("exit 0", 0, id="success"),
         pytest.param("exit 42", 42, id="any code"),
         pytest.param("kill -TERM $$", 143, id="SIGTERM"),
+        pytest.param("kill -KILL $$", 137, id="SIGKILL"),
     ],
 )
 def test_exit_code(seat: Seat, script: str, code: int) -> None:
@@ -293,6 +130,20 @@ def test_a_pasted_secret_is_masked(seat: Seat) -> None:
     assert seat.leave() == [0, None, []]
 
 
+def test_a_secret_typed_slowly_is_masked(seat: Seat) -> None:
+    """However long somebody takes for each key, at most three bytes of it are shown."""
+    seat.start(*shell(f'read line; [ "$line" = "{SECRET}" ] && echo same'))
+    seat.until(lambda: seat.raw, "raw")
+    for key in SECRET:
+        seat.type(key.encode())
+        while seat.read():  # as long as it takes to fall silent
+            pass
+    seat.type(b"\r")
+    seat.until(lambda: seat.seen.endswith(b"same\r\n"), "same")
+    assert bytes(seat.seen) in {SECRET[:shown].encode() + b"***\r\nsame\r\n" for shown in range(4)}
+    assert seat.leave() == [0, None, []]
+
+
 def test_the_beginning_of_a_secret_appears(seat: Seat) -> None:
     """What could become a secret is shown once the child falls silent: echo is not kept."""
     seat.start("/bin/cat")
@@ -357,18 +208,18 @@ def test_deadly_signal(seat: Seat, signum: int) -> None:
 def test_broken_sink(seat: Seat) -> None:
     """An exception of ours ends the command and gives our terminal back."""
     seat.start(*shell("echo up; exec sleep 60"), broken=True)
+    seat.expect(b"ValueError: broken\r\n")
     assert seat.runner is not None
-    _, text = seat.runner.communicate(timeout=PATIENCE)
-    assert text.endswith(b"ValueError: broken\n")
+    seat.runner.wait(PATIENCE)
     assert not seat.raw
 
 
 def test_program_that_is_missing(seat: Seat) -> None:
     """What cannot be started leaves our terminal as it was."""
     seat.start("/nowhere/tool")
+    seat.expect(b"CommandNotFound")
     assert seat.runner is not None
-    _, text = seat.runner.communicate(timeout=PATIENCE)
-    assert b"CommandNotFound" in text
+    seat.runner.wait(PATIENCE)
     assert not seat.raw
 
 
@@ -458,45 +309,6 @@ def test_our_terminal_is_closed(seat: Seat, controlling: bool) -> None:
     seat.runner.communicate(timeout=PATIENCE)
     code, stopped, _ = json.loads(seat.result.read_text())
     assert (code, stopped) == (129, "signal")
-
-
-def test_without_keys(seat: Seat) -> None:
-    """With an empty stdin there is colour and size, bytes as written, but nobody to type."""
-    script = "test -t 1 -a -t 2 && stty size <&1; : < /dev/tty || echo none; cat; printf 'a\\nb\\n'"
-    seat.start(*shell(script), stdin="null")
-    seat.until(lambda: seat.seen.endswith(b"b\r\n"), "end")
-    # Our own terminal adds the carriage returns: it was never raw.
-    assert b"30 100\r\n" in seat.seen
-    assert seat.seen.endswith(b"none\r\na\r\nb\r\n")
-    assert seat.leave() == [0, None, []]
-
-
-def test_stdin_that_is_no_terminal(seat: Seat) -> None:
-    """A pipe on stdin is handed over as it is, with its own end of file."""
-    reader, writer = os.pipe()
-    os.write(writer, b"\x03\x04 piped")
-    os.close(writer)
-    try:
-        seat.start(*shell("od -An -tx1; test -t 1; exit $?"), input_from=reader)
-    finally:
-        os.close(reader)
-    seat.expect(b"03 04 20 70 69 70 65 64")
-    assert seat.leave() == [0, None, []]
-
-
-def test_no_terminal_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system without a free pty is an error that says so."""
-    from calamari_py.errors import ToolMissing
-    from calamari_py.process import Command
-    from calamari_py.process.terminal import Terminal
-
-    def refuse() -> tuple[int, int]:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "openpty", refuse)
-    command = Command(argv=("/bin/true",), environment={}, directory=Path("/"), terminal=True)
-    with pytest.raises(ToolMissing, match="no terminal for the command can be made: no space left"):
-        Terminal(command)
 
 
 def test_runner_is_killed(seat: Seat) -> None:

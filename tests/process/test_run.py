@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,7 @@ def test_declared_in_a_file_before_used(tmp_path: Path) -> None:
     late: list[str] = []
 
     class Declared(RecordingSink):
-        def before_feed(self) -> None:
+        def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
             known.update(os.listdir(tmp_path))
 
         def feed(self, stream: Stream, data: bytes) -> None:

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.process
 
 _JOB = RUNNER + "ended = go('echo pid $$; exec sleep 60')\nprint('ended', ended.code, flush=True)\n"
 
+_SHOWN_ON_A_PTY = _JOB.replace("60')", "60', terminal=True)")
+
 _ON_A_PTY = RUNNER + (
     "ended = go('echo pid $$ $PPID; exec sleep 60', terminal=True, stdin='inherit')\n"
     "print('ended', ended.code, ended.stopped, flush=True)\n"
@@ -89,6 +91,11 @@ def press(process: subprocess.Popen[bytes], keys: bytes) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.parametrize(
+    "terminal",
+    [pytest.param(_JOB, id="pipes"), pytest.param(_SHOWN_ON_A_PTY, id="pty without keys")],
+    indirect=True,
+)
 def test_suspend_and_cancel_keys(terminal: subprocess.Popen[bytes]) -> None:
     """^Z stops the child and calamari, `fg` continues both, ^C then ends the child once."""
     child = int(wait_for(terminal, b"pid").split()[1])

@@ -121,14 +121,130 @@ def test_retry(retry: str, codes: tuple[int, ...], runs: int, code: int, world: 
 
 
 def test_attempts_stand_in_the_result(world: World) -> None:
-    """The result lists each attempt's code, and has no such list where retry was not used."""
+    """The result has a record of each attempt, and no such list where retry was not used."""
+
+    def first(running: Running) -> ProcessExit:
+        running.write(b"12345")
+        world.clock.advance(3)
+        return ProcessExit(code=7, cpu_time=1.5, peak_memory=2_000)
+
+    def second(running: Running) -> ProcessExit:
+        running.write(b"123", "stderr")
+        return ProcessExit(code=0, cpu_time=0.25, peak_memory=1_000)
+
     world.run(
-        HEAD + SCRIPT + "retry: {attempts: 2, delay: 0s, on_exit_codes: [7]}\n", ends(7), ends(0),
+        HEAD + SCRIPT + "retry: {attempts: 2, delay: 0s, on_exit_codes: [7]}\n", first, second,
         result=world.folder / "result.json",
     )  # fmt: skip
-    assert world.document()["attempts"] == [{"exit_code": 7}, {"exit_code": 0}]
+    document = world.document()
+    attempts = document["attempts"]
+    assert all(attempt.pop("duration") >= 0 for attempt in attempts)
+    assert attempts == [
+        {
+            "exit_code": 7, "outcome": "failed", "stopped": None,
+            "started_at": "2026-03-01T09:30:00.000Z", "ended_at": "2026-03-01T09:30:03.000Z",
+            "usage": {"cpu": 1.5, "peak_memory": 2_000, "stdout": 5, "stderr": 0},
+        },
+        {
+            "exit_code": 0, "outcome": "succeeded", "stopped": None,
+            "started_at": "2026-03-01T09:30:03.000Z", "ended_at": "2026-03-01T09:30:03.000Z",
+            "usage": {"cpu": 0.25, "peak_memory": 1_000, "stdout": 0, "stderr": 3},
+        },
+    ]  # fmt: skip
+    assert document["usage"] == {"cpu": 1.75, "peak_memory": 2_000, "stdout": 5, "stderr": 3}
     world.run(HEAD + SCRIPT, result=world.folder / "result.json")
     assert "attempts" not in world.document()
+
+
+def test_the_record_of_an_attempt_that_was_stopped(world: World) -> None:
+    """An attempt says why calamari ended it, beside the child's own code."""
+    result = world.run(
+        HEAD + SCRIPT + "timeout: 1m\nretry: {attempts: 2, delay: 0s, on_exit_codes: [143]}\n",
+        ends(143, StopReason.TIMEOUT),
+    )
+    (attempt,) = result.attempts
+    assert (attempt.exit_code, attempt.outcome, attempt.stopped) == (
+        143,
+        Outcome.TIMED_OUT,
+        "timeout",
+    )
+
+
+def test_the_record_of_an_attempt_that_called_fail_step(world: World) -> None:
+    """An attempt that says of itself that it failed did not succeed, whatever its code."""
+
+    def child(running: Running) -> int:
+        running.declare("message", "fail\nit did not work")
+        return 0
+
+    result = world.run(HEAD + SCRIPT + "retry: {attempts: 2, on_exit_codes: [7]}\n", child)
+    assert [attempt.outcome for attempt in result.attempts] == [Outcome.FAILED]
+
+
+# --- usage --------------------------------------------------------------------------------------
+
+
+def test_usage_is_null_where_nobody_knows(world: World) -> None:
+    """A step that never started, or a system that does not say, has no figures made up."""
+    world.run("nme: x\n", result=world.folder / "result.json")
+    nothing = {"cpu": None, "peak_memory": None, "stdout": 0, "stderr": 0}
+    assert world.document()["usage"] == nothing
+    world.run(HEAD + SCRIPT, prints(b"abc"), result=world.folder / "result.json")
+    assert world.document()["usage"] == {**nothing, "stdout": 3}
+
+
+def test_usage_is_that_of_the_step_alone(world: World) -> None:
+    """`finally` is not counted, and bytes count as they were written, masked or not."""
+    secret = step_secrets(1)[0].encode()
+    heavy = ends(0, cpu_time=100.0, peak_memory=9_999)
+    result = world.run(HEAD + SCRIPT + FINALLY, prints(secret), heavy)
+    assert (result.usage.cpu, result.usage.stdout) == (None, len(secret))
+
+
+# --- time limits --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "stopped", "said"),
+    [
+        pytest.param("timeout: 10m", StopReason.TIMEOUT,
+                     'still running after 10m (timeout); the last output was "Waiting for ***"',
+                     id="timeout"),
+        pytest.param("idle_timeout: 10m", StopReason.IDLE_TIMEOUT,
+                     'no output for 10m (idle_timeout) after "Waiting for ***"', id="silence"),
+    ],
+)  # fmt: skip
+def test_a_time_limit_names_the_last_line(
+    limit: str, stopped: StopReason, said: str, world: World
+) -> None:
+    """The warning and the result say what the step was busy with, masked."""
+
+    def child(running: Running) -> ProcessExit:
+        running.write(f"first\nWaiting for {step_secrets(1)[0]}\n".encode())
+        return ProcessExit(code=143, stopped=stopped)
+
+    result = world.run(f"{HEAD}{SCRIPT}{limit}\n", child)
+    assert f"{said}: the step was ended" in world.reporter.warnings
+    assert [problem.message for problem in result.problems] == [said]
+
+
+def test_a_time_limit_of_a_silent_step(world: World) -> None:
+    """Without any output there is none to name."""
+    result = world.run(HEAD + SCRIPT + "timeout: 1m\n", ends(143, StopReason.TIMEOUT))
+    assert [problem.message for problem in result.problems] == ["still running after 1m (timeout)"]
+
+
+def test_finally_that_times_out_names_its_last_line(world: World) -> None:
+    """What cleans up is looked into the same way."""
+
+    def child(running: Running) -> ProcessExit:
+        running.write(b"unlocking\n")
+        return ProcessExit(code=143, stopped=StopReason.TIMEOUT)
+
+    result = world.run(HEAD + SCRIPT + FINALLY, ends(0), child)
+    assert [problem.message for problem in result.problems] == [
+        "'finally' timed out: still running after 5m (timeout); the last output was \"unlocking\""
+    ]
 
 
 @pytest.mark.parametrize("stopped", [StopReason.TIMEOUT, StopReason.SIGNAL, StopReason.READER_GONE])
@@ -349,3 +465,42 @@ def test_finally_runs_on_when_nobody_reads(world: World) -> None:
     result = world.run(HEAD + SCRIPT + FINALLY, prints(b"x\n"), cleaning)
     assert cleaned == ["141"]
     assert (result.outcome, result.exit_code) == (Outcome.CANCELLED, 141)
+
+
+@pytest.mark.parametrize("kind", ["message", "progress"])
+def test_finally_may_speak_when_nobody_reads(kind: str, world: World) -> None:
+    """Messages to a reader that went away do not end what cleans up, nor cost what it leaves."""
+
+    def step(running: Running) -> int:
+        for method in ("output", "highlight", "progress", "warning", "note"):
+            world.reporter.fail_on[method] = BrokenPipeError()
+        running.write(b"x\n")
+        return 0
+
+    def cleaning(running: Running) -> ProcessExit:
+        running.declare(kind, "highlight\nx" if kind == "message" else "5\nx")
+        running.write(b"cleaning\n")
+        running.publish("Cleaned=yes\n")
+        return ProcessExit(code=0, left_running=("sleep (pid 7)",))
+
+    result = world.run(HEAD + SCRIPT + FINALLY, step, cleaning)
+    assert result.outputs["Cleaned"].value == "yes"
+    assert (result.outcome, result.exit_code) == (Outcome.CANCELLED, 141)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_reaches_every_command(terminal: bool, world: World) -> None:
+    """A pty is for the step and for `finally`, where it is asked for."""
+    world.run(HEAD + SCRIPT + FINALLY, terminal=terminal)
+    assert [command.terminal for command in world.child.commands] == [terminal, terminal]
+
+
+def test_what_people_should_know_is_told_masked(world: World) -> None:
+    """Sentences of the process door reach the reporter without secrets."""
+
+    def child(running: Running) -> int:
+        running.tell(f"waiting for {step_secrets(1)[0]}")
+        return 0
+
+    world.run(HEAD + SCRIPT, child)
+    assert world.reporter.told("highlight") == ["waiting for ***"]

@@ -13,7 +13,8 @@ import pytest
 from calamari_py.channel import Channel
 from calamari_py.masking import SecretRegistry
 from calamari_py.result import Outcome
-from calamari_py.runner.output import Declared, MaskedSink
+from calamari_py.runner.intake import Declared
+from calamari_py.runner.output import MaskedSink
 from tests.fakes import RecordingReporter, Running, prints, step_secrets
 from tests.runner.world import HEAD, SCRIPT, World
 
@@ -129,20 +130,26 @@ def test_short_secrets_can_stop_a_run(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chunks", "shown", "warned"),
+    ("chunks", "shown", "left_out"),
     [
-        pytest.param((b"12345", b"67890"), b"1234567890", 0, id="just fits"),
-        pytest.param((b"12345", b"678901"), b"1234567890", 1, id="one too many"),
-        pytest.param((b"1234567890", b"x", b"y"), b"1234567890", 1, id="said once"),
-        pytest.param((b"x" * 100,), b"x" * 10, 1, id="at once"),
+        pytest.param((b"12345", b"67890"), b"1234567890", None, id="just fits"),
+        pytest.param((b"12345", b"678901"), b"12345678901", 0, id="the end is all that is left"),
+        pytest.param((b"1234567890", b"x", b"yz"), b"1234567890z", 2, id="said once"),
+        pytest.param((b"x" * 100,), b"x" * 11, 89, id="at once"),
     ],
 )
-def test_output_limit(chunks: tuple[bytes, ...], shown: bytes, warned: int, world: World) -> None:
-    """What is over the limit is not shown, that is said once, and the step goes on."""
+def test_output_limit(
+    chunks: tuple[bytes, ...], shown: bytes, left_out: int | None, world: World
+) -> None:
+    """Of what is over the limit the end is shown, it is said how much is not, and the step goes
+    on."""
     result = world.run(HEAD + SCRIPT + "output_limit: 10\n", prints(*chunks))
     assert result.exit_code == 0
     assert world.reporter.shown() == shown
-    assert sum("output_limit" in warning for warning in world.reporter.warnings) == warned
+    told = [warning for warning in world.reporter.warnings if "output_limit" in warning]
+    assert len(told) == (0 if left_out is None else 1 if left_out == 0 else 2)
+    if left_out:
+        assert f": {left_out} bytes of output are left out here" in told[-1]
 
 
 def test_output_limit_counts_both_streams(world: World) -> None:
@@ -154,7 +161,37 @@ def test_output_limit_counts_both_streams(world: World) -> None:
         return 0
 
     world.run(HEAD + SCRIPT + "output_limit: 10\n", child)
-    assert world.reporter.shown("stderr") == b"12"
+    assert world.reporter.shown("stderr") == b"128"
+
+
+def test_the_markers_stand_where_output_is_missing(world: World) -> None:
+    """Beginning, marker, and once the child has ended the marker with the count, then the end."""
+    world.run(HEAD + SCRIPT + "output_limit: 100\n", prints(b"a" * 100, b"b" * 50, b"\nthe end\n"))
+    told = [
+        what if name == "warning" else what[1]
+        for name, what in world.reporter.events
+        if name in {"output", "warning"}
+    ]
+    assert told == [
+        b"a" * 100,
+        "output_limit (100 bytes) is reached: what follows is left out, except for its end",
+        "output_limit: 51 bytes of output are left out here; this is its end",
+        b"the end\n",
+    ]
+
+
+def test_the_end_of_a_limited_output_knows_later_secrets(world: World) -> None:
+    """What waits for the end is not shown yet: a value declared meanwhile is masked in it."""
+
+    def child(running: Running) -> int:
+        running.write(b"x" * 600 + b"found-at-")
+        running.write(b"run-time\n")
+        running.declare("mask", "found-at-run-time")
+        return 0
+
+    world.run(HEAD + SCRIPT + "output_limit: 500\n", child)
+    assert b"found" not in world.reporter.shown()
+    assert world.reporter.shown().endswith(b"***\n")
 
 
 # --- a masker that fails ------------------------------------------------------------------------
@@ -205,6 +242,21 @@ def test_a_fault_keeps_the_childs_failure(world: World) -> None:
     assert (result.exit_code, result.exit_origin) == (3, "child")
 
 
+def test_a_fault_is_no_reason_to_try_again(world: World) -> None:
+    """A step whose output could not be masked is not repeated, whatever its code."""
+
+    def child(running: Running) -> int:
+        assert isinstance(running.sink, MaskedSink)
+        running.sink._registry._index._engine = BrokenEngine()
+        running.write(b"x" * 100)
+        return 7
+
+    retry = "retry: {attempts: 2, delay: 0s, on_exit_codes: [7]}\n"
+    result = world.run(WITH_SECRET + retry, child)
+    assert (len(world.child.commands), result.exit_code) == (1, 7)
+    assert "masking failed and output was withheld" in [p.message for p in result.problems]
+
+
 def test_a_faulty_stream_is_told_once_and_stays_silent(world: World) -> None:
     """A sink over a registry that cannot search gives out no byte of the child."""
     registry = SecretRegistry(engine=BrokenEngine)
@@ -223,7 +275,10 @@ def test_a_faulty_stream_is_told_once_and_stays_silent(world: World) -> None:
         sink.close(stream)
     assert sink.faulty
     assert reporter.told("output") == []
-    assert len(reporter.warnings) == 1
+    assert reporter.warnings == [
+        "masking failed: the rest of stdout is withheld, and the step fails",
+        "140 bytes of stdout were withheld",
+    ]
     assert SECRET not in reporter.text
 
 
@@ -241,7 +296,7 @@ def test_a_value_that_cannot_be_taken_in_withholds_the_rest(kind: str, world: Wo
     result = world.run(HEAD + SCRIPT, child)
     assert result.exit_code == 1
     assert world.reporter.shown() == b"before\n"
-    assert any("withheld" in warning for warning in world.reporter.warnings)
+    assert "2,001 bytes of stdout were withheld" in world.reporter.warnings
 
 
 def test_a_declarations_folder_that_is_gone_withholds_the_rest(world: World) -> None:

@@ -37,7 +37,6 @@ def test_the_corridor_in_order(world: World) -> None:
             65,
             id="external id",
         ),
-        pytest.param(HEAD + SCRIPT + "service_messages: true\n", 65, id="service messages"),
         pytest.param(HEAD + SCRIPT + "finally: {file: none.sh}\n", 66, id="missing finally"),
     ],
 )

@@ -1,6 +1,7 @@
 """For Python steps: variables, outputs and messages. Uses the standard library alone.
 
-``import calamari_step`` works in every step that calamari starts.
+``import calamari_step`` works in every step that calamari starts. Other languages can start
+``python -m calamari_step mask -``, which masks what comes on stdin; with ``--pass`` it hands it on.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def set_output(name: str, value: str, *, sensitive: bool = False) -> None:
         file.write(_bytes(f"{name}<<{delimiter}\n{value}\n{delimiter}\n"))
 
 
-def mask(value: str) -> None:
+def mask(value: str | bytes) -> None:
     """From now on the value appears as ``***`` in everything this step prints."""
     _declare("mask", value)
 
@@ -72,7 +73,7 @@ def update_progress(percent: float, message: str = "") -> None:
     _declare("progress", f"{percent}\n{message}")
 
 
-def _declare(kind: str, content: str) -> None:
+def _declare(kind: str, content: str | bytes) -> None:
     # What was printed before comes out before: the runner takes declarations in as it reads.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -82,9 +83,24 @@ def _declare(kind: str, content: str) -> None:
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     os.fchmod(descriptor, 0o600)  # whatever the script's umask is
     with open(descriptor, "wb") as file:
-        file.write(_bytes(content))
+        file.write(content if isinstance(content, bytes) else _bytes(content))
     os.rename(hidden, os.path.join(folder, f"{kind}-{next(_SEQUENCE)}-{os.getpid()}-{token}"))
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments not in (["mask", "-"], ["mask", "-", "--pass"]):
+        sys.stderr.write("usage: calamari_step mask - [--pass]\n")
+        return 2
+    value = sys.stdin.buffer.read()
+    mask(value)
+    if "--pass" in arguments:
+        sys.stdout.buffer.write(value)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))
