@@ -224,10 +224,10 @@ class Corridor:
             environ=self.environ,
         )
         if problems:
-            error = step.loaded.error(problems)
-            refused = PolicyRefused(error.problems, subject=error.subject)
+            refused = PolicyRefused(problems)
             self.trail.refused(refused)
-            raise refused
+            with placed(step.loaded):
+                raise refused
         return replace(step, requests=policy.restrict(step.requests))
 
     def region(self, loaded: LoadedManifest) -> tuple[str | None, str | None]:
@@ -280,7 +280,7 @@ class Corridor:
         """The launcher, the hops and the guard; the result knows how far it came."""
         identity = None
         try:
-            with self.record.timed("identity"), _placed(step.loaded):
+            with self.record.timed("identity"), placed(step.loaded):
                 identity = find_launcher(inputs)
                 self.record.identity = step_identity(identity, self.record.masked)
                 self.trail.launcher(identity)
@@ -298,7 +298,7 @@ class Corridor:
 
     def fetch_late(self, step: PreparedStep, identity: ResolvedIdentity) -> PreparedStep:
         """Variables read with the step's own credentials, registered before they are used."""
-        with self.record.timed("variables"), _placed(step.loaded):
+        with self.record.timed("variables"), placed(step.loaded):
             values = fetch_late(step.loaded.late, identity, self.registry)
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
             step = self.with_command(step)
@@ -366,7 +366,7 @@ class Corridor:
 
 
 @contextmanager
-def _placed(loaded: LoadedManifest) -> Iterator[None]:
+def placed(loaded: LoadedManifest) -> Iterator[None]:
     """A manifest's problem that only shows later still names its file and line."""
     try:
         yield

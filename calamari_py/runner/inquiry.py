@@ -15,7 +15,7 @@ from calamari_py.identity import AwsCredentials, DeploymentCredentials, Launcher
 from calamari_py.masking.secret import Secret
 from calamari_py.output._identity_page import IdentityPage, Session
 from calamari_py.result import dump_json
-from calamari_py.runner.corridor import Corridor
+from calamari_py.runner.corridor import Corridor, placed
 from calamari_py.runner.identity import ResolvedIdentity, find_launcher
 from calamari_py.runner.prepare import PreparedStep
 from calamari_py.runner.record import masked_trace
@@ -127,8 +127,8 @@ def _ask_launcher(corridor: Corridor) -> Inquiry:
     """The same up to the launcher; no role is assumed, so ``expect`` has nothing to say."""
     step = corridor.prepare(tools_required=False)
     if corridor.policy is not None and (problems := corridor.policy.check_launcher()):
-        placed = step.loaded.error(problems)
-        raise PolicyRefused(placed.problems, subject=placed.subject)
+        with placed(step.loaded):
+            raise PolicyRefused(problems)
     inputs = replace(corridor.identity_inputs(step), requests=())
     try:
         identity = find_launcher(inputs)
