@@ -7,6 +7,8 @@ DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 # Twice a small machine's cores: many tests wait for a process or a time limit.
 WORKERS ?= 4
+# Each worker compiles all tests anew where compiled files are not written: 7 s each.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pure soak lint format bench clean
@@ -18,13 +20,13 @@ demo: $(DEMO_STAMP) ## install into .venv and run a step against the embedded AW
 	@$(BIN)/calamari run step-templates/demo.yaml --sandbox
 
 test: $(DEV_STAMP) ## install into .venv and run every test
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	@$(PYTEST) -q -n $(WORKERS) --dist worksteal
 
-test-pure: $(DEV_STAMP) ## run the tests that start no process and no sandbox
-	@$(BIN)/python -m pytest -q -m "not process and not sandbox"
+test-pure: $(DEV_STAMP) ## run the quick tests: no process, no socket, no sandbox
+	@$(PYTEST) -q -n 2 --dist worksteal -m "not process and not sandbox and not socket and not slow"
 
 soak: $(DEV_STAMP) ## kill -9 a run at 100 points and see that nothing stays
-	@CALAMARI_SOAK_ROUNDS=100 $(BIN)/python -m pytest -q -n $(WORKERS) tests/integration/test_killed.py
+	@CALAMARI_SOAK_ROUNDS=100 $(PYTEST) -q -n $(WORKERS) tests/integration/test_killed.py
 
 lint: $(DEV_STAMP) ## check types, rules and formatting
 	@$(BIN)/ruff check .
@@ -35,10 +37,11 @@ format: $(DEV_STAMP) ## rewrite the formatting
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## measure start-up and masking, side by side in one run
+bench: $(DEV_STAMP) ## measure start-up, masking and a whole run, side by side in one run
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/import_time.py
 	@$(BIN)/python benchmarks/masking.py
+	@$(BIN)/python benchmarks/run_output.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -177,9 +177,9 @@ def measure_memory(options: argparse.Namespace, to: Targets) -> None:
             [f"{count:,}", f"{early_peak:.1f}", f"{peak:.1f}", f"{early:.1f}", f"{late:.1f}"]
         )
         if not count:
-            plain = late
+            plain = peak
             continue
-        to.most("T8", f"above the plain pump, {count:,} secrets", late - plain, limit, "MiB")
+        to.most("T8", f"above the plain pump, {count:,} secrets", peak - plain, limit, "MiB")
         what = f"growth over {options.stream_size} MB, {count:,} secrets"
         to.most("T8", what, max(late - early, peak - early_peak), 10, "MiB")
     print("\n## T8: memory, MiB\n")

@@ -30,11 +30,14 @@ def print_step_credentials() -> NoReturn:
 
 def main() -> NoReturn:
     """What the command ``calamari`` and ``python -m calamari_py`` do."""
-    if sys.argv[1:] == ["credentials", "--from-step"]:
-        print_step_credentials()
-    from calamari_py import cli
+    try:
+        if sys.argv[1:] == ["credentials", "--from-step"]:
+            print_step_credentials()
+        from calamari_py import cli
 
-    cli.main()
+        cli.main()
+    except KeyboardInterrupt:  # before anybody listens: imports take most of the start
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from calamari_py.errors import ToolMissing
 from calamari_py.messages import Declaration, declaration_order, parse_declaration, parse_outputs
 
 CHILD_FILE_LIMIT = 10 * 1024 * 1024
@@ -98,6 +100,11 @@ class Channel:
     folder: Path
     _taken: set[str] = field(default_factory=set)
     _lost: list[Path] = field(default_factory=list)
+    # As text: the folder is looked at for each read.
+    _declarations: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_declarations", str(self.declarations))
 
     @property
     def variables(self) -> Path:
@@ -116,9 +123,11 @@ class Channel:
         return self.folder / "output"
 
     def create(self, variables: Mapping[str, str]) -> tuple[str, ...]:
-        """Write everything a child reads; returns the names too long for a file of their own."""
-        self.variables.mkdir(mode=0o700)
-        self.declarations.mkdir(mode=0o700)
+        """Write everything a child reads; returns the names too long for a file of their own.
+        Raises ToolMissing when there is no room."""
+        with _making(self.folder):
+            self.variables.mkdir(mode=0o700)
+            self.declarations.mkdir(mode=0o700)
         write_private(self.output, b"")
         too_long = []
         for name, value in variables.items():
@@ -150,8 +159,7 @@ class Channel:
     def take(self) -> Iterator[Declaration | RefusedDeclaration]:
         """Every declaration since the last call, in the order it was made; each is removed."""
         try:
-            with os.scandir(self.declarations) as entries:
-                names = [entry.name for entry in entries if entry.name not in self._taken]
+            names = os.listdir(self._declarations)
         except OSError as error:
             if not self._lost:
                 self._lost.append(self.folder)
@@ -159,9 +167,8 @@ class Channel:
                     why=f"the declarations folder is gone ({error.strerror})", secret=True
                 )
             return
-        for name in sorted(names, key=self._order):
-            if name.startswith("."):
-                continue
+        new = [name for name in names if name not in self._taken and not name.startswith(".")]
+        for name in sorted(new, key=self._order):
             self._taken.add(name)
             path = self.declarations / name
             try:
@@ -210,7 +217,23 @@ def _removed(path: Path) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Create `path` (it must not exist) with mode 0600 whatever the umask is."""
+    """Create `path` (it must not exist) with mode 0600 whatever the umask is. Raises ToolMissing
+    when it cannot be written."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o600), "wb") as file:
+    with _making(path.parent), open(os.open(path, flags, 0o600), "wb") as file:
         file.write(content)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    """What the system refuses within the block becomes a ToolMissing."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        why = (error.strerror or "unknown error").lower()
+        raise ToolMissing(
+            f"private files cannot be written to '{folder}': {why}",
+            hint="make room there, or raise the limits of this process ('ulimit -a')",
+        ) from None

@@ -53,7 +53,7 @@ ALWAYS_INHERITED = (
 class ChildEnvironment:
     """The complete mapping a child gets, and what `explain` and the log say of it by name."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
     removed: tuple[str, ...]
     added: tuple[str, ...]
     passed: tuple[str, ...]

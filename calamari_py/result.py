@@ -223,8 +223,10 @@ def dump_json(document: Any, *, indent: int | None = None) -> bytes:
 
     separators = (",", ":") if indent is None else None
     text = json.dumps(document, ensure_ascii=False, indent=indent, separators=separators)
-    text = _RISKY.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).encode()
+    if not text.isascii() or "\x7f" in text:  # a log of ASCII alone need not be searched
+        text = _RISKY.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        text = _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text.encode()
 
 
 def check_result_target(path: Path, *, option: str = "--result") -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import compileall
 import os
 import socket
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ _EXACT = (
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "XDG_RUNTIME_DIR",
 )  # fmt: skip
 _KEPT = ("CALAMARI_REQUIRE_TOOLS",)
+_TALKING = ("tests/aws/", "tests/credentials/", "tests/delivery/")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -40,6 +43,34 @@ def pytest_configure(config: pytest.Config) -> None:
     PYTHONDONTWRITEBYTECODE is set."""
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the rooms that talk to servers; begin what is slow first, so that no worker ends alone
+    with it. Nothing is left out."""
+    for item in items:
+        if item.nodeid.startswith(_TALKING):
+            item.add_marker("socket")
+    yield
+    items[:] = _slow_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _slow_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Each of `workers` is given a run of neighbours: every such run begins with its share."""
+    slow = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
+    others = iter([item for item in items if not _seconds(item)])
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        size = (len(items) - len(ordered)) // (workers - worker)
+        first = slow[worker::workers]
+        ordered += [*first, *islice(others, max(size - len(first), 0))]
+    return [*ordered, *others]
+
+
+def _seconds(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("slow")
+    return float(mark.args[0]) if mark else 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -365,6 +365,7 @@ class RecordingReporter:
 
     journal: list[str] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
+    hints: dict[str, str] = field(default_factory=dict)
     fail_on: dict[str, BaseException] = field(default_factory=dict)
     during: dict[str, Callable[[], None]] = field(default_factory=dict)
 
@@ -389,8 +390,13 @@ class RecordingReporter:
     def highlight(self, message: Masked) -> None:
         self._take("highlight", message)
 
-    def warning(self, message: Masked) -> None:
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
         self._take("warning", message)
+        if hint:
+            self.hints[message] = hint
+
+    def setback(self, message: Masked, hint: Masked | None = None) -> None:
+        self.warning(message, hint)
 
     def failed(self, failure: Failure) -> None:
         self._take("failed", failure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -24,8 +25,9 @@ def mask_stream(
     """Give `show` everything that the descriptor `source` gives until its end, masked by `masker`.
 
     Raises what `show` raises, UsageError for a `source` that cannot be read, and Cancelled for a
-    signal. Before the last two, `show` has got all that was read, and before the last one all that
-    was there to be read. To be called while signals are queued. A fault of the masker does not end
+    signal: for SIGINT not before the end of `source`, or another signal, unless that is a terminal.
+    Before the last two, `show` has got all that was read, and before the last one all that was
+    there to be read. To be called while signals are queued. A fault of the masker does not end
     the reading: who writes is not to be stopped by it.
     """
     try:
@@ -53,15 +55,22 @@ def _reads(source: int, inbox: SignalInbox, *, holding: Callable[[], bool]) -> I
     poll = select.poll()
     poll.register(source, select.POLLIN)
     poll.register(inbox.fileno(), select.POLLIN)
+    patient = not os.isatty(source)
     while True:
         ready = [descriptor for descriptor, _ in poll.poll(IDLE_FLUSH if holding() else None)]
+        if patient and inbox.first == signal.SIGINT:
+            # Ctrl-C reaches all of a pipeline: who writes into it may have to clear up first.
+            patient = False
+            inbox.take()
         inbox.raise_waiting()
         if not ready:
             yield b""
         elif source in ready and (data := read_some(source)) is not None:
             if not data:
-                return
+                break
             yield data
+    if inbox.first is not None:
+        raise Cancelled(inbox.first)
 
 
 def read_some(source: int) -> bytes | None:

@@ -119,11 +119,11 @@ def begin(
         )
     )
     cwd = working_directory()
-    doors = Doors(pulse=pulse)
+    doors = Doors(pulse=pulse, exits=True)
     if options["sandbox"]:
         from calamari_py.cli._sandbox import open_sandbox
 
-        doors = Doors(pulse=pulse, open_sandbox=open_sandbox)
+        doors = Doors(pulse=pulse, exits=True, open_sandbox=open_sandbox)
     return Invocation(
         options=RunOptions(
             manifest=options["manifest"],

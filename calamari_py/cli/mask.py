@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import click
@@ -28,6 +29,7 @@ from calamari_py.process import Pulse, SignalInbox, harden
 
 FILE_LIMIT = 10_000_000
 """Bytes of a file of secrets."""
+_LIKELY_NAME = re.compile(r"[A-Z_][A-Z0-9_, ]*")
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -155,14 +157,20 @@ def _from_environment(names: Sequence[str], environ: Mapping[str, str]) -> list[
                 hint="put the secret into an environment variable, and give the variable's name",
             )
     if missing := [name for name in dict.fromkeys(names) if name not in environ]:
-        listed = ", ".join(f"'{name}'" for name in missing)
         several = any("," in name or " " in name for name in missing)
         raise UsageError(
-            f"not in the environment: {listed}",
+            f"not in the environment: {_listed(names, missing)}",
             hint="write --from-env once for each variable" if several else
             "export it, and see whether the CI system passes that secret to this job",
         )  # fmt: skip
     return [(name, environ[name]) for name in dict.fromkeys(names)]
+
+
+def _listed(names: Sequence[str], missing: Iterable[str]) -> str:
+    """`missing` by name; one that does not look like a name may be the secret itself, and is called
+    by its place."""
+    places = {name: f"the name in place {number}" for number, name in enumerate(names, 1)}
+    return ", ".join(f"'{n}'" if _LIKELY_NAME.fullmatch(n) else places[n] for n in missing)
 
 
 def _lines_of(file: str) -> list[tuple[str, bytes]]:

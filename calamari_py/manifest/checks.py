@@ -317,13 +317,19 @@ class _Checks:
                 self._add(key, "holds a line break or control character", "write it on one line")
 
     def retry(self) -> None:
-        """At least one attempt, and exit codes that exist."""
+        """At least one attempt, and more only for exit codes that exist."""
         retry: Retry = self._get("retry", Retry())
         if not 1 <= retry.attempts <= 100:
             self._add("retry.attempts", f"must be between 1 and 100, is {retry.attempts}")
         for index, code in enumerate(retry.on_exit_codes):
             if not 1 <= code <= 255:
                 self._add(f"retry.on_exit_codes[{index}]", f"must be between 1 and 255, is {code}")
+        if retry.attempts > 1 and not retry.on_exit_codes:
+            self._add(
+                "retry.attempts",
+                "needs 'on_exit_codes': which codes mean that the step may run again",
+                "name them, as in on_exit_codes: [75]",
+            )
 
 
 def _request(hop: Hop) -> RoleRequest:

@@ -23,8 +23,8 @@ class Overrides:
     `region` stands in where neither the manifest nor the environment names one.
     """
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    sensitive: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sensitive: Mapping[str, str] = field(default_factory=dict, repr=False)
     variable_files: tuple[str, ...] = ()
     region: str | None = None
 

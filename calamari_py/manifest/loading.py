@@ -320,12 +320,6 @@ class _Plan:
             )
         return present[0]
 
-    def _unmasked(self) -> Iterator[str]:
-        for name, definition in self.definitions.items():
-            if definition.sensitive and not definition.mask:
-                kept = ", unless AWS keeps it as a secret" if definition.is_late else ""
-                yield f"variable '{name}' is sensitive and not masked{kept}: {definition.reason}"
-
     def _loaded(
         self,
         values: Values,
@@ -347,7 +341,7 @@ class _Plan:
             manifest=manifest,
             variables=VariableSet(variables),
             late=values.late_variables(),
-            warnings=(*self._unmasked(), *only.warnings()),
+            warnings=tuple(only.warnings()),
             scrub_names=self.scrub_names | only.environment_names(),
             withheld=only.withheld(),
             secret_paths=values.secret_paths(),

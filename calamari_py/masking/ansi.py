@@ -21,15 +21,17 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from calamari_py.masking.index import NeedleIndex
+from calamari_py.masking.needles import INNER, LONGEST_GAP
 from calamari_py.masking.search import Occurrence, Search
 
 ESC = b"\x1b"
 LONGEST_HIDDEN = 65_536
 _MOST_WAITING = 64
+_LONGEST_BEGINNING = 2 * INNER + LONGEST_GAP
+"""Bytes of a wrapped form that has begun and whose second head is not whole, and of its gap."""
 
-_SEQUENCE = re.compile(
-    rb"(\x1b(?:\[[ -?]{0,128}[@-~]?|[\]PX^_][^\x00-\x1f]{0,4096}\x07?|[ -/]{0,3}[0-~]?))"
-)
+_AFTER_ESC = rb"(?>\[[ -?]{0,128}+[@-~]?+|[\]PX^_][^\x00-\x1f]{0,4096}+\x07?+|[ -/]{0,3}+[0-~]?+)"
+_SEQUENCE = re.compile(rb"(\x1b%s)" % _AFTER_ESC)
 _UNFINISHED = re.compile(rb"\x1b(?:\[[ -?]{0,128}|[\]PX^_][^\x00-\x1f]{0,4096}|[ -/]{0,3})")
 
 
@@ -43,7 +45,7 @@ class PlainView:
     def __init__(self, index: NeedleIndex) -> None:
         self._index = index
         self._search = Search(index)
-        self._active = False
+        self.active = False
         self._text = b""
         self._base = 0
         self._raw_base = 0
@@ -56,11 +58,45 @@ class PlainView:
         """Those of the last run."""
         self._waiting: list[tuple[int, int, list[bytes]]] = []
         """Pieces whose runs are not entered yet: mostly nobody asks."""
+        self._alphabet = b""
+        self._inside = _SEQUENCE
+
+    def passes(self, data: bytes, *, held: bool) -> int | None:
+        """Where the last sequence in `data` ends, if no secret can hold one of them unless a head
+        stands in `data` as it is; None when that is not clear. For a view that is not active, and
+        `data` with a sequence; `held` says whether something before it may have begun.
+
+        Between two bytes that stand in forms, a secret may go on behind a sequence. Elsewhere it
+        can at a line end only, and all of its lines are there without a sequence in them.
+        """
+        if self._alphabet != self._index.alphabet:
+            self._alphabet = self._index.alphabet
+            within = b"[%s]" % re.escape(self._alphabet)
+            sequences = rb"%s(?:\x1b%s){0,8}+" % (_AFTER_ESC, _AFTER_ESC)
+            # It begins with ESC itself: places where none stands are then skipped fast.
+            after = (
+                b"[\x1b" + within[1:]
+            )  # so many sequences are not clear, but not looked at twice
+            self._inside = re.compile(rb"\x1b(?<=%s\x1b)%s(?=%s)" % (within, sequences, after))
+        if (held and data.startswith(ESC)) or self._inside.search(data):
+            return None
+        last = _SEQUENCE.match(data, data.rindex(ESC))
+        if last is None:
+            return None
+        rest = data[last.end() : last.end() + _LONGEST_BEGINNING + 1]
+        # The first line of a wrapped form may stand before it.
+        if len(rest) <= _LONGEST_BEGINNING and len(rest.split(None, 1)) < 2:
+            return None
+        return last.end()
+
+    def passed(self, end: int) -> None:
+        """The last sequence ends at `end` of the owner's buffer; nothing of them is looked at."""
+        self._last = (0, self._raw_base + end)
 
     def look(self, data: bytes, old: int) -> list[Occurrence]:
         """Occurrences that hold sequences, in offsets of `data`: what its bytes after the first
         `old` ones make whole. Also when nothing of this view is left from before."""
-        if not self._active:
+        if not self.active:
             if data.find(ESC, old) < 0:
                 return []
             self._awake(data, old)
@@ -74,12 +110,12 @@ class PlainView:
     def look_again(self) -> list[Occurrence]:
         """The same for all that is kept, when there are new needles."""
         self._search = Search(self._index)
-        found = self._search.look(self._text, 0) if self._active else []
+        found = self._search.look(self._text, 0) if self.active else []
         return self._hiding(found)
 
     def floor(self, data: bytes) -> int:
         """From where the owner holds its bytes back; all before it is forgotten here."""
-        if not self._active:
+        if not self.active:
             return len(data)
         least = self._least()
         if least:
@@ -90,12 +126,12 @@ class PlainView:
         self._base += keep
         self._search.shift(keep)
         if self._base >= self._last[0] and not self._sequence:
-            self._active = False
+            self.active = False
         return held
 
     def cover(self, data: bytes) -> int:
         """From where `data`, printed, would show too much of something that has begun."""
-        if not self._active:
+        if not self.active:
             return len(data)
         cover = self._search.cover(self._text, self._least())
         return self._raw(cover) if cover < len(self._text) else len(data)
@@ -107,7 +143,7 @@ class PlainView:
     def _awake(self, data: bytes, old: int) -> None:
         """Begin with what the owner kept since the last sequence: all of it is text."""
         start = max(0, self._last[1] - self._raw_base)
-        self._active = True
+        self.active = True
         self._search = Search(self._index)
         self._text = data[start:old]
         self._base = 0

@@ -15,6 +15,9 @@ from calamari_py.masking.escapes import escaped
 LONGEST_UNMASKED = 3
 """Values up to this many bytes would mask half of any output: they are not masked by default."""
 LONGEST_LITERAL_ONLY = 5
+LARGEST_WITH_ALL_FORMS = 16_384
+"""Bytes of a value beyond which a hundred notations of it would cost seconds and gigabytes: what is
+larger is a file, which programs print as it is, by line, in base64 or in hex."""
 FORM_FLOOR = 8
 """No derived form is shorter than this, unless the secret itself is."""
 SHORTEST_LINE = 8
@@ -101,6 +104,10 @@ def encoded(value: bytes) -> list[tuple[str, bytes]]:
 
 def _all_encoded(core: bytes) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
+    if len(core) > LARGEST_WITH_ALL_FORMS:
+        _base64("base64", core, found)
+        lower = core.hex()
+        return [*found, ("hex", lower.encode()), ("hex", lower.upper().encode())]
     for data in _newline_styles(core):
         text = data.decode("utf-8", "surrogateescape")
         _base64("base64", data, found)

@@ -21,6 +21,8 @@ class NeedleIndex:
     many needles begin alike (tokens with one header), so that a hit leads to few needles. A needle
     that wraps has a second one, its bytes 16 to 32: a line end stands in one of the two only.
 
+    `alphabet` has every byte that stands in a needle, line ends between its lines left out.
+
     With `ansi_aware`, escape sequences inside a secret do not hide it.
 
     `by_head` and `by_inner` (the second heads) hold the needles; one that is alone under its head,
@@ -33,6 +35,7 @@ class NeedleIndex:
         self.reach = 0
         self.ansi_aware = ansi_aware
         self.tails = Tails()
+        self.alphabet = b""
         self.by_head: dict[bytes, Needle | list[Needle]] = {}
         self.by_inner: dict[bytes, list[Needle]] = {}
         self.crowded: set[bytes] = set()
@@ -55,9 +58,11 @@ class NeedleIndex:
         heads: list[bytes] = []
         new: list[bytes] = []
         wrapped: list[bytes] = []
+        texts: list[bytes] = []
         for name, kind, form in forms:
             needle = self._entered(Needle(form, name, self.version + 1), heads, new)
             needle.belongs_to(name)
+            texts += needle.lines or (needle.form,)
             if not needle.wraps and may_wrap(kind, form):
                 self.version += 1
                 needle.wraps = True
@@ -67,15 +72,25 @@ class NeedleIndex:
             self._engine.build(new)
             self.reach = max(self.reach, *map(len, new))
         self.tails.add(heads, wrapped)
+        self.alphabet = bytes({*self.alphabet, *b"".join(texts)})
 
-    def scan(self, data: bytes, start: int) -> Iterable[Hit]:
+    def scan(self, data: bytes, start: int) -> list[Hit]:
         """Every place at or after `start` where a head stands whole."""
-        return self._engine.scan(data, start) if self.version else ()
+        return list(self._engine.scan(data, start)) if self.version else []
 
     def needles(self, head: bytes) -> Iterable[Needle]:
         """The needles that begin with `head`."""
         group = self.by_head.get(head, ())
         return (group,) if isinstance(group, Needle) else group
+
+    def over_line_ends(self, hits: Iterable[Hit]) -> bool:
+        """Whether one of the heads belongs to a needle in which line ends may stand."""
+        return any(
+            head in self.by_inner
+            or head in self.crowded
+            or any(needle.wraps or needle.lines for needle in self.needles(head))
+            for _, head in hits
+        )
 
     def may_show(self, begun: bytes) -> bool:
         """Whether `begun`, the beginning of some head, shows no more than it may."""

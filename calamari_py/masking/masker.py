@@ -38,6 +38,16 @@ class Masker:
         """Everything held, because nothing follows: at most 3 bytes of a secret, or the mask."""
         return self._guarded(MaskStream.flush, 0)
 
+    def again(self, data: bytes) -> MaskedBytes:
+        """`data`, which this gave out and nobody has shown, and what is held, looked at once more
+        as one: for secrets that came meanwhile."""
+
+        def act(stream: MaskStream) -> bytes:
+            self._stream = stream.begun_anew()
+            return self._stream.feed(data + stream.waiting)
+
+        return self._guarded(act, len(data))
+
     def close(self) -> MaskedBytes:
         """The rest of the stream. A second call gives nothing."""
         rest = self.idle()
@@ -45,10 +55,10 @@ class Masker:
         return rest
 
     def _guarded(self, act: Callable[[MaskStream], bytes], incoming: int) -> MaskedBytes:
-        if self.fault:
-            self.withheld += incoming
-            return MaskedBytes(b"")
         pending = incoming
+        if self.fault:
+            self.withheld += pending
+            return MaskedBytes(b"")
         fault: str | None = "interrupted"
         result = b""
         try:

@@ -113,7 +113,7 @@ class SecretRegistry:
                 self._seen.add(data)
                 self._masked += 1
             self._pending.append((name, data))
-            self._warn_of_words(data, name)
+            self._warn_of(data, name)
 
     def add_json(self, value: bytes | str | Secret, *, name: str) -> None:
         """Mask `value` and, when it is a JSON document, every string in it (`name.key.0`)."""
@@ -183,6 +183,13 @@ class SecretRegistry:
         except Exception:  # noqa: BLE001 - the caller decides by this what may be shown
             return True
 
+    def values_in(self, text: str) -> list[bytes]:
+        """The secrets, **in clear**, that stand in `text` as they were added: for who has to teach
+        another program what to mask."""
+        data = forms.to_bytes(text)
+        with self._lock:
+            return sorted(value for value in self._seen if value in data)
+
     def _worth_masking(self, data: bytes, name: str) -> bool:
         if len(data) <= forms.LONGEST_UNMASKED:
             why = f"is too short to be masked ({len(data)} bytes)"
@@ -196,7 +203,7 @@ class SecretRegistry:
             raise ManifestError(
                 [
                     Problem(
-                        message=f"secret '{name}' {why}",
+                        message=why,
                         path=name,
                         hint="choose a longer value, or allow it with --short-secrets=warn",
                     )
@@ -209,7 +216,12 @@ class SecretRegistry:
         self._warn(f"secret '{name}' {why}")
         return False
 
-    def _warn_of_words(self, data: bytes, name: str) -> None:
+    def _warn_of(self, data: bytes, name: str) -> None:
+        if len(data) > forms.LARGEST_WITH_ALL_FORMS:
+            self._warn(
+                f"secret '{name}' is large ({len(data):,} bytes): it is masked as it is, by line, "
+                "in base64 and in hex, and in no other notation"
+            )
         if any(line.rstrip(b":").isalpha() for line in forms.own_lines(data)):
             self._warn(
                 f"secret '{name}' has a line that is a single word, which is masked everywhere"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from calamari_py.masking.engine import Hit
 from calamari_py.masking.index import NeedleIndex
 from calamari_py.masking.needles import (
     REVEAL_LIMIT,
@@ -27,8 +30,14 @@ class Search:
         self._long: list[int] = []
         self._wrapped: set[tuple[int, int, Needle]] = set()
 
-    def look(self, data: bytes, old: int) -> list[Occurrence]:
-        """What the bytes of `data` after the first `old` ones make whole, in any order."""
+    @property
+    def calm(self) -> bool:
+        """Whether nothing has begun."""
+        return not self._candidates and not self._long
+
+    def look(self, data: bytes, old: int, hits: Sequence[Hit] | None = None) -> list[Occurrence]:
+        """What the bytes of `data` after the first `old` ones make whole, in any order. `hits` are
+        all the heads in them, also such as begin before, where they have been looked for."""
         index = self._index
         found: list[Occurrence] = []
         candidates, self._candidates, self._long = self._candidates, [], []
@@ -36,23 +45,25 @@ class Search:
         for candidate in candidates:
             self._follow(candidate, data, found)
         by_head, by_inner, crowded = index.by_head, index.by_inner, index.crowded
-        length = len(data)
-        for at, head in index.scan(data, max(0, old - index.reach + 1)):
+        length, stands = len(data), data.startswith
+        if hits is None:
+            hits = index.scan(data, max(0, old - index.reach + 1))
+        for at, head in hits:
             if crowded and head in crowded and at > length - index.reach:
                 self._long.append(at)
-            if at + len(head) <= old:
+            if old and at + len(head) <= old:
                 continue
             group = by_head.get(head, ())
             for needle in (group,) if isinstance(group, Needle) else group:
-                end = at + len(needle.form)
+                form = needle.form
                 # With its own line ends, a needle of several lines stands there whole as well.
-                if data.startswith(needle.form, at):
-                    found.append((at, end, needle, at))
+                if stands(form, at):
+                    found.append((at, at + len(form), needle, at))
                 elif needle.wraps:
                     self._follow(WrappedCandidate(needle, at), data, found)
-                elif end > length or needle.lines is not None:
+                elif needle.lines is not None or at + len(form) > length:
                     self._follow(Candidate(needle, at), data, found)
-            if head in by_inner:
+            if by_inner and head in by_inner:
                 self._look_around(data, at, head, found)
             if crowded and head in index.wrapped_crowds:
                 self._look_in_crowd(data, at, head, found)

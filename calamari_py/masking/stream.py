@@ -14,14 +14,18 @@ is recognised. `_covered` is where the last mask ends; what touches it needs no 
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence
 
-from calamari_py.masking.ansi import PlainView
+from calamari_py.masking.ansi import ESC, PlainView
+from calamari_py.masking.engine import Hit
 from calamari_py.masking.index import NeedleIndex
 from calamari_py.masking.search import Occurrence, Search
 from calamari_py.masking.secret import MASK
 
 _MASK = MASK.encode()
 _FEW = 8
+_LARGE = 4096
+"""So many bytes are not copied to stand behind what is held; no tail is as long."""
 _MANY = 1000
 
 Span = tuple[int, int]
@@ -32,8 +36,8 @@ class MaskStream:
     """The state of one stream. It may raise; `calamari_py.masking.masker` then withholds."""
 
     __slots__ = (
-        "_counting", "_covered", "_data", "_found", "_index", "_plain", "_search", "_shown",
-        "_version",
+        "_calm", "_counting", "_covered", "_data", "_found", "_index", "_plain", "_search",
+        "_shown", "_version",
     )  # fmt: skip
 
     def __init__(self, index: NeedleIndex) -> None:
@@ -46,19 +50,81 @@ class MaskStream:
         self._shown = 0
         self._covered = -1
         self._counting = True
+        self._calm = True
 
     @property
     def held(self) -> int:
         """How many bytes have not left yet, neither as they are nor as a mask."""
         return len(self._data) - self._shown
 
+    @property
+    def waiting(self) -> bytes:
+        """The bytes that are held, as they came."""
+        return self._data[self._shown :]
+
+    def begun_anew(self) -> MaskStream:
+        """A stream for the same secrets that got nothing yet."""
+        return MaskStream(self._index)
+
     def feed(self, data: bytes) -> bytes:
         """What can be said of the stream now that `data` has come."""
+        hits: Sequence[Hit] | None = None
+        end: int | None = 0
+        seen = False
+        if self._calm and self._version == self._index.version:
+            plain = self._plain
+            if plain and ESC in data:
+                end = plain.passes(data, held=bool(self._data))
+            if end is not None:
+                hits = self._hits(data)
+                if not hits:
+                    if plain and end:
+                        plain.passed(len(self._data) + end)
+                    return self._pass_on(data)
+                if plain and end and not self._index.over_line_ends(hits):
+                    plain.passed(len(self._data) + end)
+                    seen = True
         old = len(self._data)
         self._data = self._data + data if old else data
-        self._look(old)
+        self._look(old, hits, seen=seen)
         hold, keep = self._floors()
         return self._release(hold, keep)
+
+    def _hits(self, data: bytes) -> Sequence[Hit]:
+        """The heads in what is held and `data` together, while nothing has begun."""
+        index, held = self._index, self._data
+        if not held:
+            return index.scan(data, 0)
+        if len(data) < _LARGE:
+            return index.scan(held + data, 0)
+        old = len(held)
+        hits = [hit for hit in index.scan(held + data[: index.reach], 0) if hit[0] < old]
+        hits += [(at + old, head) for at, head in index.scan(data, 0)]
+        return hits
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """`data` after what is held, when there is no head in them: all but what ends in one."""
+        held, shown = self._data, self._shown
+        if held and len(data) < _LARGE:
+            data, held = held + data, b""
+        length, tails = len(data), self._index.tails
+        hold = keep = tails.begin(data, 0, ())
+        if begun := tails.wrapped(data, 0):
+            hold = min(hold, begun[0])
+            keep = min(hold, begun[1])
+        if held:
+            given = b"".join((held[shown:], memoryview(data)[:hold]))
+            shown = hold
+        else:
+            given = data[shown:hold] if shown or hold < length else data
+            shown = max(shown, hold)
+        self._data = data[keep:] if keep < length else b""
+        self._shown = shown - keep
+        if count := len(held) + keep:
+            self._covered -= count
+            if self._plain:
+                self._plain.shift(count)
+        return given
 
     def whole(self, data: bytes) -> bytes:
         """What `feed` and `flush` give for `data`; for a stream that got nothing yet."""
@@ -87,8 +153,9 @@ class MaskStream:
         self._look(0)
         return bool(self._found)
 
-    def _look(self, old: int) -> None:
-        """Find what the bytes after the first `old` ones finish or begin."""
+    def _look(self, old: int, hits: Sequence[Hit] | None = None, *, seen: bool = False) -> None:
+        """Find what the bytes after the first `old` ones finish or begin; `hits` are the heads in
+        all of the data, where they are known. `seen`: no sequence hides anything."""
         index, data, plain = self._index, self._data, self._plain
         counted, since = 0, self._version
         found: list[Occurrence] = []
@@ -102,8 +169,8 @@ class MaskStream:
             counted, looked = old, 0
         else:
             looked = old
-        found += self._search.look(data, looked)
-        if plain and old < len(data):
+        found += self._search.look(data, looked, hits)
+        if plain and not seen and old < len(data):
             found += plain.look(data, old)
         if found:
             self._note(found, counted, since)
@@ -156,6 +223,11 @@ class MaskStream:
         self._shown = at
         if keep:
             self._forget(keep)
+        self._calm = (
+            not self._found
+            and self._search.calm
+            and (self._plain is None or not self._plain.active)
+        )
         return b"".join(parts)
 
     def _mask_runs(self, decided: int, parts: list[bytes]) -> int:

@@ -11,6 +11,8 @@ HEAD = 16
 """How long a head is where few needles begin alike."""
 FEW_HEADS = 64
 PREFIX = 3
+_FIRST_BYTES = tuple(slice(at, at + PREFIX) for at in range(2 * INNER))
+"""For each place where something may have begun."""
 
 Beginning = tuple[int, int, bytes]
 """Where what has begun starts to be held, where it starts to be kept as context, and its bytes
@@ -23,11 +25,14 @@ class Tails:
     def __init__(self) -> None:
         self._heads: list[bytes] = []
         self._prefixes: set[bytes] = set()
+        self._alphabet = b""
+        """Every byte that stands in a head."""
         self._wrapped: list[bytes] = []
         self._wrapped_prefixes: set[bytes] = set()
 
     def add(self, heads: list[bytes], wrapped: list[bytes]) -> None:
         """Remember new heads, and new forms that an encoder may wrap."""
+        self._alphabet = bytes({*self._alphabet, *b"".join(heads)})
         for size in range(1, PREFIX + 1):
             self._prefixes.update({head[:size] for head in heads if len(head) > size})
             self._wrapped_prefixes.update({form[:size] for form in wrapped})
@@ -41,12 +46,11 @@ class Tails:
             if at >= start and _next(self._heads, data[at:]):
                 return at
         length = len(data)
-        prefixes = self._prefixes
-        for at in range(max(start, length - HEAD + 1), length):
-            if data[at : at + PREFIX] in prefixes and (
-                length - at <= PREFIX or _next(self._heads, data[at:])
-            ):
-                return at
+        tail = data[max(start, length - HEAD + 1) :]
+        tail = tail[len(tail.rstrip(self._alphabet)) :]
+        for at in _places(tail, self._prefixes):
+            if len(tail) - at <= PREFIX or _next(self._heads, tail[at:]):
+                return length - len(tail) + at
         return length
 
     def beginnings(self, data: bytes, start: int, long: Sequence[int]) -> Iterator[int]:
@@ -67,19 +71,25 @@ class Tails:
         """The wrapped form whose first, short line stands whole and after which `data` ends, in
         the line end or before the second head is whole. The one that begins first, at or after
         `start`: the others are held, kept and hidden with it."""
-        if not self._wrapped or not (line := _last_line(data)):
+        if not self._wrapped:
+            return None
+        tail = data[1 - 2 * INNER :]
+        if b"\n" not in tail and b"\r" not in tail and not tail[:1].isspace():
+            return None
+        if not (line := _last_line(data)):
             return None
         gap = gap_before(data, line)
         before = data[max(start, line - gap - INNER + 1) : line - gap]
         if not gap or not before:
             return None
         rest = data[line:]
-        piece = before.split()[-1]
-        for size in range(min(len(piece), 2 * INNER - 1 - len(rest)), 0, -1):
-            begun = piece[-size:] + rest
-            if begun[:PREFIX] in self._wrapped_prefixes and _next(self._wrapped, begun):
+        piece = before.split()[-1][len(rest) + 1 - 2 * INNER :]
+        text = piece + rest
+        for at in _places(text, self._wrapped_prefixes):
+            if at < len(piece) and _next(self._wrapped, text[at:]):
+                size = len(piece) - at
                 first = line - gap - size
-                return (first if size >= HELD_PIECE else line), first, begun
+                return (first if size >= HELD_PIECE else line), first, text[at:]
         return None
 
 
@@ -90,6 +100,12 @@ def _last_line(data: bytes) -> int:
         return len(data)
     words = tail.split()
     return len(data) - len(words[-1]) if words and len(words[-1]) < len(tail) else 0
+
+
+def _places(tail: bytes, prefixes: set[bytes]) -> list[int]:
+    """Where in `tail` one of `prefixes` stands."""
+    firsts = map(tail.__getitem__, _FIRST_BYTES[: len(tail)])
+    return [at for at, first in enumerate(firsts) if first in prefixes]
 
 
 def _enter(known: list[bytes], new: list[bytes]) -> None:

@@ -21,7 +21,7 @@ class _BriefReporter(TextReporter):
     def highlight(self, message: Masked) -> None:
         """Not a failure."""
 
-    def warning(self, message: Masked) -> None:
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
         """Not a failure."""
 
     def failed(self, failure: Failure) -> None:

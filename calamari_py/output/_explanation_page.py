@@ -184,6 +184,12 @@ class _Page:
                     directory = command.directory
                     yield from self._row("", f"in {directory}", "faint")
         yield from self._row("limits", _limits(explained))
+        allowed = {
+            "commands in the output (service_messages)": explained.service_messages,
+            "--no-mask (allow_no_mask)": explained.allow_no_mask,
+        }
+        if any(allowed.values()):
+            yield from self._row("allows", ", ".join(text for text in allowed if allowed[text]))
 
     def checks(self, checks: Sequence[Check]) -> Iterator[Line]:
         """One row each, and what to do about it."""
@@ -230,9 +236,13 @@ def _limits(explained: Explanation) -> str:
         facts.append(f"idle timeout {_time(bounds.idle_timeout)}")
     facts.append(f"grace {_time(bounds.grace)}")
     if bounds.attempts > 1:
-        facts.append(format_count(bounds.attempts, "attempt"))
+        codes = ", ".join(map(str, bounds.retry_codes))
+        again = f"again after exit code {codes}, {_time(bounds.retry_delay)} later"
+        facts.append(f"{format_count(bounds.attempts, 'attempt')} ({again})")
     if bounds.finally_timeout is not None:
         facts.append(f"finally {_time(bounds.finally_timeout)}")
+    if bounds.output_limit is not None:
+        facts.append(f"output limit {bounds.output_limit:,} bytes")
     facts += ["isolated"] * bounds.isolated
     return ", ".join(facts)
 

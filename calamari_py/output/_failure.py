@@ -23,14 +23,15 @@ def failure_lines(failure: Failure) -> list[Line]:
     lines = block([Span("calamari: ", "bad")], failure.message, "strong")
     lines += _problem_lines(failure.problems)
     if failure.hint:
-        lines += _hint_lines(failure.hint, MARGIN)
+        lines += hint_lines(failure.hint)
     lines += trace_lines(failure.trace)
     for evidence in failure.evidence:
         lines += block([Span(MARGIN)], evidence, "faint")
     return lines
 
 
-def _hint_lines(hint: str, margin: str) -> list[Line]:
+def hint_lines(hint: str, margin: str = MARGIN) -> list[Line]:
+    """What to do about what stands before."""
     return block([Span(margin), Span("hint: ", "cure")], hint)
 
 
@@ -44,7 +45,7 @@ def _problem_lines(problems: Sequence[MaskedProblem]) -> list[Line]:
         prefix = [Span(MARGIN), *(Span(f"{head}   ", "faint") for head in heads)]
         lines += block(prefix, problem.message)
         if problem.hint:
-            lines += _hint_lines(problem.hint, " " * sum(cells(span.text) for span in prefix))
+            lines += hint_lines(problem.hint, " " * sum(cells(span.text) for span in prefix))
     return lines
 
 

@@ -61,9 +61,14 @@ def identity_lines(report: IdentityReport, width: int | None) -> list[Line]:
     lines += [_row("through", Span(printable(h))) for h in report.hops if h != report.role]
     lines.append(_role_line(report))
     lines += _account_lines(report, width)
-    masked = format_count(report.secrets, "secret") if report.secrets else "no secrets"
-    lines.append(_row("masking", Span(masked)))
+    lines.append(_row("masking", _masking(report)))
     return lines
+
+
+def _masking(report: IdentityReport) -> Span:
+    if report.masking_off:
+        return Span("off (--no-mask)", "warn")
+    return Span(format_count(report.secrets, "secret") if report.secrets else "no secrets")
 
 
 def identity_heading(report: IdentityReport) -> str:
@@ -79,6 +84,8 @@ def identity_heading(report: IdentityReport) -> str:
         parts.append(f"account {printable(report.account)}")
     if report.region:
         parts.append(printable(report.region))
+    if report.masking_off:
+        parts.append("masking off (--no-mask)")
     return " · ".join(parts)
 
 

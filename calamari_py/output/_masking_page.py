@@ -57,12 +57,14 @@ class MaskedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskingPage:
-    """Everything that a run would mask, and everything that it would not."""
+    """Everything that a run would mask, and everything that it would not. `values` counts what is
+    masked as the header of a run does: a value of two names once."""
 
     header: StepHeader
     short_secrets: str
     ansi_aware: bool
     allow_no_mask: bool
+    values: int
     masked: tuple[MaskedSecret, ...]
     unmasked: tuple[UnmaskedSecret, ...]
     later: tuple[LaterSecret, ...]
@@ -124,7 +126,7 @@ def _run_lines(page: MaskingPage, width: int) -> list[Line]:
 
 
 def _verdict(page: MaskingPage, width: int) -> Line:
-    masked = format_count(len(page.masked), "secret") if page.masked else "no secrets"
+    masked = format_count(page.values, "secret") if page.values else "no secrets"
     said = [f"{masked} masked", f"{len(page.unmasked) or 'none'} not masked"]
     if page.later:
         said.append(f"{len(page.later)} known later")
@@ -144,6 +146,7 @@ def page_document(page: MaskingPage) -> dict[str, Any]:
         "short_secrets": page.short_secrets,
         "ansi_aware": page.ansi_aware,
         "allow_no_mask": page.allow_no_mask,
+        "values": page.values,
         "masked": [asdict(secret) for secret in page.masked],
         "unmasked": [asdict(secret) for secret in page.unmasked],
         "later": [asdict(secret) for secret in page.later],

@@ -92,36 +92,61 @@ def _write_descriptor(
     descriptor: int, data: bytes, pulse: Callable[[], None], wrote: Callable[[int], None]
 ) -> None:
     mode = os.fstat(descriptor).st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-        _write_when_ready(descriptor, data, pulse, wrote)
-        return
-    terminal = _reopen_terminal(descriptor) if stat.S_ISCHR(mode) else None
-    if terminal is not None:
+    unshared = None
+    if stat.S_ISCHR(mode) or (stat.S_ISFIFO(mode) and len(data) > select.PIPE_BUF):
+        unshared = _reopen(descriptor, terminal=stat.S_ISCHR(mode))
+    if unshared is not None:
         try:
-            _write_when_ready(terminal, data, pulse, wrote)
+            _write_non_blocking(unshared, data, pulse, wrote)
         finally:
-            os.close(terminal)
-        return
-    rest = memoryview(data)
-    while rest:
-        written = os.write(descriptor, rest)
-        wrote(written)
-        rest = rest[written:]
+            os.close(unshared)
+    elif stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        _write_when_ready(descriptor, data, pulse, wrote)
+    else:
+        rest = memoryview(data)
+        while rest:
+            written = os.write(descriptor, rest)
+            wrote(written)
+            rest = rest[written:]
 
 
-def _reopen_terminal(descriptor: int) -> int | None:
-    """The same terminal, for us alone and non-blocking; None for what is none.
+def _reopen(descriptor: int, *, terminal: bool) -> int | None:
+    """The same terminal or pipe, for us alone and non-blocking; None where that cannot be had.
 
-    A terminal that is ready may still block a write of two bytes, and to make the descriptor
-    itself non-blocking would do so to everybody who shares it.
+    A pipe or a terminal that is ready may still block a write, and to make the descriptor itself
+    non-blocking would do so to everybody who shares it. Closed after each write: a reader of the
+    pipe sees its end when all writers are gone.
     """
-    if not os.isatty(descriptor):
+    if terminal and not os.isatty(descriptor):
         return None
     flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        return os.open(os.ttyname(descriptor), flags)
+        # Linux alone has the pipe itself there, and only for the user who made it.
+        path = os.ttyname(descriptor) if terminal else f"/proc/self/fd/{descriptor}"
+        return os.open(path, flags)
     except OSError:
         return None
+
+
+def _write_non_blocking(
+    descriptor: int, data: bytes, pulse: Callable[[], None], wrote: Callable[[int], None]
+) -> None:
+    """As much at a time as there is room for."""
+    rest = memoryview(data)
+    ready = False
+    while rest:
+        try:
+            written = os.write(descriptor, rest)
+        except BlockingIOError:
+            if ready:  # it said so, and yet it has no room
+                pulse()
+                time.sleep(NO_ROOM_YET)
+            _wait(descriptor, pulse)
+            ready = True
+        else:
+            ready = False
+            wrote(written)
+            rest = rest[written:]
 
 
 def _write_when_ready(
@@ -133,7 +158,7 @@ def _write_when_ready(
         _wait(descriptor, pulse)
         try:
             written = os.write(descriptor, rest[: select.PIPE_BUF])
-        except BlockingIOError:
+        except BlockingIOError:  # somebody else was faster
             pulse()
             time.sleep(NO_ROOM_YET)
         else:

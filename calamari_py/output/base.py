@@ -9,7 +9,7 @@ several threads: a refresh of the credentials can have something to say while th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Literal, NewType, Protocol, runtime_checkable
 
@@ -36,7 +36,7 @@ class ReporterOptions:
     stderr: BinaryIO
     terminal: bool
     width: int
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     quiet: bool = False
     verbose: bool = False
     encoding: str = "utf-8"
@@ -63,7 +63,7 @@ class IdentityReport:
     `expected` is true when ``expect`` names the account, None when it does not.
     `region_source` says where the region came from (``manifest``, ``AWS_REGION``, …).
     `seconds_left` counts from now; `renewed` says that the credentials are renewed before they run
-    out."""
+    out; `masking_off` that the step's output is shown as it is (``--no-mask``)."""
 
     launcher: Masked | None
     launcher_arn: Masked | None
@@ -78,6 +78,7 @@ class IdentityReport:
     seconds_left: float | None
     secrets: int
     renewed: bool = False
+    masking_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +127,12 @@ class Reporter(Protocol):
     def highlight(self, message: Masked) -> None:
         """A line that the step wants to be seen."""
 
-    def warning(self, message: Masked) -> None:
-        """Something that may be wrong; the run goes on."""
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
+        """Something that may be wrong, and what to do about it; the run goes on."""
+
+    def setback(self, message: Masked, hint: Masked | None = None) -> None:
+        """Something that keeps the step from having succeeded; it stands in the result that
+        `finished` is given, too."""
 
     def failed(self, failure: Failure) -> None:
         """calamari itself stops the run. `finished` still follows."""

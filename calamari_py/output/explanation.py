@@ -123,7 +123,9 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Seconds, None for no limit. `isolated` is ``--isolate``."""
+    """Seconds, None for no limit. After the codes `retry_codes` another attempt follows, and
+    `retry_delay` seconds lie between two; `output_limit` is in bytes. `isolated` is
+    ``--isolate``."""
 
     timeout: float | None
     idle_timeout: float | None
@@ -131,6 +133,9 @@ class Bounds:
     attempts: int
     finally_timeout: float | None
     isolated: bool
+    retry_codes: tuple[int, ...] = ()
+    retry_delay: float | None = None
+    output_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +161,8 @@ class Explanation:
     commands: tuple[CommandLine, ...]
     finally_commands: tuple[CommandLine, ...]
     bounds: Bounds
+    service_messages: bool = False
+    allow_no_mask: bool = False
     checks: tuple[Check, ...] = ()
 
     @property

@@ -66,6 +66,7 @@ class GithubReporter:
         self._at_line_start = True
         self._torn = False
         self._failure_told = False
+        self._setbacks: list[tuple[Masked, Masked | None]] = []
         self._told_trace: tuple[TraceRow, ...] = ()
         self._last_progress: tuple[float | None, str] | None = None
 
@@ -129,9 +130,13 @@ class GithubReporter:
         """``::notice``."""
         self._annotate("notice", message)
 
-    def warning(self, message: Masked) -> None:
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
         """``::warning``."""
-        self._annotate("warning", message)
+        self._annotate("warning", message, hint)
+
+    def setback(self, message: Masked, hint: Masked | None = None) -> None:
+        """Waits for the annotation at the end, which says it with how the step ended."""
+        self._setbacks.append((message, hint))
 
     def failed(self, failure: Failure) -> None:
         """``::error``, one for each problem of a manifest; the evidence is open below it."""
@@ -157,8 +162,12 @@ class GithubReporter:
             self._say([closing_line(result, RULE_WIDTH)])
         if succeeded or self._failure_told:
             self._write_commands(b"")
+            for message, hint in self._setbacks:
+                self._annotate("error", message, hint)
             return
-        lines = [ending_text(result), *(problem.message for problem in result.problems)]
+        lines = [ending_text(result)]
+        for problem in result.problems:
+            lines += [problem.message, *([f"hint: {problem.hint}"] if problem.hint else [])]
         self._annotate(_LEVELS.get(result.outcome, "error"), "\n".join(lines))
 
     def _annotate_problem(self, problem: MaskedProblem) -> None:

@@ -25,7 +25,7 @@ from calamari_py.result import StepResult, dump_json, format_time
 EVENTS_VERSION = 1
 OUTPUT_EVENTS_A_SECOND = 100
 """More are not written: the child's output is collected meanwhile."""
-OUTPUT_EVENT_SIZE = 65_536
+OUTPUT_EVENT_SIZE = 262_144
 """Bytes of the child's output that one event holds at most, so that a line's length is bounded."""
 
 
@@ -86,6 +86,7 @@ class JsonReporter:
             region_source=report.region_source,
             expires_at=format_time(report.expires_at) if report.expires_at else None,
             secrets=report.secrets,
+            masking_off=report.masking_off,
         )
 
     def trace(self, rows: Sequence[TraceRow]) -> None:
@@ -125,9 +126,13 @@ class JsonReporter:
         """The event ``message`` of level ``highlight``."""
         self._emit("message", level="highlight", message=message)
 
-    def warning(self, message: Masked) -> None:
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
         """The event ``warning``."""
-        self._emit("warning", message=message)
+        self._emit("warning", message=message, hint=hint)
+
+    def setback(self, message: Masked, hint: Masked | None = None) -> None:
+        """The event ``warning``."""
+        self.warning(message, hint)
 
     def failed(self, failure: Failure) -> None:
         """The event ``problem``."""

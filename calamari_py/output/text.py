@@ -10,7 +10,7 @@ from threading import RLock
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output._colour import renderer
-from calamari_py.output._failure import failure_lines, trace_lines
+from calamari_py.output._failure import failure_lines, hint_lines, trace_lines
 from calamari_py.output._frame import (
     closing_line,
     identity_heading,
@@ -109,9 +109,14 @@ class TextReporter:
         """A strong line; it is the step's own, so it stays when quiet."""
         self._say(block([Span("calamari: ", "faint")], message, "strong"))
 
-    def warning(self, message: Masked) -> None:
-        """``calamari: warning: …``."""
-        self._say(block([Span("calamari: ", "faint"), Span("warning: ", "warn")], message))
+    def warning(self, message: Masked, hint: Masked | None = None) -> None:
+        """``calamari: warning: …``, and under it what to do."""
+        lines = block([Span("calamari: ", "faint"), Span("warning: ", "warn")], message)
+        self._say([*lines, *(hint_lines(hint) if hint else ())])
+
+    def setback(self, message: Masked, hint: Masked | None = None) -> None:
+        """As a warning: how the step ended says the closing rule."""
+        self.warning(message, hint)
 
     def failed(self, failure: Failure) -> None:
         """The sentence, what to do, and the evidence; a trace that was shown is not repeated."""

@@ -18,6 +18,9 @@ AFTER_KILL = 1.0
 GLANCE = 0.02
 """Seconds between two looks at what cannot be waited for."""
 
+NAMED = 10
+"""How many processes that had to be ended are named; the others are counted."""
+
 
 class Aftermath:
     """First the pipes are read on for a while, then what is left is ended, and named in `left`."""
@@ -32,14 +35,21 @@ class Aftermath:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """The processes that had to be ended."""
-        return tuple(str(member) for member in self._left.values())
+        """The processes that had to be ended; many of them end in a sum."""
+        named = [str(member) for member in self._left.values()][:NAMED]
+        if len(self._left) > NAMED:
+            named.append(f"a rest of {len(self._left) - NAMED} processes")
+        return tuple(named)
 
     def begin(self, now: float, *, patience: float) -> None:
         """The leader has ended: pipes that somebody still holds are read for `patience` seconds."""
         self._drain_until = max(self._drain_until, now + patience)
         # Who lives now is known from now on, also when it ends before the pipes do.
         self._session.members()
+
+    def postpone(self, seconds: float) -> None:
+        """For so long there was something to read and we could not."""
+        self._drain_until += seconds
 
     def hurry(self, now: float) -> None:
         """Wait for nobody any longer."""
@@ -58,7 +68,10 @@ class Aftermath:
             if now < self._settle_until:
                 return False
             self._stop.last_rungs(now)
-        self.remember(members)
+        # What comes and goes between two signals ends by itself.
+        due = self._stop.due()
+        if self._stop.topped is not None or (due is not None and now >= due):
+            self.remember(members)
         self._stop.climb(now)
         if self._stop.topped is None:
             return False
@@ -74,4 +87,5 @@ class Aftermath:
         """Name `members`, and what they hold as long as they live."""
         for member in members:
             if member.pid not in self._left:
-                self._left[member.pid] = self._session.with_holdings(member)
+                named = len(self._left) < NAMED
+                self._left[member.pid] = self._session.with_holdings(member) if named else member

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -47,7 +47,7 @@ class Command:
     """
 
     argv: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     directory: Path
     stdin: Literal["null", "inherit"] = "null"
     terminal: bool = False
@@ -82,7 +82,8 @@ class ProcessExit:
     `code` is the child's own (128 + N when signal N killed it). `stopped` says why calamari ended
     it, None when it ended by itself; `signum` is the signal calamari was sent, when that was why.
     `left_running` names processes of the command that had to be ended after the leader, and on
-    Linux says what they held: ``sleep (pid 7, holds the step's output, listens on port 8080)``.
+    Linux says what they held: ``sleep (pid 7, holds the step's output, listens on port 8080)``;
+    of more than ten the last entry is a sum.
     `duration` is in seconds. `cpu_time` (seconds, user and system) and `peak_memory` (bytes, of
     the largest process) are the child's and its descendants', as far as they were collected; None
     where the system does not say. The peak is never less than what we held ourselves (usage.py).

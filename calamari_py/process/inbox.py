@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
@@ -43,15 +44,22 @@ class SignalInbox:
     signal ever received: whoever catches an exception that a library made out of a Cancelled can
     see from it what really happened.
 
-    With ``install=False`` no handler is set and `deliver` is the only way in (tests, other
-    threads than the main one).
+    With ``install=False``, and in other threads than the main one, no handler is set and `deliver`
+    is the only way in. At the end everything is as before. Not so with ``last=True``, for whoever
+    exits after the block with a code that is settled: the stop signals that had handlers are
+    ignored then, without a gap, or one would replace the code while the interpreter ends.
     """
 
     def __init__(
-        self, *, install: bool = True, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        install: bool = True,
+        last: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.first: int | None = None
         self._install = install
+        self._for_good = last
         self._clock = clock
         self._mode = _Mode.ONCE
         self._unwinding = False
@@ -59,14 +67,19 @@ class SignalInbox:
         self._last: tuple[int, float] | None = None
         self._queue: deque[tuple[int, float]] = deque()
         self._previous: dict[int, Any] = {}
-        self._previous_wakeup = -1
+        self._previous_wakeup: int | None = None
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
 
     def __enter__(self) -> Self:
-        if self._install:
-            self._set_handlers()
+        try:
+            if self._install and current_thread() is main_thread():
+                self._set_handlers()
+        except BaseException:
+            self._put_back()
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -75,12 +88,11 @@ class SignalInbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._previous:
-            signal.set_wakeup_fd(self._previous_wakeup)
-        while self._previous:
-            signum, handler = self._previous.popitem()
-            # None: the handler was not set from Python and cannot be put back.
-            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+        if self._for_good:
+            for signum in {*STOP_SIGNALS} & {*self._previous}:
+                signal.signal(signum, signal.SIG_IGN)
+                del self._previous[signum]
+        self._put_back()
         self.close()
 
     def close(self) -> None:
@@ -189,6 +201,15 @@ class SignalInbox:
     def _wake(self) -> None:
         with suppress(BlockingIOError):
             os.write(self._writer, b"\0")
+
+    def _put_back(self) -> None:
+        if self._previous_wakeup is not None:
+            signal.set_wakeup_fd(self._previous_wakeup)
+            self._previous_wakeup = None
+        while self._previous:
+            signum, handler = self._previous.popitem()
+            # None: the handler was not set from Python and cannot be put back.
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
 
     def _set_handlers(self) -> None:
         for signum in STOP_SIGNALS:

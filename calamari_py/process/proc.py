@@ -6,11 +6,14 @@ import fcntl
 import os
 import stat
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 
 _READ = 1 << 16
 _TIOCGPTN = 0x80045430
 """The ioctl that tells the number of a pty, from asm-generic/ioctls.h."""
+_CUT = 15
+"""How many bytes of a name the kernel keeps."""
 _PF_FORKNOEXEC = 0x40
 """A flag of linux/sched.h."""
 
@@ -18,8 +21,9 @@ _PF_FORKNOEXEC = 0x40
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One process. `started` is in clock ticks since the system's start: with the pid it names a
-    process for ever. `ended`: it only waits to be collected by its parent. `forked`: it executed no
-    program since its fork, and may have open whatever its parent had.
+    process for ever. `ended`: it only waits to be collected by its parent; while any thread of it
+    works it has not, whatever became of the first one. `forked`: it executed no program since its
+    fork, and may have open whatever its parent had.
     """
 
     pid: int
@@ -37,7 +41,7 @@ def entries() -> tuple[Entry, ...]:
     found = []
     for number in os.listdir("/proc"):
         if number.isdigit():
-            entry = _entry(int(number))
+            entry = entry_of(int(number))
             if entry is not None:
                 found.append(entry)
     return tuple(found)
@@ -83,7 +87,8 @@ def lines_of(path: str) -> list[list[bytes]]:
     return [line.split() for line in _read(path).splitlines()]
 
 
-def _entry(pid: int) -> Entry | None:
+def entry_of(pid: int) -> Entry | None:
+    """One process; None when it is gone, or cannot be seen."""
     # proc(5): pid (name) state ppid pgrp session …; the name may hold spaces and brackets.
     head, _, tail = _read(f"/proc/{pid}/stat").rpartition(b")")
     fields = tail.split(None, 20)
@@ -95,10 +100,21 @@ def _entry(pid: int) -> Entry | None:
         group=int(fields[2]),
         session=int(fields[3]),
         started=int(fields[19]),
-        ended=fields[0] in {b"Z", b"X"},
+        ended=fields[0] in {b"Z", b"X"} and int(fields[17]) <= 1,
         forked=bool(int(fields[6]) & _PF_FORKNOEXEC),
-        name=_printable(head.partition(b"(")[2]),
+        name=_printable(_whole_name(pid, head.partition(b"(")[2])),
     )
+
+
+def _whole_name(pid: int, name: bytes) -> bytes:
+    """The name of a process, which the kernel cuts: half a secret would be masked nowhere."""
+    if len(name) < _CUT:
+        return name
+    argv0 = _read(f"/proc/{pid}/cmdline").partition(b"\0")[0]
+    candidates = [argv0.rpartition(b"/")[2]]
+    with suppress(OSError):  # of another user
+        candidates.append(os.fsencode(os.path.basename(os.readlink(f"/proc/{pid}/exe"))))
+    return next((whole for whole in candidates if whole.startswith(name)), b"a process")
 
 
 def _read(path: str) -> bytes:

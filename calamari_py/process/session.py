@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from calamari_py.process.base import Command
 from calamari_py.process.holdings import holdings
-from calamari_py.process.proc import Entry, entries, other_end_of
+from calamari_py.process.proc import Entry, entries, entry_of, other_end_of
 from calamari_py.process.spawn import Child
 from calamari_py.process.strays import Strays
 
@@ -125,8 +125,11 @@ def session_of(command: Command, child: Child, *, adopts: bool) -> Session:
     marker = None
     if adopts and command.marker is not None:
         marker = f"{command.marker}={command.environment[command.marker]}"
+    # Not reaped yet: it can be seen, also when it has ended already.
+    leader = entry_of(child.pid)
     strays = Strays(
         child.pid,
+        began=None if leader is None else leader.started,
         marker=None if marker is None else marker.encode("utf-8", "surrogateescape"),
         outputs=outputs,
         usage=child.usage,

@@ -7,14 +7,15 @@ own, and while a command runs it also adopts the orphans of those.
 While its parents live a process is known by its line of parents. An orphan comes to us (see
 `adopting`), and then counts when it began after the command and not in our own session, and
 
-- it was seen in that line before, or is of the session of one that was, or
+- it was seen in that line before, or is of the session of one that was, as long as that session
+  lasts: its number is used again, or
 - it was started with the command's marker, a variable whose value no other command has, or
 - it executed a program and holds the command's output open.
 
 What descends from one that counts, counts. A daemon that sheds all of this before anybody looked
 is left alone: better one that lives on than a stranger ended. What has ended gives no such proof,
 and counts for nothing; it is collected all the same when it cannot be a child that somebody else in
-this process waits for, which is in our session, or leads its own.
+this process waits for, which is in our session, leads its own, or began before the command.
 
 Under `keeper`, the process outside of an isolated command's PID namespace, there is nothing but the
 namespace's pid 1, and under that nothing but the command.
@@ -35,15 +36,17 @@ from calamari_py.process.usage import Usage
 
 
 class Strays:
-    """Those of the command that `leader` leads. `marker` is its ``NAME=value``; without one
-    no orphan counts. `outputs` is what its pipes are called under ``/proc/PID/fd``. What the
-    collected ones used is added to `usage`.
+    """Those of the command that `leader` leads, which started at `began` (as in Entry; None: not
+    seen, and no orphan counts). `marker` is its ``NAME=value``; without one no orphan counts.
+    `outputs` is what its pipes are called under ``/proc/PID/fd``. What the collected ones used is
+    added to `usage`.
     """
 
     def __init__(
         self,
         leader: int,
         *,
+        began: int | None,
         marker: bytes | None,
         outputs: frozenset[str],
         usage: Usage,
@@ -56,14 +59,14 @@ class Strays:
         self._usage = usage
         self._keeper = keeper
         self._seen: set[tuple[int, int]] = set()
-        self._sessions = {leader}
-        self._began: int | None = None
+        # The number of a session, and when its leader started, which had ended where it says None.
+        self._sessions: dict[int, int | None] = {}
+        self._began = began
 
     def among(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         """The living processes of the command, in its session or not; collects ended orphans."""
         everything = {entry.pid: entry for entry in entries}
-        if self._began is None and self._leader in everything:
-            self._began = everything[self._leader].started
+        self._forget_sessions(everything)
         children: dict[int, list[Entry]] = {}
         for entry in everything.values():
             children.setdefault(entry.parent, []).append(entry)
@@ -80,7 +83,8 @@ class Strays:
                 waiting += children.get(entry.pid, ())
         for entry in found.values():
             self._seen.add((entry.pid, entry.started))
-            self._sessions.add(entry.session)
+            if entry.session not in self._sessions:
+                self._sessions[entry.session] = _started(entry.session, everything)
         self._collect_unknown(everything)
         return tuple(entry for entry in found.values() if not self._collected(entry))
 
@@ -91,6 +95,15 @@ class Strays:
             return os.waitid(os.P_ALL, 0, peek) is not None
         except ChildProcessError:
             return False
+
+    def _forget_sessions(self, everything: dict[int, Entry]) -> None:
+        """Forget those that are over: their numbers may be anybody's by now."""
+        lasting = {entry.session for entry in everything.values()}
+        self._sessions = {
+            number: started
+            for number, started in self._sessions.items()
+            if number in lasting and _started(number, everything) in {None, started}
+        }
 
     def _kept(self, children: dict[int, list[Entry]]) -> list[Entry]:
         if self._keeper is None:
@@ -122,6 +135,8 @@ class Strays:
         for entry in everything.values():
             if entry.parent != us or not entry.ended or self._marker is None:
                 continue
+            if self._began is None or entry.started < self._began:
+                continue
             if entry.session in {here, entry.pid, self._leader}:
                 continue
             leader = everything.get(entry.session)
@@ -140,3 +155,8 @@ class Strays:
             if pid:
                 self._usage.add(used)
         return entry.ended
+
+
+def _started(pid: int, everything: dict[int, Entry]) -> int | None:
+    """When a process started; None when it is gone."""
+    return everything[pid].started if pid in everything else None

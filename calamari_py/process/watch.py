@@ -61,7 +61,7 @@ class Watch:
         self._code: int | None = None
         self._duration = 0.0
         self._stuck_since: float | None = None
-        self._tended = self._started
+        self._tended = self._busy_since = self._started
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +90,10 @@ class Watch:
     def loop(self) -> None:
         """Read, obey, stop, sweep: returns when nothing is left to wait for."""
         while not self._over():
+            self._busy_since = self._now()
             self._say()
             self._wait()
-            self._stuck_since = None
+            self._stuck_since, self._busy_since = None, self._now()
             if self._pipes.cycle(self._ready):
                 self._last_output = self._now()
             idle_at = self._pipes.idle_at()
@@ -107,8 +108,11 @@ class Watch:
         self._ready = self._poll(0)
         now = self._now()
         if any(self._ready.get(pipe, 0) & select.POLLIN for pipe in self._pipes.filenos()):
-            # What we cannot read now is no silence of the child.
+            # What we cannot read now is no silence of the child, nor is it read to its end.
             self._last_output = now
+            if self._code is not None and not self._stop.wanted:
+                self._aftermath.postpone(now - self._busy_since)
+        self._busy_since = now
         self._over()
         if not self._stop.wanted or (self._code is None and self._stop.topped is None):
             return

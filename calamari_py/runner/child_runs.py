@@ -58,11 +58,12 @@ class RunCommand(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How one execution of a kind went. `faulty` says that output was withheld, `last_line` is what
-    was written last."""
+    """How one execution of a kind went. `faulty` says that output was withheld, `refused` why where
+    it was for what was declared; `last_line` is what was written last."""
 
     outcome: StepOutcome
     faulty: bool
+    refused: str | None
     usage: Usage
     last_line: Masked | None
 
@@ -82,7 +83,7 @@ class ChildRuns:
     step: PreparedStep
     keeper: IdentityKeeper
     outbox: Outbox
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     folders: ChildFolders
     registry: SecretRegistry
     reporter: Reporter
@@ -154,7 +155,11 @@ class ChildRuns:
                     self._say_what_waits()
         read = Usage(stdout=sink.bytes_read["stdout"], stderr=sink.bytes_read["stderr"])
         return Ran(
-            outcome=outcome, faulty=sink.faulty, usage=usage + read, last_line=sink.last_line()
+            outcome=outcome,
+            faulty=sink.faulty,
+            refused=sink.refused,
+            usage=usage + read,
+            last_line=sink.last_line(),
         )
 
     def say(self, text: str) -> None:

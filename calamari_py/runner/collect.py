@@ -14,6 +14,17 @@ from calamari_py.messages import ArtifactDeclaration
 from calamari_py.result import OutputVariable
 
 
+def register_sensitive(
+    channel: Channel, *, sensitive: Iterable[str], registry: SecretRegistry
+) -> None:
+    """An output that was declared sensitive once, and set again by another way, is masked with that
+    value, too."""
+    declared = set(sensitive)
+    for name, value in channel.outputs()[0] if declared else ():
+        if name in declared:
+            registry.add(value, name=f"output {name}")
+
+
 def collect_outputs(
     channel: Channel,
     *,
@@ -30,6 +41,7 @@ def collect_outputs(
         lost(complaint)
     declared = set(sensitive)
     outputs: dict[str, OutputVariable] = {}
+    register_sensitive(channel, sensitive=declared, registry=registry)
     for name, value in [*pairs, *(in_band or {}).items()]:
         outputs[str(registry.mask_text(name))] = OutputVariable(
             value=value, sensitive=name in declared or registry.holds_secret(value)

@@ -174,12 +174,13 @@ class CommandStream:
             self._mode, self._drop_end = _Mode.REST, False
             if broken is None:
                 self._mask_only(body)
+            elif may_hold_secret(name):
+                self._refuse(_not_taken(name, broken), secret=True)
 
     def _take(self, body: bytes, name: str, broken: str | None) -> None:
         self._mode, self._drop_end = _Mode.REST, True
         if broken is not None:
-            what = f"the service message '{name}'" if name else "a service message"
-            self._refuse(f"{what} is not taken: {broken}", secret=may_hold_secret(name))
+            self._refuse(_not_taken(name, broken), secret=may_hold_secret(name))
             return
         try:
             declaration = parse_command(body, ours=self._ours)
@@ -224,6 +225,11 @@ class CommandStream:
         if line_end[1] or line_end.end() < len(buffer):
             self._mode, self._line = _Mode.TEXT, b""
         return line_end.end()
+
+
+def _not_taken(name: str, broken: str) -> str:
+    what = f"the service message '{name}'" if name else "a service message"
+    return f"{what} is not taken: {broken}"
 
 
 def _part_at_end(buffer: bytes, start: int) -> int:

@@ -44,6 +44,7 @@ from calamari_py.runner.region import region_of
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
+from calamari_py.runner.unmasked import unmasked_warnings
 
 if TYPE_CHECKING:
     from calamari_py.policy import OperatorPolicy
@@ -88,6 +89,7 @@ class Corridor:
             identity = self.identify(step, inputs)
             if step.loaded.late:
                 step = self.fetch_late(step, identity)
+            self.warn_of_unmasked(step.loaded)
             self.report_identity(step, identity)
             self.stop_if_told()
             self.execute(step, identity, inputs, folders)
@@ -130,14 +132,15 @@ class Corridor:
             environ=self.options.environ,
             warn=self._complain,
             tell=self._highlight,
+            fail=self._fail,
         )
         publication.outputs()
-        self.files.write(self.record, complain=self._complain)
+        self.files.write(self.record, fail=self._fail)
         publication.summary()
         result = self.record.result()
         if not self._tell(self.reporter.finished, result):
             # What the files say and the exit code must not differ.
-            self.files.write(self.record, complain=self._complain)
+            self.files.write(self.record, fail=self._fail)
             result = self.record.result()
         return result
 
@@ -157,14 +160,19 @@ class Corridor:
     def _complain(self, text: str) -> None:
         self._tell(self.warn, text)
 
+    def _fail(self, text: str, hint: str | None) -> None:
+        setback = self.record.failed_after_success(text, hint)
+        self._tell(lambda told: self.reporter.setback(told.message, told.hint), setback)
+
     def _highlight(self, text: str) -> None:
         self._tell(self.reporter.highlight, self.record.masked(text))
 
     # --- stages, in order -----------------------------------------------------------------------
 
-    def prepare(self, *, tools_required: bool = True) -> PreparedStep:
+    def prepare(self, *, tools_required: bool = True, warn_of_secrets: bool = True) -> PreparedStep:
         """The manifest and its spec; every secret is in the registry before the first line, and
-        what the operator's policy does not allow is refused."""
+        what the operator's policy does not allow is refused. `warn_of_secrets` says what is odd
+        about them."""
         source = manifest.read_source(
             self.options.manifest, stdin=self.options.stdin, cwd=self.options.cwd
         )
@@ -185,7 +193,8 @@ class Corridor:
             step = self.allowed(step, self.policy)
         self.check_no_mask(step.loaded.manifest)
         step = self.with_command(step)
-        for warning in (*step.loaded.warnings, *self.registry.take_warnings()):
+        odd = self.registry.take_warnings() if warn_of_secrets else ()
+        for warning in (*step.loaded.warnings, *odd):
             self.warn(warning)
         for note in step.notes:
             self.note(note)
@@ -239,6 +248,11 @@ class Corridor:
         return AwsSettings.from_environ(
             self.environ, region=region, allow_http=self.options.allow_http_endpoint
         )
+
+    def warn_of_unmasked(self, loaded: LoadedManifest) -> None:
+        """What the manifest leaves unmasked, once all that could hide it is known."""
+        for warning in unmasked_warnings(loaded.variables, self.registry):
+            self.warn(warning)
 
     def announce(self, loaded: LoadedManifest) -> None:
         """The first event of a valid step."""
@@ -317,6 +331,7 @@ class Corridor:
                 identity,
                 now=now,
                 secrets=len(self.registry),
+                masking_off=self.options.no_mask,
                 mask=self.record.masked,
             )
         )

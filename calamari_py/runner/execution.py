@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from calamari_py.errors import CalamariError, Cancelled, Problem
+from calamari_py.errors import CalamariError, Cancelled
+from calamari_py.manifest.types import Retry
+from calamari_py.masking import Masked
 from calamari_py.output import format_seconds
 from calamari_py.process import Limits, StopReason
 from calamari_py.result import Attempt, Outcome
 from calamari_py.runner.child_runs import ChildRuns, Ran
-from calamari_py.runner.collect import collect_artifacts, collect_outputs
+from calamari_py.runner.collect import collect_artifacts, collect_outputs, register_sensitive
 from calamari_py.runner.prepare import SCRIPT
+from calamari_py.runner.record import Setback
 from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps import STEP_KINDS
 
 FINALLY_TIMEOUT = 300.0
 """Seconds a ``finally`` section may take unless it says otherwise."""
 RETRY_DELAY = 10.0
+_LEFT_HINT = "what it cleans up may still be there"
+_OUTPUTS_HINT = "correct what the step writes to the file $CALAMARI_OUTPUT"
+_ARTIFACTS_HINT = "declare a regular file that is there when the step ends, and that may be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,11 @@ class Execution(ChildRuns):
             finally:
                 if self.record.step_started:
                     self._note_failures()
+                    register_sensitive(
+                        self.folders.channel,
+                        sensitive=self.declared.sensitive_outputs,
+                        registry=self.registry,
+                    )
                     if self.step.finally_spec is not None:
                         with self.record.timed("finally"):
                             self._finally()
@@ -93,10 +105,11 @@ class Execution(ChildRuns):
         self.record.usage += ran.usage
         if (said := _overdue(ran, limits)) is not None:
             hint = "see what it was waiting for, or allow it more time in the manifest"
-            self.record.problems.append(Problem(message=said, hint=hint))
-            self.say(f"{said}: the step was ended")
+            setback = self.record.note_setback(said, hint)
+            ended = Masked(f"{setback.message}: the step was ended")
+            self._tell_setback(replace(setback, message=ended))
         if ran.faulty:
-            self.record.output_withheld()
+            self._tell_setback(self.record.output_withheld(ran.refused))
 
     def _note_attempt(self, ran: Ran, began: datetime, duration: float) -> None:
         failed = self.record.outcome is Outcome.SUCCEEDED and self.declared.failures
@@ -121,7 +134,7 @@ class Execution(ChildRuns):
             return False
         if self.inbox.first is not None:
             raise Cancelled(self.inbox.first)
-        delay = RETRY_DELAY if retry.delay is None else float(retry.delay)
+        delay = retry_delay(retry)
         self.warn(
             f"attempt {number} of {retry.attempts} ended with code {code}; "
             f"the next begins in {delay:.0f} s"
@@ -170,19 +183,21 @@ class Execution(ChildRuns):
         except (CalamariError, Cancelled) as error:
             if isinstance(error, Cancelled):
                 self.record.cancelled_after_success(error.signum)
-            self._no_success(f"'finally' did not run to its end: {error}")
+            hint = error.hint if isinstance(error, CalamariError) else None
+            self._no_success(f"'finally' did not run to its end: {error}", hint or _LEFT_HINT)
             return
         ended = ran.outcome
         if ran.stopped is StopReason.SIGNAL and ended.exit is not None:
             self.record.cancelled_after_success(ended.exit.signum or 0)
         if ended.code != 0 or ran.stopped is not None or ran.faulty:
-            why = f"ended with code {ended.code}"
+            why, hint = f"ended with code {ended.code}", f"see what it wrote; {_LEFT_HINT}"
             if (said := _overdue(ran, limits)) is not None:
                 why = f"timed out: {said}"
+                hint = f"allow it more time ('timeout' under 'finally'); {_LEFT_HINT}"
             elif ran.faulty:
-                self.record.output_withheld()
+                self._tell_setback(self.record.output_withheld(ran.refused))
                 why = "could not be masked, and its output was withheld"
-            self._no_success(f"'finally' {why}")
+            self._no_success(f"'finally' {why}", hint)
 
     def _collect(self) -> None:
         """Outputs and artifacts, also of a step that failed."""
@@ -192,7 +207,7 @@ class Execution(ChildRuns):
                 in_band=self.declared.outputs,
                 sensitive=self.declared.sensitive_outputs,
                 registry=self.registry,
-                lost=self._no_success,
+                lost=partial(self._no_success, hint=_OUTPUTS_HINT),
             )
         )
         self.record.artifacts.extend(
@@ -201,15 +216,25 @@ class Execution(ChildRuns):
                 folder=self.artifacts,
                 registry=self.registry,
                 warn=self.say,
-                lost=self._no_success,
+                lost=partial(self._no_success, hint=_ARTIFACTS_HINT),
                 is_hidden=self.hiding.holds,
             )
         )
 
-    def _no_success(self, text: str) -> None:
+    def _no_success(self, text: str, hint: str) -> None:
         """What belongs to the step went wrong: said, and a success is none."""
-        self.record.failed_after_success(text)
-        self.say(text)
+        self._tell_setback(self.record.failed_after_success(text, hint))
+
+    def _tell_setback(self, setback: Setback) -> None:
+        try:
+            self.reporter.setback(setback.message, setback.hint)
+        except BrokenPipeError:
+            self.record.reader_gone()
+
+
+def retry_delay(retry: Retry) -> float:
+    """Seconds between two attempts."""
+    return RETRY_DELAY if retry.delay is None else float(retry.delay)
 
 
 def _overdue(ran: Ran, limits: Limits) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NoReturn, Protocol
 
@@ -69,7 +69,7 @@ class IdentityInputs:
 
     manifest: StepManifest
     requests: tuple[RoleRequest, ...]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     registry: SecretRegistry
     make_aws: MakeAws
     settings: AwsSettings

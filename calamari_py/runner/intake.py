@@ -56,7 +56,7 @@ class Intake:
                 self._registry.add(value, name=f"output {name}")
                 self._declared.sensitive_outputs.add(name)
             case OutputSet(name=name, value=text, sensitive=sensitive):
-                if sensitive:
+                if sensitive or name in self._declared.sensitive_outputs:
                     self._registry.add(text, name=f"output {name}")
                     self._declared.sensitive_outputs.add(name)
                 self._declared.outputs[name] = text
@@ -67,7 +67,9 @@ class Intake:
             case Message():
                 self._say(declaration)
             case RefusedDeclaration(secret=False):
-                self._outlet.warn(declaration.why)
+                self._outlet.warn(
+                    declaration.why, "docs/scripts.md says how a step declares things"
+                )
             case RefusedDeclaration():
                 self._withhold(declaration.why)
 

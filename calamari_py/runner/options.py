@@ -41,7 +41,7 @@ class RunOptions:
 
     manifest: str
     cwd: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     stdin: BinaryIO
     overrides: Overrides = field(default_factory=Overrides)
     result: Path | None = None
@@ -64,12 +64,14 @@ class RunOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """The two doors to the world, the clock, and the embedded AWS when it is on. `pulse` is what
-    the reporter calls while a write of its waits for a reader."""
+    the reporter calls while a write of its waits for a reader. With `exits` the caller exits with
+    the code of a step that ran: no signal shall change it after that."""
 
     make_aws: Callable[..., AwsPort] = BotoAws
     run: Callable[..., ProcessExit] = run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     install_signals: bool = True
+    exits: bool = False
     open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None
     pulse: Pulse = field(default_factory=Pulse)
 

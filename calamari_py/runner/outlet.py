@@ -56,9 +56,10 @@ class Outlet:
         if self._pace is not None and self._pace.holding:
             self._pace.rework(change)
 
-    def warn(self, text: str) -> None:
-        """A warning."""
-        self._say(lambda: self._reporter.warning(self._masked(text)))
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """A warning; `hint` is ours to the last word."""
+        todo = Masked(hint) if hint else None
+        self._say(lambda: self._reporter.warning(self._masked(text), todo))
 
     def note(self, text: str) -> None:
         """A line for ``--verbose``."""

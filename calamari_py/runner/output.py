@@ -81,6 +81,13 @@ class MaskedSink:
             masker.fault is not None for masker in self._maskers.values()
         )
 
+    @property
+    def refused(self) -> str | None:
+        """Why output was withheld for what the step declared; None where it was not, and where
+        masking itself failed."""
+        fault = any(masker.fault is not None for masker in self._maskers.values())
+        return None if fault else self._withheld_since
+
     def last_line(self) -> Masked | None:
         """What the child said last, before it was told to stop; None where it said nothing."""
         return self._last_line.text(self._registry)
@@ -164,15 +171,25 @@ class MaskedSink:
         """What was masked and not shown yet was never compared with the newest secrets."""
         if self._no_mask:
             return
-        self._outlet.rework(self._masked_anew)
+        cut = self._limit is not None and self._limit.reached
+        self._outlet.rework(lambda entries: self._masked_anew(entries, goes_on=not cut))
         if self._limit is not None:
-            self._limit.rework(self._masked_anew)
+            self._limit.rework(lambda entries: self._masked_anew(entries, goes_on=True))
 
-    def _masked_anew(self, entries: Iterable[Entry]) -> list[Entry]:
+    def _masked_anew(self, entries: Iterable[Entry], *, goes_on: bool) -> list[Entry]:
+        """`entries` masked with the newest secrets. Where the stream `goes_on` behind them, what
+        comes next may be the rest of one that begins in them."""
         whole: dict[Stream, bytes] = {}
         for stream, data in entries:
             whole[stream] = whole.get(stream, b"") + data
-        return [(stream, self._registry.mask_bytes(data)) for stream, data in whole.items()]
+        masked: list[Entry] = []
+        for stream, data in whole.items():
+            masker = self._maskers[stream]
+            if goes_on and stream in self._open and isinstance(masker, Masker):
+                masked.append((stream, masker.again(data)))
+            else:
+                masked.append((stream, self._registry.mask_bytes(data)))
+        return masked
 
     def _show(self, stream: Stream, data: bytes) -> None:
         """Show `data`, which is masked, as far as it may be shown."""
@@ -182,7 +199,9 @@ class MaskedSink:
             return
         if not data:
             return
-        self._last_line.take(stream, data)
+        if not self._no_mask:
+            # A line that nobody masked is quoted nowhere: cut, it would hold half a secret.
+            self._last_line.take(stream, data)
         if self._limit is None:
             self._outlet.output(stream, data)
             return

@@ -19,6 +19,7 @@ from calamari_py.errors import (
     CommandNotExecutable,
     CommandNotFound,
     Findings,
+    ManifestError,
     Problem,
 )
 from calamari_py.identity import RoleRequest
@@ -131,8 +132,11 @@ def complete_step(
 
 
 def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
+    found = Findings()
     for name, secret in loaded.secrets():
-        registry.add(secret, name=name)
+        with found:
+            registry.add(secret, name=name)
+    found.raise_if_any(lambda problems: ManifestError(problems, subject="the secrets"))
 
 
 def _owned_name_problems(env: Mapping[str, str], scrub_names: frozenset[str]) -> list[Problem]:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from calamari_py.errors import OutputNotWritable
@@ -29,6 +29,7 @@ SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub takes as the summary of one step."""
 SHORTEST_LINE = 8
 """A runner masks a line wherever it stands: a brace on a line of its own must not be one."""
+_LOST_HINT = "later steps do not get them: see that the job's file for outputs can be written"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -37,14 +38,16 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 class Publication:
     """The files of the CI system that the run is a step of; none unless `reporter` takes commands.
 
-    `warn` and `tell` take plain text and mask it.
+    `warn`, `tell` and `fail` take plain text and mask it; `fail` is told what is lost, and what to
+    do about it.
     """
 
     record: RunRecord
     reporter: Reporter
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     warn: Callable[[str], None]
     tell: Callable[[str], None]
+    fail: Callable[[str, str | None], None]
 
     def outputs(self) -> None:
         """The output values, for later steps of the job. What could not be handed over is lost, so
@@ -62,9 +65,10 @@ class Publication:
             append_to(path, _entries({names[name]: one for name, one in outputs.items()}))
         except OSError as error:
             why = (error.strerror or "unknown error").lower()
-            self._lost(f"the outputs cannot be written to ${OUTPUT_VARIABLE}: {why}")
+            self.fail(f"the outputs cannot be written to ${OUTPUT_VARIABLE}: {why}", _LOST_HINT)
         except OutputNotWritable as error:
-            self._lost(f"the outputs are not written to ${OUTPUT_VARIABLE}: {error.message}")
+            text = f"the outputs are not written to ${OUTPUT_VARIABLE}: {error.message}"
+            self.fail(text, error.hint or _LOST_HINT)
 
     def summary(self) -> None:
         """What became of the step, in Markdown. Without it nothing is lost."""
@@ -101,10 +105,6 @@ class Publication:
             if output.sensitive:
                 for command in _mask_commands(output, self.record.registry):
                     reporter.command(command)
-
-    def _lost(self, text: str) -> None:
-        self.warn(text)
-        self.record.failed_after_success(text)
 
 
 def published_names(names: Iterable[str]) -> dict[str, str]:
@@ -162,10 +162,17 @@ def _mask_commands(output: OutputVariable, registry: SecretRegistry) -> Iterator
     either."""
     if not registry.holds_secret(output.value):
         return
-    lines = [line.strip() for line in re.split(r"[\r\n]+", output.value)]
+    # A later step may show a part of it alone: the password of a URL.
+    parts = [value.decode("utf-8", "surrogateescape") for value in registry.values_in(output.value)]
+    masked = [text for value in (output.value, *parts) for text in _telling(value)]
+    for text in dict.fromkeys(masked):
+        yield CiCommand(b"::add-mask::" + to_bytes(escape_data(text)))
+
+
+def _telling(value: str) -> list[str]:
+    """The lines of `value` that are worth masking; all of it where it has one line only."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", value)]
     telling = [
         line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith("-----")
     ]
-    masked = telling if len(lines) > 1 and telling else [output.value.strip()]
-    for text in dict.fromkeys(masked):
-        yield CiCommand(b"::add-mask::" + to_bytes(escape_data(text)))
+    return telling if len(lines) > 1 and telling else [value.strip()]

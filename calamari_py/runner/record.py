@@ -39,6 +39,17 @@ from calamari_py.steps.base import StepOutcome
 READER_GONE_CODE = 141
 """128 + SIGPIPE: nobody reads our output any more."""
 
+_REFUSED_HINT = "correct how the step declares what is to be masked: see docs/scripts.md"
+_FAULT_HINT = "see what the step did before it is run again, and report this with its warnings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setback:
+    """What keeps a step from having succeeded, and what to do next; masked."""
+
+    message: Masked
+    hint: Masked | None = None
+
 
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
@@ -90,18 +101,27 @@ class RunRecord:
             origin = "child" if ended.exit else "calamari"
             self._set(Outcome.SUCCEEDED if succeeded else Outcome.FAILED, ended.code, origin)
 
-    def failed_after_success(self, message: str) -> None:
-        """Something of ours failed after the child had succeeded; never replaces a failure."""
-        self.problems.append(Problem(message=self.masked(message)))
-        if self.outcome is Outcome.SUCCEEDED:
-            self._set(Outcome.FAILED, EX_FAILED, "calamari")
+    def note_setback(self, message: str, hint: str | None = None) -> Setback:
+        """What went wrong, for the result; returns it masked, to be told."""
+        return self._noted(
+            Setback(message=self.masked(message), hint=self.masked(hint) if hint else None)
+        )
 
-    def output_withheld(self) -> None:
-        """Output of the step could not be masked. The sentence is ours to the last word: where
-        masking is broken it would not come through."""
-        self.problems.append(Problem(message="masking failed and output was withheld"))
-        if self.outcome is Outcome.SUCCEEDED:
-            self._set(Outcome.FAILED, EX_FAILED, "calamari")
+    def failed_after_success(self, message: str, hint: str | None = None) -> Setback:
+        """Something of ours failed after the child had succeeded; never replaces a failure. As
+        `note_setback`."""
+        self._no_success()
+        return self.note_setback(message, hint)
+
+    def output_withheld(self, refused: str | None) -> Setback:
+        """Output of the step could not be masked: `refused` is what it declared and nobody could
+        read, None where masking itself failed. As `note_setback`."""
+        self._no_success()
+        if refused is not None:
+            return self.note_setback(f"output was withheld: {refused}", _REFUSED_HINT)
+        # Ours to the last word: where masking is broken nothing else would come through.
+        message = Masked("masking failed and output was withheld")
+        return self._noted(Setback(message=message, hint=Masked(_FAULT_HINT)))
 
     def reader_gone(self) -> None:
         """Nobody reads our output any more: the run ends like a command whose pipe was closed.
@@ -177,6 +197,14 @@ class RunRecord:
     def masked(self, text: str) -> Masked:
         """`text` with every secret masked."""
         return self.registry.mask_text(text)
+
+    def _noted(self, setback: Setback) -> Setback:
+        self.problems.append(Problem(message=setback.message, hint=setback.hint))
+        return setback
+
+    def _no_success(self) -> None:
+        if self.outcome is Outcome.SUCCEEDED:
+            self._set(Outcome.FAILED, EX_FAILED, "calamari")
 
     def _set(self, outcome: Outcome, code: int, origin: str) -> None:
         self.outcome, self.exit_code, self.exit_origin = outcome, code, origin

@@ -48,7 +48,13 @@ def step_identity(identity: ResolvedIdentity, mask: Mask) -> StepIdentity:
 
 
 def identity_report(
-    step: PreparedStep, identity: ResolvedIdentity, *, now: datetime, secrets: int, mask: Mask
+    step: PreparedStep,
+    identity: ResolvedIdentity,
+    *,
+    now: datetime,
+    secrets: int,
+    mask: Mask,
+    masking_off: bool = False,
 ) -> IdentityReport:
     """The header."""
     known, launcher = step_identity(identity, mask), identity.launcher
@@ -71,6 +77,7 @@ def identity_report(
         seconds_left=(expires_at - now).total_seconds() if expires_at else None,
         renewed=DELIVERIES[step.delivery].renews,
         secrets=secrets,
+        masking_off=masking_off,
     )
 
 

@@ -11,6 +11,7 @@ from calamari_py.output import ending_text
 from calamari_py.result import OutputVariable, StepResult
 
 LONGEST_VALUE = 300
+LONGEST_PROBLEM = 2_000
 MOST_ROWS = 200
 # Every sign that could be more than itself; the slash and the dot of an address are left.
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@$^])")
@@ -55,15 +56,16 @@ def _table(left: str, right: str, rows: Iterator[tuple[str, str]]) -> list[str]:
 def _value(output: OutputVariable, mask: Callable[[str], Masked]) -> str:
     if output.sensitive:
         return "*sensitive*"
-    # Masked whole: a part of a secret would not be found.
-    return escape(_shortened(mask(output.value)))
+    # Masked whole: a part of a secret would not be found. And again on one line: only there may
+    # what stood on several become a secret.
+    return escape(_shortened(mask(" ".join(mask(output.value).split())), LONGEST_VALUE))
 
 
 def _problem(problem: Problem) -> str:
     parts = [problem.place, problem.path, problem.message]
     text = ": ".join(part for part in parts if part)
-    return escape(_shortened(f"{text}; {problem.hint}" if problem.hint else text))
+    return escape(_shortened(f"{text}; {problem.hint}" if problem.hint else text, LONGEST_PROBLEM))
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"

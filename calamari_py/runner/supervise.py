@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 def run_step(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> StepResult:
     """Run one step. Never raises for what can go wrong in a run: the result says it."""
-    return _supervise(options, reporter, doors, Corridor.walk, Corridor.finish)
+    return _supervise(options, reporter, doors, Corridor.walk, Corridor.finish, last=True)
 
 
 def run_command(options: RunOptions, reporter: Reporter, doors: Doors | None = None) -> int:
@@ -30,7 +30,7 @@ def run_command(options: RunOptions, reporter: Reporter, doors: Doors | None = N
     def end(corridor: Corridor) -> int:
         return corridor.record.exit_code
 
-    return _supervise(options, reporter, doors, Corridor.walk, end)
+    return _supervise(options, reporter, doors, Corridor.walk, end, last=True)
 
 
 def visit(
@@ -51,14 +51,18 @@ def _supervise(
     doors: Doors | None,
     way: Callable[[Corridor], None],
     end: Callable[[Corridor], _T],
+    *,
+    last: bool = False,
 ) -> _T:
-    """Go `way`, turn whatever ends it early into a failure that is told, then `end`."""
+    """Go `way`, turn whatever ends it early into a failure that is told, then `end`. `last`: what
+    comes after is the exit, if the caller exits at all."""
     doors = doors or Doors()
     registry = SecretRegistry(options.short_secrets, ansi_aware=options.ansi_aware)
     record = RunRecord(
         step=options.manifest, registry=registry, now=doors.now, started_at=doors.now()
     )
-    with SignalInbox(install=doors.install_signals) as inbox, doors.pulse.heeding(inbox):
+    signals = SignalInbox(install=doors.install_signals, last=last and doors.exits)
+    with signals as inbox, doors.pulse.heeding(inbox):
         corridor = Corridor(options, reporter, doors, record, inbox)
         try:
             way(corridor)

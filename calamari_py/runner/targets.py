@@ -38,7 +38,7 @@ class ResultFiles:
         if options.artifacts is not None:
             prepare_artifacts_folder(options.artifacts)
 
-    def write(self, record: RunRecord, *, complain: Callable[[str], None]) -> None:
+    def write(self, record: RunRecord, *, fail: Callable[[str, str | None], None]) -> None:
         """Each file is tried, whatever became of the other."""
         writers: list[tuple[Path | None, Callable[[Path], None]]] = [
             (self._options.outputs, lambda path: write_outputs(path, record.outputs)),
@@ -50,6 +50,4 @@ class ResultFiles:
             try:
                 write(path)
             except CalamariError as error:
-                text = f"{error.message}; {error.hint}" if error.hint else error.message
-                record.failed_after_success(error.message)
-                complain(text)
+                fail(error.message, error.hint)

@@ -64,7 +64,7 @@ class StepContext:
     it raises a CalamariError when there are none.
     """
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     private: Path
     run: Callable[[Command], ProcessExit]
     warn: Callable[[str], None]

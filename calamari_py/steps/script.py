@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class ScriptSpec:
     args: tuple[str, ...]
     directory: Path
     suffix: str
-    text: bytes | None
+    text: bytes | None = field(repr=False)
     file: Path | None
     crlf: bool = False
 

@@ -230,6 +230,27 @@ def test_a_signal(signum: signal.Signals) -> None:
         assert (process.returncode, out, err) == (128 + signum, b"and ***", b"")
 
 
+def test_an_interrupt_waits_for_who_writes() -> None:
+    """Ctrl-C reaches the whole pipeline: what the program before says while it clears up is masked
+    and shown; a second one does not wait."""
+    with running() as process:
+        send(process, b"x")
+        receive(process, 1)
+        process.send_signal(signal.SIGINT)
+        send(process, f"clearing up {SECRET}\n".encode())
+        assert receive(process, 16) == b"clearing up ***\n"
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out, err) == (128 + signal.SIGINT, b"", b"")
+    with running() as process:
+        send(process, b"x")
+        receive(process, 1)
+        process.send_signal(signal.SIGINT)
+        send(process, b"y")
+        receive(process, 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
+
+
 def test_a_signal_to_one_whose_reader_sleeps() -> None:
     """Nobody reads, and it ends all the same, with the signal's code."""
     with running() as process:
@@ -345,7 +366,7 @@ def in_this_process(
 
 def test_what_was_there_before_a_signal() -> None:
     """A signal that comes first still finds what the pipe holds, and waits for nothing more."""
-    shown, _, raised = in_this_process(b"a " + SECRET.encode() + b" t0ken-4", signals=(2,))
+    shown, _, raised = in_this_process(b"a " + SECRET.encode() + b" t0ken-4", signals=(15,))
     assert shown == b"a *** ***"
     assert isinstance(raised, Cancelled)
 

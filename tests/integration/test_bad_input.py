@@ -166,6 +166,7 @@ def test_no_launcher_shows_the_trace(calamari: Calamari) -> None:
         assert source in error
 
 
+@pytest.mark.slow(31)
 def test_sts_unreachable_is_temporary(launched: Calamari) -> None:
     """An endpoint that nobody listens on is worth a retry later: 75, not 77."""
     launched.write(HEAD + SCRIPT)

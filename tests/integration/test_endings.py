@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,40 @@ def test_head_ends_the_step(launched: Calamari) -> None:
         process.stdout.close()
         assert process.wait(timeout=40) == 141
     assert _gone(int(ended.stdout))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_last_word_changes_nothing(calamari: Calamari, signum: int) -> None:
+    """The code that was told is the code, also when a signal meets the interpreter's end."""
+    calamari.write("name: t\naccount: none\nscript: exit 7\n")
+    with calamari.start(["run", "step.yaml"]) as process:
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if b"exit code 7" in line or b"failed" in line)
+        process.send_signal(signum)
+        assert process.wait(timeout=40) == 7, told
+
+
+def test_an_interrupt_during_the_imports_is_quiet() -> None:
+    """^C at the very start ends by 130, and shows nobody a traceback."""
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'calamari_py.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from calamari_py.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=40)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+def test_no_room_for_private_files(calamari: Calamari) -> None:
+    """Where nothing can be written the step does not run, and one sentence says why."""
+    calamari.write("name: t\naccount: none\nscript: echo ran\n")
+    argv = " ".join(calamari.argv("run", "step.yaml"))
+    limited = Calamari(calamari.folder, calamari.environment, ("sh", "-c", f"ulimit -f 0; {argv}"))
+    ran = limited()
+    assert (ran.code, ran.out) == (69, "")
+    assert "private files cannot be written to '" in ran.err
+    assert "defect" not in ran.err

@@ -59,6 +59,7 @@ def check_served(step: Step, *, longer_than: float) -> None:
         assert left(keys, at) > longer_than
 
 
+@pytest.mark.slow(35)
 def test_no_client_ever_has_keys_that_do_not_work(step: Step) -> None:
     """Ninety minutes, every few of them new keys, three SDKs: no request is refused, no document
     is mixed or about to expire, and STS is asked no more often than one client would."""

@@ -40,7 +40,10 @@ def of(pid, name):
         return file.read()
 
 def parent(pid):
-    return int(of(pid, "stat").rpartition(")")[2].split()[1])
+    try:
+        return int(of(pid, "stat").rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):  # somebody's process that has ended meanwhile
+        return 0
 
 def is_ours(pid):
     return of(pid, "status").split("Uid:")[1].split()[0] == str(os.getuid())

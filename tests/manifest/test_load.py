@@ -166,7 +166,7 @@ def test_the_full_form_is_read_whole(folder: Path) -> None:
     ]
     assert (loaded.late[0].file, loaded.late[0].line) == ("deploy.yaml", 41)
     assert loaded.scrub_names == {"API_TOKEN"}
-    assert loaded.warnings == ("variable 'Known' is sensitive and not masked: public test key",)
+    assert loaded.warnings == ()
     assert secrets_of(loaded) == {
         "DbPassword": "hunter2",
         "ApiToken": "tok",
@@ -193,8 +193,8 @@ def test_the_full_form_is_read_whole(folder: Path) -> None:
         ),
         pytest.param("inherit_env: '{{ F }}'\nvariables: {F: 'false'}", "inherit_env", False,
                      id="rendered-bool"),
-        pytest.param("retry: {attempts: '{{ N }}'}\nvariables: {N: '3'}", "retry.attempts", 3,
-                     id="rendered-number"),
+        pytest.param("retry: {attempts: '{{ N }}', on_exit_codes: [7]}\nvariables: {N: '3'}",
+                     "retry.attempts", 3, id="rendered-number"),
         pytest.param("env:", "env", {}, id="empty-env"),
         pytest.param("project: ~", "project", None, id="null"),
         pytest.param("variables:", "name", "step", id="empty-variables"),

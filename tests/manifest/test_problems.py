@@ -240,6 +240,9 @@ def test_roles_and_guards(line: str, expected: str | None) -> None:
         pytest.param("timeout: 0", "3:10 timeout must be longer than 0", id="zero"),
         pytest.param("grace: -5s", "3:8 grace '-5s' is not a duration; write 90s, 15m or 1h30m",
                      id="negative"),
+        pytest.param("retry: {attempts: 3}",
+                     "3:19 retry.attempts needs 'on_exit_codes': which codes mean that the step "
+                     "may run again", id="attempts without codes"),
         pytest.param("retry: {attempts: 0}",
                      "3:19 retry.attempts must be between 1 and 100, is 0", id="attempts"),
         pytest.param("retry: {on_exit_codes: [1, 256]}",

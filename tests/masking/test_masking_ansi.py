@@ -167,17 +167,40 @@ def test_memory_is_bounded_in_colour() -> None:
     assert len(plain._places) < 200
 
 
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([b"! hun", b"\x1b[1mter22-s3cret !"], id="sequence-after-what-is-held"),
+        pytest.param([b"! \x1b[1mhun\x1b[0m", b"ter22-s3cret !"], id="sequence-at-the-end"),
+        pytest.param([b"! \x1b[1mhun\x1b[0", b"mter22-s3cret !"], id="sequence-is-cut"),
+        pytest.param([b"! \x1b", b"[1mhun\x1b[0mter22-s3cret !"], id="only-esc"),
+    ],
+)
+def test_sequences_beside_what_is_in_no_form(chunks: list[bytes]) -> None:
+    """P12: that all sequences before stand where no secret goes on changes nothing."""
+    stream = stream_of([SECRET])
+    assert b"".join([*map(stream.feed, chunks), stream.flush()]).count(b"***") == 1
+    assert stream._index.hits == {"0": 1}
+
+
+def test_the_end_of_a_sequence_that_was_passed_is_no_text() -> None:
+    """P12: what a secret begins with may be a sequence's last byte, and is then none of it."""
+    chunks = [b"!\x1b[1m a b", b"\x1b[0m-secret!"]
+    stream = stream_of([b"m a b-secret"])
+    assert b"".join([*map(stream.feed, chunks), stream.flush()]) == b"".join(chunks)
+
+
 def test_nothing_is_left_when_colours_end() -> None:
     """P12: the second view is given up when no sequence is in sight, and comes back."""
     stream = stream_of([SECRET])
     plain = stream._plain
     assert plain is not None
     stream.feed(b"\x1b[1mtext\x1b[0m h")
-    assert plain._active is False
+    assert plain.active is False
     stream.feed(b"\x1b[1mu")
-    assert plain._active is True
+    assert plain.active is True
     assert stream.feed(b"nter22-s3cret\n") == b"***\n"
-    assert plain._active is False
+    assert plain.active is False
 
 
 def test_a_secret_that_comes_late_is_found_in_colour() -> None:

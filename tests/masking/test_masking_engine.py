@@ -53,6 +53,7 @@ def random_data(rng: random.Random, heads: set[bytes]) -> bytes:
     return b"".join([rng.choice([*heads, b"", b"a", b"bcd"]) for _ in range(25)])
 
 
+@pytest.mark.slow(1)
 @every_engine
 @pytest.mark.parametrize("alphabet", [b"ab", b"abcdefgh", bytes(range(256))], ids=len)
 def test_finds_what_is_there(make: Callable[[], Engine], alphabet: bytes) -> None:
@@ -117,6 +118,7 @@ class Later:
             self.waiting.pop(0)()
 
 
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("largest", [25, 100_000])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_head_is_lost_while_databases_come_and_go(seed: int, largest: int) -> None:
@@ -194,16 +196,52 @@ def test_without_a_database_the_other_engine_goes_on(
     assert not engine.settled
 
 
-def test_what_the_library_refuses_is_found_by_the_other_engine() -> None:
-    """A head that hyperscan does not compile (it is too long) loses nothing."""
+def test_what_the_library_refuses_is_found_by_the_other_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Heads that hyperscan does not compile are not lost."""
     hyperscan = pytest.importorskip("hyperscan")
-    head = b"a" * 20_000
+
+    class Refusing:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def compile(self, **_: object) -> None:
+            raise hyperscan.error
+
+    monkeypatch.setattr(hyperscan, "Database", Refusing)
     with pytest.raises(hyperscan.error):
-        Database([head])
+        Database([b"password"])
     engine = at_once()
-    engine.build([head, b"hunter22"])
-    assert sorted(engine.scan(b"hunter22" + head, 0)) == [(0, b"hunter22"), (8, head)]
+    engine.build([b"password", b"hunter22"])
+    found = sorted(engine.scan(b"hunter22password", 0))
+    assert found == [(0, b"hunter22"), (8, b"password")]
     assert not engine.settled
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        pytest.param([b"a" * 20_000, b"hunter22"], id="long"),
+        pytest.param([b"x1password", b"y2password", b"password", b"word"], id="one-end"),
+    ],
+)
+def test_what_is_in_front_of_the_bytes_that_hyperscan_looks_for_counts(heads: list[bytes]) -> None:
+    """Heads are found whole and only where all of their bytes are, from `start` on."""
+    engine = at_once()
+    engine.build(heads)
+    data = b"x1password z3password " + b" ".join(heads)
+    for start in (0, 1, 2, 3, 25):
+        expected = {
+            (at, head)
+            for head in heads
+            for at in range(start, len(data))
+            if data.startswith(head, at)
+        }
+        found = engine.scan(data, start)
+        assert set(found) == expected
+        assert len(found) == len(expected)
+    assert engine.settled
 
 
 def test_a_database_that_misses_a_head_is_not_used() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -100,7 +100,7 @@ class Faulty:
             raise self._error
         self._engine.build(heads)
 
-    def scan(self, data: bytes, start: int) -> Iterable[tuple[int, bytes]]:
+    def scan(self, data: bytes, start: int) -> Sequence[tuple[int, bytes]]:
         """Fail at the chosen call."""
         self._scan -= 1
         if self._scan == 0:
@@ -191,6 +191,7 @@ def test_whole_values_withhold_on_a_fault() -> None:
         assert texts[call - 1] == MASK
 
 
+@pytest.mark.slow(1)
 def test_a_large_secret_in_small_writes() -> None:
     """P20: a key store of 200 KB that comes in small writes is followed, not searched again."""
     lines = [b"%06d-%s" % (number, b"k" * 57) for number in range(3000)]

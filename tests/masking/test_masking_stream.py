@@ -13,6 +13,7 @@ from calamari_py.masking.stream import MaskStream
 from tests.masking import oracle
 from tests.masking.streams import (
     ALPHABETS,
+    SEQUENCES,
     bytewise,
     coloured,
     cut,
@@ -53,13 +54,33 @@ def wrapped_case(rng: random.Random, size: int) -> Case:
     return forms, coloured(data, rng) if rng.random() < 0.3 else data
 
 
+def between_words_case(rng: random.Random, size: int) -> Case:
+    """Escape sequences mostly where no form goes on: beside line ends and what is in no form."""
+    make = wrapped_case if rng.random() < 0.5 else plain_case
+    forms, data = make(rng, size)
+    pieces = [_sequence(rng) + line + _sequence(rng) for line in data.split(b"\n")]
+    parts = [
+        part
+        for piece in (b"\n".join(pieces), b"\n".join(pieces[:2]))
+        for part in (_sequence(rng), rng.choice(NOISE), piece, rng.choice(NOISE), _sequence(rng))
+    ]
+    return forms, b"".join(parts)
+
+
+def _sequence(rng: random.Random) -> bytes:
+    return rng.choice(SEQUENCES) if rng.random() < 0.4 else b""
+
+
+NOISE = (b"", b" ", b"\n", b"\r\n", b"  ", b" x ", b"!", b" x y")
 CASES: dict[str, tuple[Callable[[random.Random, int], Case], int, int]] = {
     **{f"plain-{size}": (plain_case, size, CASES_AN_ALPHABET) for size in ALPHABETS},
     **{f"coloured-{size}": (coloured_case, size, 60) for size in ALPHABETS},
     **{f"wrapped-{size}": (wrapped_case, size, 40) for size in (2, 8, 26)},
+    **{f"between-words-{size}": (between_words_case, size, 60) for size in (2, 3)},
 }
 
 
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("kind", CASES)
 def test_every_cut_gives_what_the_whole_gives(kind: str) -> None:
     """P1: however the input is cut into writes, the output is the mask of the whole."""
@@ -88,6 +109,7 @@ def test_the_native_engine_gives_the_same(kind: str) -> None:
             assert run(stream, chunks) == expected, (forms, chunks)
 
 
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("kind", CASES)
 def test_pauses_show_little_and_hold_nothing(kind: str) -> None:
     """P2, P4: what is held after a read, shown in a pause and masked later follows the rules."""
@@ -286,3 +308,16 @@ def test_memory_is_bounded() -> None:
         stream.feed(b"ab" * 50)
         assert len(stream._data) < len(form)
     assert len(stream._search._candidates) <= len(form)
+
+
+@pytest.mark.parametrize("few", [0, 24])
+@pytest.mark.parametrize("size", [0, 1, 4_000, 5_000, 70_000])
+def test_large_reads_after_what_is_held(size: int, few: int) -> None:
+    """P1: wherever a read ends inside a secret, the next one, however large, completes it."""
+    forms = [b"hunter22-s3cret-and-more", b"and-more!"]
+    rest = b" " + b"." * size + b" <hunter22-s3cret-and-more> hunter22-s3"
+    for at in range(len(forms[0]) + 1):
+        stream = stream_of(forms, few=few)
+        chunks = [b"\n" + forms[0][:at], forms[0][at:] + rest, b"cret-and-more!"]
+        output = b"".join([*map(stream.feed, chunks), stream.flush()])
+        assert output == b"\n*** " + b"." * size + b" <***> ***"

@@ -144,6 +144,7 @@ def test_which_forms_wrap() -> None:
         assert (masked == b"<***>") is wraps, kind
 
 
+@pytest.mark.slow(1)
 @pytest.mark.parametrize("header", [16, 40, 100, 600])
 def test_wrapped_forms_that_begin_alike(header: int) -> None:
     """P13: tokens with one header are found in lines too, though their heads are long."""

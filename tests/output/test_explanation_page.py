@@ -189,3 +189,15 @@ def test_hostile_texts_are_shown_as_escapes() -> None:
     text = page(replace(SAMPLE, step="a\x1b[2Jb", names=Names(passed=("X\x1b[1mY",))))
     assert "\x1b" not in text
     assert "a\\x1b[2Jb" in text
+
+
+def test_what_the_output_may_do() -> None:
+    """Limits and permissions beyond the ordinary have a place on the page."""
+    bounds = replace(
+        SAMPLE.bounds, attempts=3, retry_codes=(7, 75), retry_delay=10.0, output_limit=50_000
+    )
+    page = replace(SAMPLE, bounds=bounds, service_messages=True, allow_no_mask=True)
+    text = " ".join(" ".join(plain(line) for line in page_lines(page, 84)).split())
+    assert "3 attempts (again after exit code 7, 75, 10s later)" in text
+    assert "output limit 50,000 bytes" in text
+    assert "allows commands in the output (service_messages), --no-mask (allow_no_mask)" in text

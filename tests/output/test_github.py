@@ -291,6 +291,30 @@ def test_an_end_that_is_no_success(outcome: Outcome, code: int, level: str, said
     assert command.data == f"{said}\nstill running"
 
 
+def test_a_setback_is_told_once_with_its_hint() -> None:
+    """The closing error has the sentence and what to do; nothing says it before."""
+    screen = Screen()
+    reporter = told(screen)
+    reporter.setback(Masked("too late"), Masked("allow it more time"))
+    problem = Problem(message="too late", hint="allow it more time")
+    reporter.finished(result(Outcome.TIMED_OUT, 124, problems=(problem,)))
+    (command,) = runner(screen).commands
+    assert command.name == "error"
+    assert command.data.endswith("\ntoo late\nhint: allow it more time")
+
+
+def test_a_setback_beside_a_failure_is_not_lost() -> None:
+    """A failure is the closing error of its own run: what went wrong besides follows it."""
+    screen = Screen()
+    reporter = told(screen)
+    reporter.setback(Masked("'finally' ended with code 3"), Masked("see what it wrote"))
+    reporter.failed(refusal())
+    reporter.finished(result(Outcome.FAILED, 77))
+    errors = [command.data for command in runner(screen).commands if command.name == "error"]
+    assert len(errors) == 2
+    assert errors[1] == "'finally' ended with code 3\nhint: see what it wrote"
+
+
 def test_quiet() -> None:
     """Of a quiet success, nothing of ours is seen; commands count again all the same."""
     screen = Screen()

@@ -75,6 +75,17 @@ def test_buildkite() -> None:
     assert "^^^ +++" not in lines
 
 
+@pytest.mark.parametrize("environ", [GITLAB, BUILDKITE, JENKINS])
+def test_unmasked_output_is_announced(environ: Mapping[str, str]) -> None:
+    """`--no-mask` stands where it is read: in the heading, and in place of the count."""
+    screen = Screen.shared()
+    reporter = TextReporter(screen.options(environ=environ))
+    reporter.identity(identity(masking_off=True))
+    assert "  masking    off (--no-mask)\n" in screen.out
+    folded = environ is not JENKINS
+    assert (f"{HEADING} · masking off (--no-mask)\n" in screen.out) is folded
+
+
 def test_buildkite_opens_what_failed() -> None:
     """A group that a child opened does not hide the end of a step that failed."""
     assert a_run(BUILDKITE, Outcome.FAILED, 7).splitlines()[-1] == "^^^ +++"

@@ -27,6 +27,7 @@ SAMPLE = MaskingPage(
     short_secrets="warn",
     ansi_aware=True,
     allow_no_mask=False,
+    values=2,
     masked=(
         MaskedSecret(name=Masked("ApiToken"), forms=("literal", "base64", "hex")),
         MaskedSecret(
@@ -98,7 +99,7 @@ def test_a_result_to_be_careful_with(run: MaskedRun, said: str) -> None:
 
 def test_no_secrets() -> None:
     """A step without secrets has a page, too."""
-    page = replace(SAMPLE, masked=(), unmasked=(), later=(), ansi_aware=False)
+    page = replace(SAMPLE, values=0, masked=(), unmasked=(), later=(), ansi_aware=False)
     lines = [plain(line) for line in page_lines(page, 84)]
     assert lines[1].startswith("  besides ")
     assert "colour codes" in " ".join(lines)

@@ -74,6 +74,7 @@ COMMON = {"time": "2026-03-01T09:30:00.000Z", "step": None}
                 "region_source": "manifest",
                 "expires_at": "2026-03-01T10:30:00.000Z",
                 "secrets": 3,
+                "masking_off": False,
             },
             id="identity",
         ),
@@ -117,8 +118,13 @@ COMMON = {"time": "2026-03-01T09:30:00.000Z", "step": None}
         ),
         pytest.param(
             lambda r: r.warning(Masked("careful")),
-            {"type": "warning", "message": "careful"},
+            {"type": "warning", "message": "careful", "hint": None},
             id="warning",
+        ),
+        pytest.param(
+            lambda r: r.setback(Masked("too late"), Masked("allow it more time")),
+            {"type": "warning", "message": "too late", "hint": "allow it more time"},
+            id="setback",
         ),
         pytest.param(
             lambda r: r.failed(manifest_failure()),
@@ -279,7 +285,7 @@ def test_an_output_event_is_never_longer_than_a_reader_can_take(data: bytes) -> 
     reporter.output("stdout", MaskedBytes(b"\xe2"))
     reporter.output("stdout", MaskedBytes(b"\x82\xac" + data))
     reporter.finished(result())
-    assert max(map(len, screen.out.splitlines())) < 400_000
+    assert max(map(len, screen.out.splitlines())) < 1_600_000
     events = [json.loads(line) for line in screen.out.splitlines()]
     assert joined(events, "stdout") == "€".encode() + data
     texts = ["text" in event for event in events[:-1]]

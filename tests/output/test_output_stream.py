@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import socket
 import threading
 from typing import Any
 
@@ -61,6 +62,62 @@ def test_non_blocking_pipe(buffering: int) -> None:
     thread.join(timeout=30)
     os.close(reader)
     assert bytes(received) == data
+
+
+def test_a_socket_gets_everything() -> None:
+    """A socket that is full is waited for; it stays as it was for everybody who shares it."""
+    ours, theirs = socket.socketpair()
+    data = bytes(range(256)) * 4000
+    received = bytearray()
+
+    def read() -> None:
+        while chunk := theirs.recv(65536):
+            received.extend(chunk)
+
+    def once() -> None:
+        if thread.ident is None:
+            thread.start()
+
+    thread = threading.Thread(target=read, daemon=True)
+    with theirs, open(ours.detach(), "wb", buffering=0) as stream:
+        write_all(stream, data, once)
+        assert os.get_blocking(stream.fileno())
+        stream.close()
+        thread.join(timeout=30)
+    assert bytes(received) == data
+
+
+def test_a_pipe_ends_with_its_stream() -> None:
+    """After a large write nothing of ours keeps the pipe open: its reader sees the end."""
+    reader, writer = os.pipe()
+    with open(writer, "wb", buffering=0) as stream:
+        write_all(stream, b"x" * 20_000)
+    os.set_blocking(reader, False)
+    assert (len(os.read(reader, 65536)), os.read(reader, 1)) == (20_000, b"")
+    os.close(reader)
+
+
+def test_a_pipe_that_is_not_ours_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe of another user, or without Linux's /proc, is written in pieces that do not block."""
+
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    pieces: list[int] = []
+    reader, writer = os.pipe()
+    monkeypatch.setattr(os, "open", refused)
+    with open(writer, "wb", buffering=0) as stream:
+        write_all(stream, b"x" * 10_000, wrote=pieces.append)
+    assert (pieces, len(os.read(reader, 65536))) == ([4096, 4096, 1808], 10_000)
+    os.close(reader)
+
+
+def test_a_large_write_without_a_reader() -> None:
+    """A pipe whose reader is gone is a broken pipe, however much is written at once."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb", buffering=0) as stream, pytest.raises(BrokenPipeError):
+        write_all(stream, b"x" * 100_000)
 
 
 @pytest.mark.parametrize("format_name", list(FORMATS))

@@ -454,3 +454,11 @@ def test_plain_text_imports_no_rich() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "calamari: warning: x\n")
+
+
+@pytest.mark.parametrize("method", ["warning", "setback"])
+def test_a_hint_stands_under_its_warning(method: str) -> None:
+    """What to do is on a line of its own."""
+    screen = Screen.shared()
+    getattr(text(screen, environ={}), method)(Masked("too late"), Masked("allow it more time"))
+    assert screen.out == "calamari: warning: too late\n  hint: allow it more time\n"

@@ -36,7 +36,7 @@ while os.getppid() == leader:
 def test_late_output_of_a_grandchild() -> None:
     """What a grandchild still writes after the leader is delivered, and nobody is blamed."""
     sink = RecordingSink()
-    ended = execute(python(ORPHAN + "os.write(1, b'late')"), sink)
+    ended = execute(python(ORPHAN + "time.sleep(0.2); os.write(1, b'late')"), sink)
     assert (ended.code, ended.left_running, sink.stdout) == (0, (), b"late")
 
 

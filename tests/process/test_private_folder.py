@@ -115,6 +115,7 @@ class Interrupt:
         return self
 
 
+@pytest.mark.slow(6)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_exception_at_any_line_leaves_nothing(tmp_path: Path) -> None:
     """Whatever a signal interrupts, making, handing over or removing: the folder goes, and our

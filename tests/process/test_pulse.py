@@ -184,9 +184,20 @@ def test_the_first_signal_holds_while_nobody_reads(full_pipe: Unread) -> None:
     assert ends(opened[0])
 
 
+LINES = "i=0; while [ $i -lt 9000 ]; do echo line $i; i=$((i+1)); done"
+
+
 @pytest.mark.process
-def test_a_reader_that_pauses_loses_nothing(full_pipe: Unread) -> None:
-    """Without a reason to stop, the reader may take any time; all output arrives."""
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(f"{LINES}; exit 3", id="the child"),
+        pytest.param(f"({LINES}) & exit 3", id="what it left behind"),
+    ],
+)
+def test_a_reader_that_pauses_loses_nothing(full_pipe: Unread, script: str) -> None:
+    """Without a reason to stop, the reader may take any time; all output arrives, that of a `tee`
+    that outlives the child too."""
     pulse = Pulse()
     beats = 0
 
@@ -194,18 +205,17 @@ def test_a_reader_that_pauses_loses_nothing(full_pipe: Unread) -> None:
         nonlocal beats
         beats += 1
         pulse.beat()
-        if beats == 5:
+        if beats == 7:
             full_pipe.read()
 
     def on_feed(stream: Stream, data: bytes) -> None:
         write_all(full_pipe.stream, data, beat)
 
     sink = RecordingSink(on_feed=on_feed)
-    script = shell("i=0; while [ $i -lt 9000 ]; do echo line $i; i=$((i+1)); done; exit 3")
-    limits = Limits(idle_timeout=0.2)
-    ended = execute(script, sink, limits=limits, kill_delay=0.1, pulse=pulse)
-    assert (ended.code, ended.stopped) == (3, None)
-    assert beats >= 5
+    limits = Limits(idle_timeout=0.3)
+    ended = execute(shell(script), sink, limits=limits, kill_delay=0.4, pulse=pulse)
+    assert (ended.code, ended.stopped, ended.left_running) == (3, None, ())
+    assert beats >= 7
     assert full_pipe.close() == b"".join(b"line %d\n" % i for i in range(9000))
 
 

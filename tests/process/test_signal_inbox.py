@@ -221,6 +221,59 @@ def test_everything_is_put_back() -> None:
     assert signal.set_wakeup_fd(wakeup) == wakeup
 
 
+def test_the_last_inbox_leaves_no_gap() -> None:
+    """Who exits after it with a settled code is not ended by a signal; the rest is put back."""
+    signums = (*STOP, signal.SIGTSTP)
+    before = {signum: signal.getsignal(signum) for signum in signums}
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        with SignalInbox(last=True):
+            pass
+        after = [signal.getsignal(signum) for signum in signums]
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+    assert after == [signal.SIG_IGN] * 3 + [before[signal.SIGTSTP]]
+
+
+@pytest.mark.parametrize("install", [True, False])
+def test_another_thread_sets_no_handlers(install: bool) -> None:
+    """A program that runs steps in threads keeps its handlers, and may deliver by itself."""
+    before = [signal.getsignal(signum) for signum in STOP]
+    seen: list[object] = []
+
+    def enter() -> None:
+        with SignalInbox(install=install) as inbox, inbox.queued():
+            inbox.deliver(signal.SIGTERM)
+            seen.extend([signal.getsignal(signum) for signum in STOP])
+            seen.append(inbox.take())
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [*before, signal.SIGTERM]
+
+
+def test_an_inbox_that_cannot_be_entered_leaves_nothing() -> None:
+    """A signal during its own start ends it, and neither handlers nor descriptors are left."""
+    before = [signal.getsignal(signum) for signum in STOP]
+    descriptors = len(os.listdir("/proc/self/fd"))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    class Interrupted(SignalInbox):
+        def _set_handlers(self) -> None:
+            super()._set_handlers()
+            signal.raise_signal(signal.SIGTERM)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    with pytest.raises(Cancelled), Interrupted():
+        pass
+    assert [signal.getsignal(signum) for signum in STOP] == before
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
 @pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGINT])
 def test_ignored_stays_ignored(signum: int) -> None:
     """What nohup or a background shell ignores stays ignored."""

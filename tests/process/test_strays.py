@@ -127,6 +127,34 @@ def test_an_ended_command_takes_strays_along(environment: dict[str, str]) -> Non
     assert state_of(int(sink.stdout)) == ""
 
 
+def test_a_process_whose_first_thread_has_ended(environment: dict[str, str]) -> None:
+    """It looks like one that waits to be collected, and works on in another thread."""
+    threads = (
+        "import ctypes, os, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    script = f"""
+import os, sys
+child = os.fork()
+if child == 0:
+    null = os.open('/dev/null', os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.execv(sys.executable, [sys.executable, '-I', '-S', '-c', {threads!r}])
+def state():
+    return open(f'/proc/{{child}}/stat').read().rpartition(')')[2].split()[0]
+while state() != 'Z': pass
+os.write(1, b'%d' % child)
+"""
+    sink = RecordingSink()
+    ended = execute(python(script), sink, environment=environment, marker="MARK")
+    pid = int(sink.stdout)
+    assert (ended.code, len(ended.left_running)) == (0, 1)
+    assert f"(pid {pid}" in ended.left_running[0]
+    assert state_of(pid) == ""
+
+
 def test_seen_before_it_hid(environment: dict[str, str]) -> None:
     """Whom a stop has met as a descendant stays known when nothing else tells any more."""
     inbox = SignalInbox(install=False)

@@ -274,22 +274,24 @@ PIECES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_cuts_make_no_difference(stream: Stream) -> None:
     """However a stream is cut, the same bytes are shown and the same commands taken."""
     rng = random.Random(5)
-    for _ in range(3000):
+    for _ in range(1000):
         data = b"".join(rng.choice(PIECES) for _ in range(rng.randint(1, 14)))
         whole = through([data], stream)
         assert through(bytewise(data), stream) == whole, data
         assert through(cut(data, rng), stream) == whole, data
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_idle_times_lose_no_command(stream: Stream) -> None:
     """Silence at any place changes neither what is taken nor what is hidden."""
     rng = random.Random(6)
-    for _ in range(2000):
+    for _ in range(1000):
         data = b"".join(rng.choice(PIECES) for _ in range(rng.randint(1, 10)))
         commands = CommandStream(stream)
         shown = b""
@@ -352,3 +354,18 @@ def test_a_lost_secret_fails_the_step(world: World) -> None:
     child = prints(b"a\n", b"##octopus[mask value='!']\n", b"s3cret-value\n")
     result = world.run(HEAD + SCRIPT + "service_messages: true\n", child)
     assert (world.reporter.shown(), result.exit_code) == (b"a\n", 1)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_broken_mask_within_a_line_may_have_named_anything(stream: Stream) -> None:
+    """Base64 that was wrapped ends the line too early: nobody knows the secret, so what follows
+    is not to be shown. An unfinished command that masks nothing is only hidden."""
+    commands = CommandStream(stream)
+    shown = commands.feed(b"INFO ##calamari[mask value='c2VjcmV0\nLXZhbHVl']\n")
+    assert shown.startswith(b"INFO ***\n")
+    (refused_one,) = commands.taken
+    assert isinstance(refused_one, RefusedDeclaration)
+    assert refused_one.secret
+    other = CommandStream(stream)
+    other.feed(b"INFO ##calamari[progress percentage='NTA=\n")
+    assert not any(isinstance(one, RefusedDeclaration) and one.secret for one in other.taken)

@@ -104,7 +104,7 @@ def test_processes_left_running_are_named(world: World) -> None:
         pytest.param("{attempts: 3, on_exit_codes: [7]}", (0,), 1, 0, id="first works"),
         pytest.param("{attempts: 3, on_exit_codes: [7]}", (8,), 1, 8, id="another code"),
         pytest.param("{attempts: 3, on_exit_codes: [7]}", (7, 8), 2, 8, id="then another"),
-        pytest.param("{attempts: 3}", (1,), 1, 1, id="no code named"),
+        pytest.param("{attempts: 1}", (1,), 1, 1, id="no code named"),
         pytest.param("{attempts: 1, on_exit_codes: [7]}", (7,), 1, 7, id="one attempt"),
     ],
 )
@@ -225,7 +225,9 @@ def test_a_time_limit_names_the_last_line(
 
     result = world.run(f"{HEAD}{SCRIPT}{limit}\n", child)
     assert f"{said}: the step was ended" in world.reporter.warnings
-    assert [problem.message for problem in result.problems] == [said]
+    (problem,) = result.problems
+    assert problem.message == said
+    assert world.reporter.hints[f"{said}: the step was ended"] == problem.hint is not None
 
 
 def test_a_time_limit_of_a_silent_step(world: World) -> None:
@@ -504,3 +506,21 @@ def test_what_people_should_know_is_told_masked(world: World) -> None:
 
     world.run(HEAD + SCRIPT, child)
     assert world.reporter.told("highlight") == ["waiting for ***"]
+
+
+@pytest.mark.parametrize(
+    ("end", "said", "hint"),
+    [
+        pytest.param(ends(3), "'finally' ended with code 3", "see what it wrote; ", id="code"),
+        pytest.param(ends(143, StopReason.TIMEOUT), "'finally' timed out: ", "allow it more time",
+                     id="timeout"),
+    ],
+)  # fmt: skip
+def test_a_failed_finally_says_what_to_do(end: Any, said: str, hint: str, world: World) -> None:
+    """The result and the log have the same sentence, and the same hint."""
+    result = world.run(HEAD + SCRIPT + FINALLY, ends(0), end)
+    (problem,) = result.problems
+    assert problem.message.startswith(said)
+    assert problem.hint is not None
+    assert problem.hint.startswith(hint)
+    assert world.reporter.hints[problem.message] == problem.hint

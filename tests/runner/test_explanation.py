@@ -520,6 +520,19 @@ def test_the_command_and_finally(world: World, look: Explain) -> None:
     assert bounds.finally_timeout == 60
 
 
+def test_what_the_manifest_allows_its_output(look: Explain) -> None:
+    """Commands in the output, no masking, a limit, another attempt: all of it is shown."""
+    explained = look(
+        HEAD + SCRIPT + "service_messages: true\nallow_no_mask: true\noutput_limit: 5000\n"
+        "retry: {attempts: 3, on_exit_codes: [75, 7]}\n"
+    )
+    assert (explained.it.service_messages, explained.it.allow_no_mask) == (True, True)
+    bounds = explained.it.bounds
+    assert (bounds.attempts, bounds.retry_codes, bounds.retry_delay) == (3, (75, 7), 10.0)
+    assert bounds.output_limit == 5000
+    assert explained.check("output").state == "warn"
+
+
 def test_no_account(look: Explain) -> None:
     """A step without credentials says so, and asks nobody."""
     explained = look("name: x\naccount: none\n" + SCRIPT)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.result import OutputVariable
-from tests.fakes import Child, Running
+from tests.fakes import Child, Running, prints
 from tests.runner.world import HEAD, SCRIPT, World
 
 SECRET = "s3cr3t-value-of-a-variable"
@@ -112,6 +112,19 @@ def test_sensitive_outputs(child: Child, name: str, value: str, world: World) ->
     assert (world.folder / "out.json").stat().st_mode & 0o777 == 0o600
     (world.folder / "out.json").unlink()
     assert value not in world.everything()
+
+
+def test_a_sensitive_output_that_is_set_again(world: World) -> None:
+    """What was declared sensitive once stays so: `finally` does not show the newer value either."""
+
+    def child(running: Running) -> int:
+        running.publish("Token=rotated-value-2\n")
+        return declared_sensitive(running)
+
+    text = f"{HEAD}{SCRIPT}finally: clear up\n"
+    result = world.run(text, child, prints(b"cleanup of rotated-value-2\n"))
+    assert result.outputs["Token"] == OutputVariable(value="only-now-known", sensitive=True)
+    assert world.reporter.shown() == b"***\ncleanup of ***\n"
 
 
 def test_an_output_file_that_is_a_fifo_is_said(world: World) -> None:

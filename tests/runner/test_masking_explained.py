@@ -245,10 +245,12 @@ def test_mask_false_is_effective_and_said(world: World) -> None:
 
 
 def test_another_name_for_the_same_value_masks_it(world: World) -> None:
-    """What one variable shows another one hides."""
+    """What one variable shows another one hides, and nobody says that it is shown."""
     text = f"variables: {{Known: {MASK_FALSE}, T: {{value: known-canary-x, sensitive: true}}}}\n"
-    world.run(HEAD + text + SCRIPT, prints(b"known-canary-x"))
+    result = world.run(HEAD + text + SCRIPT, prints(b"known-canary-x"))
     assert world.reporter.shown() == b"***"
+    assert not [said for said in world.reporter.warnings if "not masked" in said]
+    assert result.masking.unmasked == {}
 
 
 def test_an_override_is_masked_again(world: World) -> None:
@@ -271,13 +273,28 @@ def test_an_override_is_masked_again(world: World) -> None:
 def test_mask_false_of_what_comes_late(
     source: str, sensitive: bool, shown: bytes, world: World
 ) -> None:
-    """What AWS itself keeps as a secret stays one, and the warning says so."""
+    """What AWS itself keeps as a secret stays one; the log and the result say what is not."""
     world.aws.parameters["/x"] = Parameter(value=Secret("late-canary-x"), sensitive=sensitive)
     world.aws.secrets["x"] = "late-canary-x"
     text = f"variables: {{L: {{{source}, sensitive: true, mask: false, reason: public}}}}\n"
-    world.run(HEAD + text + SCRIPT, prints(b"late-canary-x"))
+    result = world.run(HEAD + text + SCRIPT, prints(b"late-canary-x"))
     assert world.reporter.shown() == shown
-    (said,) = [text for text in world.reporter.warnings if "'L'" in text]
-    assert (
-        said == "variable 'L' is sensitive and not masked, unless AWS keeps it as a secret: public"
+    said = [text for text in world.reporter.warnings if "'L'" in text]
+    passed = shown != b"***"
+    assert said == ["variable 'L' is sensitive and not masked: public"] * passed
+    assert result.masking.unmasked == ({"L": "mask: false (public)"} if passed else {})
+
+
+def test_what_is_not_masked_is_told_once(look: Look, world: World) -> None:
+    """The rows say it: no warning repeats them."""
+    look(HEAD + VARIABLES + SCRIPT)
+    assert world.reporter.warnings == []
+
+
+def test_a_value_of_two_names_counts_once(look: Look) -> None:
+    """As the header of the run counts it, though both names have a row."""
+    both = (
+        "variables: {A: {value: canary-x, sensitive: true}, B: {value: canary-x, sensitive: true}}"
     )
+    page = look(f"name: x\naccount: none\n{both}\n{SCRIPT}")
+    assert (len(page.masked), page.values) == (2, 1)

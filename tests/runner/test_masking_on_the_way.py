@@ -105,7 +105,23 @@ def test_a_declaration_that_is_not_understood_is_said(
         return 0
 
     assert world.run(HEAD + SCRIPT, child).exit_code == 0
-    assert any("a declaration is refused" in w for w in world.reporter.warnings)
+    (said,) = [w for w in world.reporter.warnings if "a declaration is refused" in w]
+    assert "docs/scripts.md" in world.reporter.hints[said]
+
+
+def test_a_refused_mask_is_why_output_was_withheld(world: World) -> None:
+    """The result names the declaration; masking itself did not fail."""
+
+    def child(running: Running) -> int:
+        running.declare("maskx", "x")
+        running.write(b"text\n")
+        return 0
+
+    result = world.run(HEAD + SCRIPT, child)
+    (problem,) = result.problems
+    assert problem.message.startswith("output was withheld: a declaration is refused: ")
+    assert problem.hint
+    assert world.reporter.hints[problem.message] == problem.hint
 
 
 def test_a_declared_value_too_short_to_mask_is_said(world: World) -> None:
@@ -121,9 +137,23 @@ def test_a_declared_value_too_short_to_mask_is_said(world: World) -> None:
 
 def test_short_secrets_can_stop_a_run(world: World) -> None:
     """With `--short-secrets error` a secret too short to mask is a problem, before any call."""
-    text = HEAD + SCRIPT + "variables: {T: {value: ab, sensitive: true}}\n"
-    assert world.run(text, short_secrets="error").exit_code == 65
+    short = "T: {value: ab, sensitive: true}, Flag: {value: 'true', sensitive: true}"
+    result = world.run(f"{HEAD}{SCRIPT}variables: {{{short}}}\n", short_secrets="error")
+    assert result.exit_code == 65
+    assert [(problem.path, problem.message) for problem in result.problems] == [
+        ("T", "is too short to be masked (2 bytes)"), ("Flag", "is a common word and not masked")
+    ]  # fmt: skip
     assert world.aws.calls == []
+
+
+def test_a_large_value_costs_no_more_than_its_size(world: World) -> None:
+    """Of a value that is a file the notations of strings are not made, and that is said."""
+    registry = SecretRegistry()
+    registry.add(bytes(range(256)) * 400, name="Keystore")
+    assert set(registry.forms["Keystore"]) <= {
+        "literal", "line", "unicode", "base64", "base64url", "hex"
+    }  # fmt: skip
+    assert "'Keystore' is large (102,400 bytes)" in registry.warnings[0]
 
 
 # --- output_limit -------------------------------------------------------------------------------
@@ -254,7 +284,8 @@ def test_a_fault_is_no_reason_to_try_again(world: World) -> None:
     retry = "retry: {attempts: 2, delay: 0s, on_exit_codes: [7]}\n"
     result = world.run(WITH_SECRET + retry, child)
     assert (len(world.child.commands), result.exit_code) == (1, 7)
-    assert "masking failed and output was withheld" in [p.message for p in result.problems]
+    hints = {problem.message: problem.hint for problem in result.problems}
+    assert hints["masking failed and output was withheld"]
 
 
 def test_a_faulty_stream_is_told_once_and_stays_silent(world: World) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import prints, step_secrets
+from calamari_py.process import ProcessExit, StopReason
+from tests.fakes import Running, prints, step_secrets
 from tests.runner.world import HEAD, SCRIPT, World
 
 SECRET = "s3cr3t-canary-0123456789"
@@ -38,6 +39,8 @@ def test_the_child_is_shown_as_it_is(world: World) -> None:
     assert result.exit_code == 0
     assert world.reporter.shown() == data
     assert any(text.startswith("--no-mask: ") for text in world.reporter.warnings)
+    (report,) = world.reporter.told("identity")
+    assert report.masking_off
 
 
 def test_what_calamari_writes_stays_masked(world: World) -> None:
@@ -49,6 +52,18 @@ def test_what_calamari_writes_stays_masked(world: World) -> None:
     assert world.reporter.shown() == SECRET.encode()
     for name in ("result.json", "audit"):
         assert SECRET not in (world.folder / name).read_text("utf-8")
+
+
+def test_a_line_that_nobody_masked_is_not_quoted(world: World) -> None:
+    """A time limit names no line of such a step: half a secret would be masked nowhere."""
+
+    def child(running: Running) -> ProcessExit:
+        running.write(SECRET[:-4].encode())
+        return ProcessExit(code=143, stopped=StopReason.TIMEOUT)
+
+    result = world.run(f"{ALLOWED}timeout: 10m\n", child, no_mask=True)
+    assert result.exit_code == 124
+    assert SECRET[:-4] not in str((result.problems, world.reporter.warnings))
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,12 @@ class Job:
             },
             warn=self.said.append,
             tell=self.said.append,
+            fail=self.fails,
         )  # fmt: skip
+
+    def fails(self, text: str, hint: str | None) -> None:
+        self.said.append(text)
+        self.record.failed_after_success(text, hint)
 
     def publishes(self, outputs: Mapping[str, str | tuple[str]], **environ: str) -> dict[str, str]:
         """What later steps see of `outputs`; the value of a sensitive one stands in a tuple."""
@@ -99,6 +104,14 @@ class Job:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
+
+
+def test_a_part_of_an_output_is_masked_alone(job: Job) -> None:
+    """Of an output that is sensitive for the secret in it, later steps mask that secret, too."""
+    job.registry.add(SECRET, name="Password")
+    url = f"https://u:{SECRET}@db.example.com"
+    assert job.publishes({"Url": (url,)}) == {"url": url}
+    assert job.masks == [url, SECRET]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +238,7 @@ def test_a_file_that_cannot_be_written(spoil: Callable[[Path], None], job: Job) 
     assert job.record.outcome is Outcome.FAILED
     assert "$GITHUB_OUTPUT" in job.said[-1]
     assert job.record.problems[-1].message == job.said[-1]
+    assert "later steps do not get them" in (job.record.problems[-1].hint or "")
 
 
 def test_a_failure_stays_what_it_was(job: Job) -> None:
@@ -303,6 +317,15 @@ def test_a_long_value_is_shortened_after_masking(job: Job) -> None:
     text = summary_of(job.record.result(), mask=job.record.masked)
     assert "kkkk" not in text
     assert "vvv" in text
+
+
+def test_a_hint_stays_whole(job: Job) -> None:
+    """What to do next is no output value, and is not cut like one."""
+    job.record.failed_after_success("it failed", "do this. " * 100 + "Then that.")
+    text = summary_of(job.record.result(), mask=job.record.masked)
+    assert "Then that." in text
+    job.record.failed_after_success("it failed", "x" * 100_000)
+    assert len(summary_of(job.record.result(), mask=job.record.masked)) < 4_000
 
 
 def test_many_outputs(job: Job) -> None:

@@ -290,6 +290,31 @@ def test_what_the_pace_holds_back_knows_later_secrets(bench: Bench) -> None:
     assert reporter.shown() == b"a<***>\n"
 
 
+def test_what_the_pace_holds_back_is_the_context_of_what_follows(bench: Bench) -> None:
+    """A secret that begins in output nobody has seen, and is declared before it goes on, is masked
+    whole."""
+    sink, reporter = paced(bench)
+    for data in (b"a", b"<fou"):
+        sink.feed("stdout", data)
+    (sink._channel.declarations / "mask-1-x").write_text("found-at-run-time")
+    sink.before_feed({})
+    sink.feed("stdout", b"nd-at-run-time>\n")
+    sink.idle()
+    assert reporter.shown() == b"a<***>\n"
+
+
+def test_the_pace_loses_nothing_of_a_stream_that_has_ended(bench: Bench) -> None:
+    """What waits of it is compared with a secret that comes later, and shown whole."""
+    sink, reporter = paced(bench)
+    for data in (b"a", b"<fou"):
+        sink.feed("stdout", data)
+    sink._open.discard("stdout")
+    (sink._channel.declarations / "mask-1-x").write_text("found-at-run-time")
+    sink.before_feed({})
+    sink.idle()
+    assert reporter.shown() == b"a<fou"
+
+
 def test_a_message_as_long_as_a_book_is_shortened(bench: Bench) -> None:
     """One message cannot make a line of the log as long as it likes, nor cut a secret in two."""
     sink = bench.sink()

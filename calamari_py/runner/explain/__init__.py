@@ -23,7 +23,7 @@ from calamari_py.output.explanation import (
     MaskedName,
 )
 from calamari_py.runner.corridor import Corridor
-from calamari_py.runner.execution import FINALLY_TIMEOUT
+from calamari_py.runner.execution import FINALLY_TIMEOUT, retry_delay
 from calamari_py.runner.explain.checks import Facts, all_checks
 from calamari_py.runner.explain.child import (
     environment_names,
@@ -108,7 +108,7 @@ def _explanation(
         hops=_hops(step, identity),
         identity=_identity(facts),
         sts=_endpoint(inputs.settings, identity, corridor.environ) if launcher else None,
-        variables=named_variables(step),
+        variables=named_variables(step, corridor.registry),
         masks=tuple(
             MaskedName(name=name, forms=forms) for name, forms in corridor.registry.forms.items()
         ),
@@ -118,6 +118,8 @@ def _explanation(
         if finally_spec is not None
         else (),
         bounds=_bounds(facts),
+        service_messages=manifest.service_messages,
+        allow_no_mask=manifest.allow_no_mask,
         checks=all_checks(facts),
     )
 
@@ -196,7 +198,7 @@ def _commands(planned: tuple[PlannedCommand, ...]) -> tuple[CommandLine, ...]:
 
 def _bounds(facts: Facts) -> Bounds:
     manifest = facts.step.loaded.manifest
-    of_finally = None
+    retry, of_finally = manifest.retry, None
     if manifest.finally_ is not None:
         asked = getattr(manifest.finally_, "timeout", None)
         of_finally = FINALLY_TIMEOUT if asked is None else asked
@@ -204,7 +206,10 @@ def _bounds(facts: Facts) -> Bounds:
         timeout=manifest.timeout,
         idle_timeout=manifest.idle_timeout,
         grace=facts.step.kind.default_grace if manifest.grace is None else manifest.grace,
-        attempts=manifest.retry.attempts,
+        attempts=retry.attempts,
+        retry_codes=retry.on_exit_codes if retry.attempts > 1 else (),
+        retry_delay=retry_delay(retry) if retry.attempts > 1 else None,
+        output_limit=manifest.output_limit,
         finally_timeout=of_finally,
         isolated=facts.isolated,
     )

@@ -61,6 +61,7 @@ def all_checks(facts: Facts) -> tuple[Check, ...]:
         *_role(facts),
         *_expect(facts),
         *_lifetime(facts),
+        *_output(facts),
         *_inherited(facts),
         *_files(facts),
         *_metadata(facts),
@@ -225,6 +226,16 @@ def _lifetime(facts: Facts) -> Iterator[Check]:
         evidence=f"{lives}, {timeout}",
         hint="credentials.delivery: endpoint renews them" if ends_early else None,
     )
+
+
+def _output(facts: Facts) -> Iterator[Check]:
+    if facts.step.loaded.manifest.service_messages:
+        yield Check(
+            name="output",
+            state="warn",
+            evidence="service_messages: what the step prints can be a command to calamari",
+            hint="leave service_messages out where a step prints what others wrote",
+        )
 
 
 def _inherited(facts: Facts) -> Iterator[Check]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from calamari_py.channel import Channel
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import ChildEnvironment, build_child_environment
+from calamari_py.masking import SecretRegistry
 from calamari_py.output.explanation import NamedVariable, Names
 from calamari_py.runner.child import environment_spec
 from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps.base import KindEnvironment
 
 
@@ -48,14 +50,15 @@ def environment_names(environment: ChildEnvironment) -> Names:
     return Names(removed=environment.removed, added=tuple(added), passed=environment.passed)
 
 
-def named_variables(step: PreparedStep) -> tuple[NamedVariable, ...]:
+def named_variables(step: PreparedStep, registry: SecretRegistry) -> tuple[NamedVariable, ...]:
     """The step's variables, those that are not fetched yet among them."""
     loaded = step.loaded
+    unmasked = unmasked_secrets(loaded.variables, registry)
     known = [
         NamedVariable(
             name=name,
             sensitive=variable.sensitive,
-            masked=variable.is_masked,
+            masked=variable.sensitive and name not in unmasked,
             withheld=name in loaded.withheld,
         )
         for name, variable in loaded.variables.items()
@@ -64,7 +67,7 @@ def named_variables(step: PreparedStep) -> tuple[NamedVariable, ...]:
         NamedVariable(
             name=variable.name,
             sensitive=variable.sensitive,
-            masked=variable.sensitive,
+            masked=variable.sensitive and variable.mask,
             withheld=variable.name in loaded.withheld,
             late=variable.source,
         )

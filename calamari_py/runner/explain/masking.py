@@ -25,7 +25,7 @@ from calamari_py.variables import LateVariable
 def explain_masking(corridor: Corridor, last: LastRun | None = None) -> MaskingPage:
     """Every secret of the step by name. To be called inside `Corridor.opened`. `last` is a run of
     it that is over."""
-    step = corridor.prepare(tools_required=False)
+    step = corridor.prepare(tools_required=False, warn_of_secrets=False)
     mask, registry = corridor.record.masked, corridor.registry
     counted = last is not None and not last.off
     hits = dict(last.hits) if last and counted else {}
@@ -59,6 +59,7 @@ def explain_masking(corridor: Corridor, last: LastRun | None = None) -> MaskingP
         short_secrets=corridor.options.short_secrets,
         ansi_aware=corridor.options.ansi_aware,
         allow_no_mask=step.loaded.manifest.allow_no_mask,
+        values=len(registry),
         masked=masked,
         unmasked=tuple(
             UnmaskedSecret(name=mask(name), why=mask(why)) for name, why in unmasked.items()
