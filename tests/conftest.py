@@ -6,7 +6,7 @@ import compileall
 import os
 import socket
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +73,21 @@ def _seconds(item: pytest.Item) -> float:
     return float(mark.args[0]) if mark else 0.0
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders of which each is empty and used once. Thousands of `tmp_path` would cost half a
+    minute, and few tests look into theirs."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
     """No AWS_*, proxy or colour variable, and a home of its own."""
     for name in list(os.environ):
         if (name.startswith(_SELECTING) and name not in _KEPT) or name in _EXACT:
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
+    home = next(homes)
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TERM", "dumb")

@@ -24,6 +24,10 @@ class Unmasked:
         """`data`."""
         return MaskedBytes(data)
 
+    def again(self, data: bytes) -> MaskedBytes:
+        """`data`."""
+        return MaskedBytes(data)
+
     def idle(self) -> MaskedBytes:
         """Nothing: nothing was held."""
         return MaskedBytes(b"")

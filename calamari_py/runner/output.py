@@ -184,9 +184,8 @@ class MaskedSink:
             whole[stream] = whole.get(stream, b"") + data
         masked: list[Entry] = []
         for stream, data in whole.items():
-            masker = self._maskers[stream]
-            if goes_on and stream in self._open and isinstance(masker, Masker):
-                masked.append((stream, masker.again(data)))
+            if goes_on and stream in self._open:
+                masked.append((stream, self._maskers[stream].again(data)))
             else:
                 masked.append((stream, self._registry.mask_bytes(data)))
         return masked

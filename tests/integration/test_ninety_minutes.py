@@ -108,10 +108,10 @@ def clients_of(
 
     for number in range(2):
         if aws := tools.get("aws"):
-            yield client("aws", cli_call(aws, environment), every=4)
+            yield client("aws", cli_call(aws, environment), every=6)
         if terraform := tools.get("terraform"):
             folder = step.folder / f"terraform{number}"
-            yield client("terraform", terraform_call(terraform, environment, folder), every=2)
+            yield client("terraform", terraform_call(terraform, environment, folder), every=4)
     loader = Loader()
     for number in range(THREADS // 2):
         # Two threads share a client, and with it the keys it holds.
