@@ -35,7 +35,7 @@ def test_a_page(tmp_path: Path) -> None:
     assert "111111111111 (as expected)" in ended.out
     assert SECRET not in ended.out
     assert SECRET[::-1] not in ended.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "step.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step.yaml"]
 
 
 def test_a_document(tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ PIECES = (
 def test_cuts_make_no_difference(stream: Stream) -> None:
     """However a stream is cut, the same bytes are shown and the same commands taken."""
     rng = random.Random(5)
-    for _ in range(1000):
+    for _ in range(600):
         data = b"".join(rng.choice(PIECES) for _ in range(rng.randint(1, 14)))
         whole = through([data], stream)
         assert through(bytewise(data), stream) == whole, data
@@ -291,7 +291,7 @@ def test_cuts_make_no_difference(stream: Stream) -> None:
 def test_idle_times_lose_no_command(stream: Stream) -> None:
     """Silence at any place changes neither what is taken nor what is hidden."""
     rng = random.Random(6)
-    for _ in range(1000):
+    for _ in range(600):
         data = b"".join(rng.choice(PIECES) for _ in range(rng.randint(1, 10)))
         commands = CommandStream(stream)
         shown = b""
