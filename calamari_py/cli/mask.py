@@ -140,7 +140,7 @@ def _register(
     named = [(f"${name}", value) for name, value in from_environment]
     for name, value in (*from_file, *named):
         with found:
-            registry.add(value, name=name)
+            registry.add_json(value, name=name)
     found.raise_if_any(lambda problems: ManifestError(problems, subject="the secrets"))
     for source in blank:
         _warn(f"{source} holds no secret", registry)

@@ -117,11 +117,14 @@ class SecretRegistry:
 
     def add_json(self, value: bytes | str | Secret, *, name: str) -> None:
         """Mask `value` and, when it is a JSON document, every string in it (`name.key.0`)."""
+        self.add(value, name=name)
+        data = _to_bytes(value)
+        if not data.lstrip().startswith((b"{", b"[", b'"')):
+            return
         import json
 
-        self.add(value, name=name)
         try:
-            document = json.loads(_to_bytes(value))
+            document = json.loads(data)
         except (ValueError, RecursionError):
             return
         waiting = [(name, document)]

@@ -135,7 +135,8 @@ def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
     found = Findings()
     for name, secret in loaded.secrets():
         with found:
-            registry.add(secret, name=name)
+            # Whoever is given a document prints a part of it: `jq -r .password`.
+            registry.add_json(secret, name=name)
     found.raise_if_any(lambda problems: ManifestError(problems, subject="the secrets"))
 
 

@@ -146,6 +146,14 @@ def test_short_secrets_can_stop_a_run(world: World) -> None:
     assert world.aws.calls == []
 
 
+def test_the_parts_of_a_document(world: World) -> None:
+    """Of a secret that is JSON, each text in it is one: a step prints a part of it alone."""
+    document = '{"user": "deployer-1", "keys": [{"password": "hunter2-in-json"}], "port": 5432}'
+    text = f"{HEAD}{SCRIPT}variables: {{Db: {{value: {document!r}, sensitive: true}}}}\n"
+    world.run(text, prints(b"as deployer-1 with hunter2-in-json on 5432\n"))
+    assert world.reporter.shown() == b"as *** with *** on 5432\n"
+
+
 def test_a_large_value_costs_no_more_than_its_size(world: World) -> None:
     """Of a value that is a file the notations of strings are not made, and that is said."""
     registry = SecretRegistry()
