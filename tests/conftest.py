@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from itertools import count, islice
@@ -41,6 +42,9 @@ _LOOPBACK = ("127.", "::1", "localhost")
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the package once: a thousand processes of the tests would each do it anew where
     PYTHONDONTWRITEBYTECODE is set."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that puts us into the background has it ignored, for all whom we start, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
 
