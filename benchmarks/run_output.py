@@ -43,17 +43,27 @@ script: "{script}"
 def _finish(argv: Sequence[str], environment: Mapping[str, str], stdout: int) -> float:
     """Seconds until `argv` has ended."""
     start = perf_counter()
-    with subprocess.Popen(
+    with _started(argv, environment, stdout) as process:
+        code = process.wait()
+    _require_success(argv, code)
+    return perf_counter() - start
+
+
+def _started(
+    argv: Sequence[str], environment: Mapping[str, str], stdout: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         argv,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.DEVNULL,
-    ) as process:
-        code = process.wait()
+    )
+
+
+def _require_success(argv: Sequence[str], code: int) -> None:
     if code != 0:
         raise CommandFailedError(f"'{shlex.join(argv)}' ended with {code}")
-    return perf_counter() - start
 
 
 def to_file(argv: Sequence[str], environment: Mapping[str, str]) -> Callable[[], float]:
@@ -98,21 +108,14 @@ def _read(
 ) -> float:
     count = 0
     start = perf_counter()
-    with subprocess.Popen(
-        argv,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=writer,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with _started(argv, environment, writer) as process:
         os.close(writer)
         while data := _some(reader):
             if lines is not None:
                 count += data.count(b"\n")
         code = process.wait()
     os.close(reader)
-    if code != 0:
-        raise CommandFailedError(f"'{shlex.join(argv)}' ended with {code}")
+    _require_success(argv, code)
     if lines is not None:
         lines.append(count)
     return perf_counter() - start

@@ -79,8 +79,8 @@ def _seconds(item: pytest.Item) -> float:
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Folders of which each is empty and used once. Thousands of `tmp_path` would cost half a
-    minute, and few tests look into theirs."""
+    """Folders of which each is used once. A `tmp_path` for each test would be made and cleared
+    away for nothing: few tests look into their home."""
     base = tmp_path_factory.mktemp("homes")
     return (base / str(number) for number in count())
 

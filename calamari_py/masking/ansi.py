@@ -35,6 +35,11 @@ _SEQUENCE = re.compile(rb"(\x1b%s)" % _AFTER_ESC)
 _UNFINISHED = re.compile(rb"\x1b(?:\[[ -?]{0,128}|[\]PX^_][^\x00-\x1f]{0,4096}|[ -/]{0,3})")
 
 
+def without_sequences(data: bytes) -> bytes:
+    """`data` as a terminal shows it."""
+    return _SEQUENCE.sub(b"", data)
+
+
 class PlainView:
     """The second view of one stream, as long as there are sequences in what is looked at.
 
@@ -74,9 +79,8 @@ class PlainView:
             within = b"[%s]" % re.escape(self._alphabet)
             sequences = rb"%s(?:\x1b%s){0,8}+" % (_AFTER_ESC, _AFTER_ESC)
             # It begins with ESC itself: places where none stands are then skipped fast.
-            after = (
-                b"[\x1b" + within[1:]
-            )  # so many sequences are not clear, but not looked at twice
+            # More sequences in a row than this are not clear, but they are not looked at twice.
+            after = b"[\x1b" + within[1:]
             self._inside = re.compile(rb"\x1b(?<=%s\x1b)%s(?=%s)" % (within, sequences, after))
         if (held and data.startswith(ESC)) or self._inside.search(data):
             return None

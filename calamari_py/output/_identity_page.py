@@ -12,6 +12,7 @@ from calamari_py.masking.secret import Masked
 from calamari_py.output._failure import trace_lines
 from calamari_py.output._frame import caption, title_lines
 from calamari_py.output._lines import Line, Span
+from calamari_py.output._page import header_document
 from calamari_py.output._words import format_validity, printable
 from calamari_py.output.base import IdentityReport, StepHeader
 from calamari_py.result import format_time
@@ -121,10 +122,7 @@ def page_document(page: IdentityPage) -> dict[str, Any]:
         }
     return {
         "schema_version": SCHEMA_VERSION,
-        "step": page.header.step,
-        "project": page.header.project,
-        "environment": page.header.environment,
-        "deployment_id": page.header.deployment_id,
+        **header_document(page.header),
         "launcher": launcher,
         "hops": [{"role_arn": hop.role, "arn": hop.arn, **_session(hop)} for hop in page.hops],
         "arn": report.role or (page.launcher.arn if page.launcher else None),

@@ -10,6 +10,7 @@ from typing import Any
 from calamari_py.masking.secret import Masked
 from calamari_py.output._frame import caption, title_lines
 from calamari_py.output._lines import Line, Span, Tone, columns, hang, rule
+from calamari_py.output._page import header_document
 from calamari_py.output._words import format_count, printable
 from calamari_py.output.base import StepHeader
 from calamari_py.result import format_time
@@ -139,10 +140,7 @@ def page_document(page: MaskingPage) -> dict[str, Any]:
     run = page.run
     return {
         "schema_version": SCHEMA_VERSION,
-        "step": page.header.step,
-        "project": page.header.project,
-        "environment": page.header.environment,
-        "deployment_id": page.header.deployment_id,
+        **header_document(page.header),
         "short_secrets": page.short_secrets,
         "ansi_aware": page.ansi_aware,
         "allow_no_mask": page.allow_no_mask,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 from calamari_py.channel import Channel, ChildFileRefused, read_child_file
@@ -19,10 +19,8 @@ def register_sensitive(
 ) -> None:
     """An output that was declared sensitive once, and set again by another way, is masked with that
     value, too."""
-    declared = set(sensitive)
-    for name, value in channel.outputs()[0] if declared else ():
-        if name in declared:
-            registry.add(value, name=f"output {name}")
+    if declared := set(sensitive):
+        _register(channel.outputs()[0], declared, registry)
 
 
 def collect_outputs(
@@ -40,13 +38,21 @@ def collect_outputs(
     for complaint in complaints:
         lost(complaint)
     declared = set(sensitive)
+    _register(pairs, declared, registry)
     outputs: dict[str, OutputVariable] = {}
-    register_sensitive(channel, sensitive=declared, registry=registry)
     for name, value in [*pairs, *(in_band or {}).items()]:
         outputs[str(registry.mask_text(name))] = OutputVariable(
             value=value, sensitive=name in declared or registry.holds_secret(value)
         )
     return outputs
+
+
+def _register(
+    pairs: Iterable[tuple[str, str]], declared: Container[str], registry: SecretRegistry
+) -> None:
+    for name, value in pairs:
+        if name in declared:
+            registry.add(value, name=f"output {name}")
 
 
 def prepare_artifacts_folder(folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
 from calamari_py.masking import Masked, SecretRegistry
+from calamari_py.masking.ansi import without_sequences
 from calamari_py.output.base import Stream
 from calamari_py.process import Limits
 
@@ -14,8 +14,6 @@ KEPT = 4096
 """Bytes of the end of each stream that are kept to find its last line in."""
 SHOWN = 120
 """Characters of a last line that are quoted."""
-
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 
 
 class LastLine:
@@ -54,7 +52,7 @@ class LastLine:
     def text(self, registry: SecretRegistry) -> Masked | None:
         """The line, printable and shortened; None where there was none."""
         end = self._ends[self._latest] if self._before_stop is None else self._before_stop
-        lines = _SEQUENCE.sub("", end.decode("utf-8", "ignore")).splitlines()
+        lines = without_sequences(end).decode("utf-8", "ignore").splitlines()
         shown = ("".join(char for char in line if char.isprintable()).strip() for line in lines)
         line = next((line for line in reversed([*shown]) if line), None)
         # What stood between the parts of a secret is gone: it is whole only now.

@@ -397,10 +397,10 @@ def test_kubernetes(machine: Machine, tmp_path: Path) -> None:
     prepared(machine, "Kubernetes")
     pod = kubernetes_job()
     folder = machine.calamari.folder
-    places = {"/step/": folder / "deploy", "/work/": folder, "/tmp/": tmp_path}
+    places = {"/step/": folder / "deploy", "/results/": folder, "/tmp/": tmp_path}
 
     def here(word: str) -> str:
-        return re.sub(r"/(?:step|work|tmp)/", lambda found: f"{places[found[0]]}/", word)
+        return re.sub(r"/(?:step|results|tmp)/", lambda found: f"{places[found[0]]}/", word)
 
     token = tmp_path / "eks-pod-identity-token"
     token.write_text("pod-token-0123456789")

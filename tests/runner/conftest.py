@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from calamari_py.channel import Channel
 from tests.runner.world import World
 
 
@@ -19,3 +20,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     defects.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(defects))
     return World(folder)
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Channel:
+    """The channel of a child without variables."""
+    made = Channel(tmp_path / "channel")
+    made.folder.mkdir(mode=0o700)
+    made.create({})
+    return made

@@ -32,14 +32,6 @@ def test_every_language_has_a_snippet() -> None:
     assert set(SNIPPETS) == set(INTERPRETERS)
 
 
-@pytest.fixture
-def channel(tmp_path: Path) -> Channel:
-    made = Channel(tmp_path / "channel")
-    made.folder.mkdir(mode=0o700)
-    made.create({})
-    return made
-
-
 @pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "dash"])
 def test_the_traced_snippet(shell: str, channel: Channel, tmp_path: Path) -> None:

@@ -37,14 +37,6 @@ for number in range(rounds):
 """
 
 
-@pytest.fixture
-def channel(tmp_path: Path) -> Channel:
-    made = Channel(tmp_path / "channel")
-    made.folder.mkdir(mode=0o700)
-    made.create({})
-    return made
-
-
 def watched(argv: tuple[str, ...], channel: Channel, **names: str) -> tuple[RecordingReporter, int]:
     """Run `argv` through the loop and the sink."""
     reporter = RecordingReporter()
