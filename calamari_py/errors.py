@@ -20,6 +20,7 @@
     │  ├─ Temporary                                           75
     │  ├─ Indeterminate                                       76
     │  └─ StackFailed                                         1
+    ├─ TimedOut                                               124
     ├─ OutputNotWritable                                      1
     └─ InternalError                                          70
     Cancelled(signal), no Exception                           128 + signal
@@ -290,6 +291,12 @@ class StackFailed(CloudError):
     """A stack did not reach the state it was asked to."""
 
     exit_code = EX_FAILED
+
+
+class TimedOut(CalamariError):
+    """A step that calamari carries out itself took longer than its manifest allows."""
+
+    exit_code = EX_TIMED_OUT
 
 
 class Cancelled(BaseException):

@@ -39,12 +39,21 @@ _TALKING = ("tests/aws/", "tests/credentials/", "tests/delivery/")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
+_SIGNALS = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the package once: a thousand processes of the tests would each do it anew where
     PYTHONDONTWRITEBYTECODE is set."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell that puts us into the background has it ignored, for all whom we start, too.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum, handler in _SIGNALS.items():
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            # nohup, and a shell that puts us into the background, have it ignored, for all whom
+            # we start, too.
+            signal.signal(signum, handler)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
 

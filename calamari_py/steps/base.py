@@ -1,9 +1,14 @@
-"""StepKind: what every step kind promises, and what it is given."""
+"""StepKind: what every step kind promises, and what it is given.
+
+A kind either starts processes (``script``: `StepContext.run`) or works itself (``cloudformation``:
+`StepContext.aws`, `StepContext.report`, `StepContext.clock`). Neither can show anything unmasked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,18 +29,33 @@ class StepOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the caller asks for beside the manifest. `action` replaces the section's own (None: it
+    stays), `dry_run` stops where something would be changed. A kind is only handed an action of its
+    `actions`, and a dry run only where it `rehearses`."""
+
+    action: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParseContext:
     """What a kind may look at while its section is parsed, before any call is made.
 
     `folder` is what relative paths are relative to, `search_path` the PATH tools are looked up on,
     `path` the section's place in the manifest (``script``, ``finally``) for problems, and
-    `render` turns a template text into its value (ManifestError when it cannot).
+    `render` turns a template text into its value (ManifestError when it cannot). `sensitive` says
+    whether the text at a place (``cloudformation.tags.Owner``) was made from a secret. `title` are
+    the parts that a session name is made of, for names that the kind makes up itself.
     """
 
     folder: Path
     search_path: str
     path: str
     render: Callable[[str, str], str]
+    sensitive: Callable[[str], bool] = lambda _: False
+    wishes: Wishes = field(default_factory=Wishes)
+    title: str = "step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +74,93 @@ class PlannedCommand:
     directory: Path
 
 
+class AwsCalls(Protocol):
+    """AWS, as the step's role. The credentials are renewed when they have to be; a call that AWS
+    refuses because they have expired is made once more with new ones.
+
+    `account` and `partition` are those of the step's role, None where nobody knows.
+    """
+
+    region: str
+    account: str | None
+    partition: str
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> Mapping[str, Any]:
+        """The answer's fields, as botocore names and types them (times know their zone).
+
+        `service` is botocore's name of it, `subject` says in a message what the call is about
+        (``stack 'x'``), `budget` replaces the seconds that one call with all its attempts may take.
+        Raises CloudError with AWS's own code; Temporary when throttled or unreachable for the whole
+        budget; the CalamariError of a renewal that failed.
+        """
+
+
+class StepReport(Protocol):
+    """How a kind that works itself says what it does. Everything is masked before it is shown or
+    kept."""
+
+    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+        """One line of the step's output. For programs it is an event of the type `event` with
+        `fields` (JSON values); without one, output like any other."""
+
+    def progress(self, percent: float | None, text: str) -> None:
+        """Where the step is now, until the next one: for those who watch, not for a log."""
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Something may be wrong; the step goes on."""
+
+    def note(self, text: str) -> None:
+        """A line for ``--verbose``."""
+
+    def hide(self, value: str, name: str) -> None:
+        """Mask `value` from now on, under `name`."""
+
+    def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
+        """Publish an output variable. One that holds a known secret is sensitive in any case."""
+
+    def fact(self, name: str, value: Any) -> None:
+        """Keep `value` (JSON values) under ``details`` of the result; a later one replaces it."""
+
+    def ending(self, text: str) -> None:
+        """What the closing line says of the step, ``my-stack: UPDATE_COMPLETE``."""
+
+    def setback(self, text: str, hint: str | None = None) -> None:
+        """Something went wrong after what the step is for was done: it has failed all the same."""
+
+
+class StepClock(Protocol):
+    """Time, as a kind that works itself may use it. A signal raises Cancelled in any call."""
+
+    def now(self) -> datetime:
+        """UTC by AWS's clock."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that nobody sets."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def jitter(self) -> float:
+        """A number from 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
     `environment` is the child's complete mapping; `private` a 0700 folder removed at the end;
-    `warn` takes plain text and masks it. `credentials` gives the step's credentials to a kind that
-    calls AWS itself, valid now and renewed when they have to be: ask before each call, keep none;
-    it raises a CalamariError when there are none.
+    `warn` takes plain text and masks it. `credentials` gives the step's credentials, valid now and
+    renewed when they have to be: ask before each call, keep none; it raises a CalamariError when
+    there are none. `timeout` is the step's limit in seconds, None for none: `run` keeps it by
+    itself, a kind without processes has to. `manifest` is how a hint names the manifest.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -69,19 +168,38 @@ class StepContext:
     run: Callable[[Command], ProcessExit]
     warn: Callable[[str], None]
     credentials: Callable[[], AwsCredentials]
+    aws: AwsCalls
+    report: StepReport
+    clock: StepClock
+    timeout: float | None = None
+    manifest: str = "step.yaml"
 
 
 class StepKind(Protocol):
-    """One way to carry out a step: one file, one line in `STEP_KINDS`, one test."""
+    """One way to carry out a step: one file, one line in `STEP_KINDS`, one test.
+
+    What has a value here is what a kind that says nothing else means.
+    """
 
     name: str
     section: Any
     """The msgspec type of the manifest's section."""
-    default_grace: float
+    default_grace: float = 30.0
     """Seconds from the polite signal to SIGTERM, unless the manifest says otherwise."""
     default_delivery: str
     """How the child gets its credentials, unless the manifest says otherwise: `DELIVERIES`."""
-    argument_fields: tuple[str, ...]
+    default_timeout: float | None = None
+    """Seconds the step may take, unless the manifest says otherwise."""
+    starts_processes: bool = True
+    """Whether a child is started: without one nobody is handed credentials, and what the manifest
+    says of a child (``idle_timeout``) is refused."""
+    actions: tuple[str, ...] = ()
+    """The legal values of ``--action``."""
+    rehearses: bool = False
+    """Whether there is a ``--dry-run``."""
+    knows_changes: bool = False
+    """Whether its outcome says if anything was changed: what ``--fail-on-no-change`` needs."""
+    argument_fields: tuple[str, ...] = ()
     """The section's fields that become arguments of a process. No secret may stand in them:
     the whole machine can read the arguments of a process."""
 
@@ -89,12 +207,30 @@ class StepKind(Protocol):
         """A valid spec of the section: files looked up, tools resolved. ManifestError,
         CommandNotFound or CommandNotExecutable when it cannot be carried out."""
 
+    def secrets(self, spec: Any) -> Iterable[tuple[str, str]]:
+        """Names and values of `spec` that are secrets though the manifest does not say so. Pure."""
+        return ()
+
+    def roles(self, spec: Any) -> Iterable[tuple[str, str]]:
+        """Places and ARNs of further roles that `spec` hands to AWS. Pure."""
+        return ()
+
+    def warnings(self, spec: Any) -> Iterable[str]:
+        """What is odd about `spec` and no error. Pure."""
+        return ()
+
     def environment(self, spec: Any) -> KindEnvironment:
         """The names the child gets from this kind. Pure."""
+        return KindEnvironment()
 
     def preview(self, spec: Any) -> tuple[PlannedCommand, ...]:
         """The commands that `execute` would run, in order; none for a kind that starts no process.
         Pure."""
+        return ()
+
+    def intentions(self, spec: Any) -> tuple[str, ...]:
+        """What a kind that works itself would do, in sentences: ``deploy stack 'x' …``. Pure."""
+        return ()
 
     def execute(self, spec: Any, context: StepContext) -> StepOutcome:
         """Carry the step out."""

@@ -1,0 +1,1 @@
+"""Step kind ``stack_set``: one template in many accounts and regions."""

@@ -1,0 +1,54 @@
+"""Work: what every action is given, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calamari_py.errors import TimedOut
+from calamari_py.identity import duration_text
+from calamari_py.steps.base import StepClock, StepContext, StepReport
+from calamari_py.steps.cloudformation.api import StackApi
+from calamari_py.steps.cloudformation.spec import StackSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """When the step's time is over, by the clock's monotonic seconds; `at` None is never."""
+
+    clock: StepClock
+    at: float | None
+    limit: float | None
+
+    def left(self) -> float | None:
+        """Seconds."""
+        return None if self.at is None else self.at - self.clock.monotonic()
+
+    def check(self, waiting_for: str) -> None:
+        """Raise TimedOut when it is over; `waiting_for` completes the sentence."""
+        left = self.left()
+        if left is not None and left <= 0:
+            raise TimedOut(
+                f"still waiting for {waiting_for} after {duration_text(int(self.limit or 0))} (timeout)"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One action on one stack. `token` is the client request token of everything that this run
+    starts: its events carry it."""
+
+    spec: StackSpec
+    api: StackApi
+    context: StepContext
+    token: str
+    deadline: Deadline
+
+    @property
+    def report(self) -> StepReport:
+        """Where to say it."""
+        return self.context.report
+
+    @property
+    def clock(self) -> StepClock:
+        """The time."""
+        return self.context.clock
