@@ -18,6 +18,7 @@ from calamari_py.steps.base import (
     ParseContext,
     PlannedCommand,
     StepContext,
+    StepKind,
     StepOutcome,
 )
 
@@ -64,12 +65,11 @@ class ScriptSpec:
     crlf: bool = False
 
 
-class ScriptKind:
+class ScriptKind(StepKind):
     """See `calamari_py.steps.base.StepKind`."""
 
     name = "script"
     section: Any = str | ScriptSection
-    default_grace = 30.0
     default_delivery = "env"
     argument_fields: tuple[str, ...] = ("file", "shell", "args")
 

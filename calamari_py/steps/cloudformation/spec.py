@@ -81,7 +81,7 @@ class StackSpec:
     stack_name: str
     action: Action
     dry_run: bool = False
-    token_prefix: str = "calamari"
+    token_prefix: str
     template: Template | None = None
     parameters: tuple[Parameter, ...] = ()
     capabilities: tuple[Capability, ...] = ()
@@ -114,7 +114,7 @@ class StackSetSpec:
     name: str
     action: SetAction
     dry_run: bool = False
-    token_prefix: str = "calamari"
+    token_prefix: str
     template: Template | None = None
     parameters: tuple[Parameter, ...] = ()
     instances: tuple[InstancesSection, ...] = ()

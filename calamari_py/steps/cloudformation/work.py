@@ -27,9 +27,8 @@ class Deadline:
         """Raise TimedOut when it is over; `waiting_for` completes the sentence."""
         left = self.left()
         if left is not None and left <= 0:
-            raise TimedOut(
-                f"still waiting for {waiting_for} after {duration_text(int(self.limit or 0))} (timeout)"
-            )
+            limit = duration_text(int(self.limit or 0))
+            raise TimedOut(f"still waiting for {waiting_for} after {limit} (timeout)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
