@@ -248,7 +248,8 @@ class CommandNotFound(CalamariError):
 
 
 class CloudError(CalamariError):
-    """AWS answered with an error. `code` is AWS's own word for it (``AccessDenied``)."""
+    """AWS answered with an error. `code` is AWS's own word for it (``AccessDenied``), `encoded` an
+    authorization failure message that only ``sts:DecodeAuthorizationMessage`` can read."""
 
     exit_code = EX_FAILED
 
@@ -264,9 +265,11 @@ class CloudError(CalamariError):
         evidence: Sequence[str] = (),
         hint: str | None = None,
         trace: Sequence[TraceRow] = (),
+        encoded: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.trace = tuple(trace)
+        self.encoded = encoded
         self.service = service
         self.operation = operation
         self.code = code

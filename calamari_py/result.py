@@ -137,7 +137,9 @@ class StepResult:
 
     `durations` are seconds a phase (``identity``, ``step``, ``finally``, ``total``).
     `exit_origin` is ``child`` or ``calamari``. `changed` is None where nobody can know. `usage` is
-    that of the step in all its attempts, without ``finally``.
+    that of the step in all its attempts, without ``finally``. `ending` is what a kind that works
+    itself says of how it ended (``my-stack: UPDATE_COMPLETE``), for people; `details` are its
+    facts, JSON values.
     """
 
     step: Masked
@@ -155,11 +157,13 @@ class StepResult:
     usage: Usage = field(default_factory=Usage)
     masking: MaskingRecord = field(default_factory=MaskingRecord)
     attempts: tuple[Attempt, ...] = ()
+    ending: Masked | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_document(self) -> dict[str, Any]:
         """The result document: JSON values only, times in UTC, no value of a sensitive output.
 
-        ``attempts`` is there only when ``retry`` was used.
+        ``attempts`` is there only when ``retry`` was used, ``details`` only where there are any.
         """
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -193,6 +197,8 @@ class StepResult:
         }
         if self.attempts:
             document["attempts"] = [attempt.to_document() for attempt in self.attempts]
+        if self.details:
+            document["details"] = dict(self.details)
         return document
 
 

@@ -92,12 +92,18 @@ def step_key_id(number: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsCall:
-    """One call: its operation, who made it (an access key id), what was asked, and where."""
+    """One call: its operation, who made it (an access key id), what was asked, and where. The
+    `service` is said of what `AwsPort.call` was asked for."""
 
     operation: str
     caller: str
     asked: Any
     region: str | None
+    service: str = ""
+
+
+Answer = Mapping[str, Any] | BaseException | Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""What `AwsPort.call` gives: fields, an error, or what makes one of them of the parameters."""
 
 
 @dataclass
@@ -108,6 +114,9 @@ class FakeAws:
     `refuse` what a role's ARN is answered with, `arn_instead` the session ARN that STS claims.
     Issued credentials live for what was asked, or for `lifetime` seconds. As the real door does,
     secrets are registered before anybody sees them.
+
+    `answers` holds what ``cloudformation:DescribeStacks`` and the like are answered with; of
+    several answers (a list) the last one stays.
     """
 
     clock: FrozenClock = field(default_factory=FrozenClock)
@@ -127,6 +136,7 @@ class FakeAws:
     parameters: dict[str, Parameter | Exception] = field(default_factory=dict)
     secrets: dict[str, str | Exception] = field(default_factory=dict)
     profiles: dict[str | None, LauncherCredentials] = field(default_factory=dict)
+    answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
     during: Callable[[AwsCall], None] = lambda call: None
     region: str | None = None
     _registry: SecretRegistry = field(default_factory=SecretRegistry)
@@ -221,13 +231,37 @@ class FakeAws:
         self._registry.add(self.sign_in, name="sign-in URL")
         return Secret(self.sign_in)
 
+    def call(
+        self,
+        credentials: AwsCredentials,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> Mapping[str, Any]:
+        self._record(operation, credentials, dict(params), service)
+        name = f"{service}:{operation}"
+        assert name in self.answers, f"nobody told FakeAws.answers what to say to {name}"
+        answer = self.answers[name]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(params) if callable(answer) else answer
+
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
         self._record("profile", None, profile)
         return self.profiles.get(profile)
 
-    def _record(self, operation: str, credentials: AwsCredentials | None, asked: Any) -> None:
+    def _record(
+        self, operation: str, credentials: AwsCredentials | None, asked: Any, service: str = ""
+    ) -> None:
         caller = credentials.access_key_id if credentials else ""
-        call = AwsCall(operation=operation, caller=caller, asked=asked, region=self.region)
+        call = AwsCall(
+            operation=operation, caller=caller, asked=asked, region=self.region, service=service
+        )
         self.calls.append(call)
         self.journal.append(operation)
         self.during(call)
@@ -381,8 +415,11 @@ class RecordingReporter:
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         self._take("output", (stream, data))
 
-    def progress(self, percent: float | None, message: Masked) -> None:
-        self._take("progress", (percent, message))
+    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+        self._take("detail", (line, event, dict(fields)))
+
+    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+        self._take("passing" if passing else "progress", (percent, message))
 
     def note(self, message: Masked) -> None:
         self._take("note", message)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import io
+import json
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +23,7 @@ from calamari_py.credentials import ACCOUNT_TYPES, SOURCES
 from calamari_py.credentials.base import Absent, CredentialSource, SourceContext
 from calamari_py.delivery import DELIVERIES, DeliveryContext
 from calamari_py.environment import owned_names
-from calamari_py.errors import TraceRow
+from calamari_py.errors import Findings, TraceRow, UsageError
 from calamari_py.identity import AwsCredentials
 from calamari_py.manifest import Overrides
 from calamari_py.manifest.types import Account, AccountType, CredentialSettings
@@ -35,9 +38,9 @@ from calamari_py.output.base import (
     StepHeader,
 )
 from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
-from calamari_py.runner.prepare import prepare_step
+from calamari_py.runner.prepare import PreparedStep, prepare_step
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
-from calamari_py.steps.base import StepKind
+from calamari_py.steps.base import StepKind, Wishes
 from tests.fakes import START, FakeAws
 from tests.runner.world import HEAD, World
 
@@ -45,8 +48,17 @@ from tests.runner.world import HEAD, World
 
 SAMPLES: dict[str, str] = {
     "script": "script: {run: 'echo {{ Token }}', render: true, args: [plain]}\n",
+    "cloudformation": "cloudformation: {stack_name: contract, template: template.json,"
+    " parameters: {Password: '{{ Token }}'}}\n",
+    "stack_set": "stack_set: {name: contract, template: template.json,"
+    " parameters: {Password: '{{ Token }}'}}\n",
 }
 """A section of every kind that uses the sensitive variable `Token` wherever it may stand."""
+
+TEMPLATE = {
+    "Parameters": {"Password": {"Type": "String", "NoEcho": True}},
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+}
 
 SECRETS = (
     "variables:\n"
@@ -55,6 +67,13 @@ SECRETS = (
     "env: {TOKEN: '{{ Token }}', MADE: '{{ Made }}'}\n"
 )
 KINDS = [pytest.param(name, id=name) for name in STEP_KINDS]
+STARTING = [pytest.param(name, id=name) for name, kind in STEP_KINDS.items()
+            if kind.starts_processes]  # fmt: skip
+OWN_WORK = [pytest.param(name, id=name) for name, kind in STEP_KINDS.items()
+            if not kind.starts_processes]  # fmt: skip
+
+
+_NOT_THERE: Any = object()
 
 
 def has_protocol(entry: object, protocol: type) -> list[str]:
@@ -63,8 +82,8 @@ def has_protocol(entry: object, protocol: type) -> list[str]:
     for name, member in vars(protocol).items():
         if name.startswith("_") or name == "from_environ":
             continue
-        found = getattr(entry, name, None)
-        if found is None:
+        found = getattr(entry, name, _NOT_THERE)
+        if found is _NOT_THERE:
             missing.append(name)
         elif inspect.isfunction(member):
             wanted = list(inspect.signature(member).parameters)[1:]
@@ -76,7 +95,22 @@ def has_protocol(entry: object, protocol: type) -> list[str]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+    made = World(tmp_path)
+    made.write(json.dumps(TEMPLATE), "template.json")
+    return made
+
+
+def prepared(name: str, world: World, wishes: Wishes | None = None) -> PreparedStep:
+    """The sample of a kind, as far as no call is needed."""
+    world.write(HEAD + SECRETS + SAMPLES[name])
+    return prepare_step(
+        manifest.read_source("step.yaml", stdin=io.BytesIO(), cwd=world.folder),
+        environ=world.environ,
+        cwd=world.folder,
+        overrides=Overrides(),
+        registry=SecretRegistry(),
+        wishes=wishes,
+    )
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -86,6 +120,7 @@ def test_a_kind_is_a_kind(name: str) -> None:
     assert kind.name == name
     assert has_protocol(kind, StepKind) == []
     assert kind.default_grace >= 0
+    assert len({*kind.actions}) == len(kind.actions)
     for documented in (type(kind), kind.parse, kind.environment, kind.preview, kind.execute):
         assert inspect.getdoc(documented)
     assert inspect.getdoc(inspect.getmodule(type(kind)))
@@ -114,7 +149,7 @@ def test_a_sections_unknown_keys_are_refused_with_their_place(name: str, world: 
     assert world.aws.calls == []
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STARTING)
 def test_no_secret_in_any_argument(name: str, world: World) -> None:
     """Whatever a kind runs: no sensitive variable and no credential is among its arguments."""
     result = world.run(HEAD + SECRETS + SAMPLES[name])
@@ -146,7 +181,7 @@ def test_argument_fields_exist(name: str, field: str) -> None:
     assert field in fields
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STARTING)
 def test_commands_are_absolute_and_complete(name: str, world: World) -> None:
     """A program is named by its absolute path, and its environment has the step's credentials."""
     world.run(HEAD + SECRETS + SAMPLES[name])
@@ -158,19 +193,11 @@ def test_commands_are_absolute_and_complete(name: str, world: World) -> None:
         assert command.environment["PATH"]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STARTING)
 def test_a_preview_is_what_runs(name: str, world: World) -> None:
     """The commands that a kind foresees are the ones that it runs, in order."""
-    text = HEAD + SECRETS + SAMPLES[name]
-    world.run(text)
-    source = manifest.read_source("step.yaml", stdin=io.BytesIO(), cwd=world.folder)
-    step = prepare_step(
-        source,
-        environ=world.environ,
-        cwd=world.folder,
-        overrides=Overrides(),
-        registry=SecretRegistry(),
-    )
+    world.run(HEAD + SECRETS + SAMPLES[name])
+    step = prepared(name, world)
     foreseen = step.kind.preview(step.spec)
     assert len(foreseen) == len(world.child.commands)
     for planned, command in zip(foreseen, world.child.commands, strict=True):
@@ -180,7 +207,7 @@ def test_a_preview_is_what_runs(name: str, world: World) -> None:
             assert re.fullmatch(shape, ran), (word, ran)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STARTING)
 def test_a_kind_owns_no_name_of_the_identity(name: str, world: World) -> None:
     """A kind's own names never replace credentials, account or region."""
     world.run(HEAD + SECRETS + SAMPLES[name])
@@ -202,6 +229,77 @@ def test_a_section_has_a_schema(name: str) -> None:
         assert definition["description"]
         assert struct.__struct_config__.forbid_unknown_fields
         assert struct.__struct_config__.frozen
+
+
+@pytest.mark.parametrize("name", OWN_WORK)
+def test_what_starts_nothing_says_what_it_does(name: str, world: World) -> None:
+    """In the place of commands it has sentences, no argument of any process, and an end."""
+    step = prepared(name, world)
+    assert step.kind.preview(step.spec) == ()
+    assert step.kind.argument_fields == ()
+    assert step.kind.intentions(step.spec)
+    assert step.timeout is not None
+    assert step.timeout > 0
+
+
+@pytest.mark.process
+def test_what_no_script_needs_is_not_loaded() -> None:
+    """A run of a script pays for the sections of the other kinds and for nothing they do."""
+    program = (
+        "import sys, calamari_py.runner\n"
+        "print(*(m for m in sys.modules if m.startswith('calamari_py.steps.')))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    last_names = {module.rpartition(".")[2] for module in ended.stdout.split()}
+    assert last_names <= {"base", "script", "kind", "sections", "cloudformation", "sets"}
+
+
+@pytest.mark.parametrize("name", OWN_WORK)
+def test_what_starts_nothing_is_told_of_no_process(name: str, world: World) -> None:
+    """What a manifest says of a process is refused with its place, and nothing is called."""
+    result = world.run(f"{HEAD}idle_timeout: 5m\n{SECRETS}{SAMPLES[name]}")
+    assert result.exit_code == 65
+    (problem,) = world.reporter.failure.problems
+    assert (problem.path, problem.place) == ("idle_timeout", "step.yaml:4:15")
+    assert world.aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        pytest.param(name, action, id=f"{name} {action}")
+        for name, kind in STEP_KINDS.items()
+        for action in kind.actions
+    ],
+)
+def test_an_action_replaces_the_sections(name: str, action: str, world: World) -> None:
+    """Every action can be asked for, and is what the step would do; one that needs more than the
+    sample says so as a problem of the manifest."""
+    found = Findings()
+    with found:
+        assert prepared(name, world, Wishes(action=action)).spec.action == action
+    assert all(problem.path.startswith(name) for problem in found.problems)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_wishes_of_other_kinds_are_usage_errors(name: str, world: World) -> None:
+    """An unknown action, and what the kind cannot do, are mistakes on the command line."""
+    kind = STEP_KINDS[name]
+    refused = [Wishes(action="no-such-action")]
+    refused += [] if kind.rehearses else [Wishes(dry_run=True)]
+    for wishes in refused:
+        with pytest.raises(UsageError) as raised:
+            prepared(name, world, wishes)
+        assert raised.value.hint
+        assert all(action in raised.value.hint for action in kind.actions)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in STEP_KINDS.items() if kind.rehearses])
+def test_a_rehearsal_is_another_step(name: str, world: World) -> None:
+    """Who rehearses is told so in its spec."""
+    assert prepared(name, world, Wishes(dry_run=True)).spec != prepared(name, world).spec
 
 
 # --- formats ------------------------------------------------------------------------------------
@@ -258,6 +356,10 @@ def tell_everything(reporter: Reporter, text: str) -> None:
         reporter.output(cast("Any", stream), MaskedBytes(data))
     reporter.progress(None, masked)
     reporter.progress(1e9, masked)
+    for percent in (None, 1e9, -1.0):
+        reporter.progress(percent, masked, passing=True)
+        reporter.detail(masked, "stack_event", {"text": text, text: [text]})
+        reporter.detail(masked, "", {})
     for say in (reporter.note, reporter.highlight, reporter.warning):
         say(masked)
     problem = MaskedProblem(message=masked, path=masked, place=masked, hint=masked)
@@ -275,6 +377,8 @@ def tell_everything(reporter: Reporter, text: str) -> None:
             identity=StepIdentity(launcher_arn=text, hops=(text,), arn=text, account=text),
             outputs={text: OutputVariable(value=text, sensitive=False)},
             artifacts=(text,),
+            ending=masked,
+            details={text: [text]},
         )
     )
 

@@ -62,6 +62,24 @@ def paths(problems: list[Problem]) -> list[str]:
     return [problem.path for problem in problems]
 
 
+@pytest.mark.parametrize(
+    ("policy", "refused"),
+    [
+        pytest.param(f"roles: ['{DEV}']", ["b", "c"], id="roles"),
+        pytest.param('accounts: ["111111111111"]', ["c"], id="accounts"),
+        pytest.param("partitions: [aws-cn]", ["a", "b", "c"], id="partitions"),
+        pytest.param(UNRELATED, [], id="no limit"),
+    ],
+)
+def test_further_roles(policy: str, refused: list[str], tmp_path: Path) -> None:
+    """A role that the step hands to AWS is limited as one that it assumes; what is no role ARN is
+    refused where roles are limited at all."""
+    roles = {"a": DEV, "b": PATHED, "c": "no role"}
+    problems = policy_of(tmp_path, policy).check_roles(roles.items())
+    assert paths(problems) == refused
+    assert all(problem.hint for problem in problems)
+
+
 RULES = [
     pytest.param('accounts: ["111111111111"]', 'accounts: ["222222222222"]', "accounts: []",
                  WITH_ROLE, "assume_role[0].role_arn", id="accounts"),

@@ -11,9 +11,10 @@ anyone sees it.
     client     BotoAws: the port's calls, what each asks and what it makes of the answer
     roles      what STS is asked for a role, and what is given up when it is refused
     signin     the console's federation endpoint
-    calls      one call: budget, retries, the clock; `failures` says what an error means
-    wire       one attempt: botocore's serializer, SigV4, parser; `endpoints` says where to,
-               `transport` by which way
+    calls      one call: budget, retries, the clock; `failures` says what an error means, `hints`
+               what to do about it
+    wire       one attempt: botocore's serializer; `endpoints` says where to, `signer` as whom,
+               `transport` by which way, `answers` what came back
     profiles   the shared config files, through botocore's providers (`profile_providers`), with
                ``credential_process`` (`profile_process`)
 """

@@ -26,6 +26,10 @@ _ROUNDING = timedelta(seconds=2)
 _FIRST_PAUSE = 0.2
 _SHORTEST_ATTEMPT = 1.0
 _A_DAY = timedelta(days=1)
+_UNKNOWN_KEY = frozenset({
+    "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException",
+})  # fmt: skip
+"""What a service says of a key that it has not heard of, yet."""
 PLAIN_TYPES = ("String", "StringList")
 """The types of SSM parameters that are no secrets."""
 
@@ -153,7 +157,8 @@ class Calls:
 
     def evidence(self, call: Call, reply: Reply) -> tuple[str, ...]:
         """Request id, host and clock of `reply`, in one line."""
-        return failures.evidence(call, reply, self.wire.host(call.service), self._offset_of(reply))
+        host = self.wire.host(call.service, call.bucket)
+        return failures.evidence(call, reply, host, self._offset_of(reply))
 
     def _attempt(self, call: Call, within: float | None) -> Reply | Unreached:
         try:
@@ -182,6 +187,8 @@ class Calls:
 
     def _correct_clock(self, offset: timedelta) -> None:
         self._learnt.offset = offset
+        if abs(offset) <= _ROUNDING:
+            return
         seconds = round(abs(offset).total_seconds())
         side = "behind" if offset > timedelta() else "ahead of"
         self._learnt.warnings.append(
@@ -190,7 +197,9 @@ class Calls:
         )
 
     def _host(self, call: Call, why: Unreached) -> str:
-        return "" if why.code in {"NoRegion", "NoEndpoint"} else self.wire.host(call.service)
+        if why.code in {"NoRegion", "NoEndpoint"}:
+            return ""
+        return self.wire.host(call.service, call.bucket)
 
     def _exhausted(self, call: Call, outcome: Reply | Unreached, tried: str) -> CloudError:
         if isinstance(outcome, Unreached):
@@ -231,7 +240,7 @@ class Calls:
 def _is_retried(reply: Reply, *, fresh_key: bool) -> bool:
     if failures.is_transient(reply):
         return True
-    return fresh_key and reply.code == "InvalidClientTokenId"
+    return fresh_key and reply.code in _UNKNOWN_KEY
 
 
 def _times(attempts: int) -> str:

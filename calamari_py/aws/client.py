@@ -196,6 +196,27 @@ class BotoAws:
         self._registry.add(url, name="sign-in URL")
         return Secret(url)
 
+    def call(
+        self,
+        credentials: AwsCredentials,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> Mapping[str, Any]:
+        """See `AwsPort`."""
+        call = Call(
+            service=service,
+            operation=operation,
+            params=params,
+            credentials=credentials,
+            subject=subject,
+        )
+        fields = self._run(call, budget).fields or {}
+        return {name: value for name, value in fields.items() if name != "ResponseMetadata"}
+
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
         """See `AwsPort`."""
         from calamari_py.aws.profiles import Profiles
@@ -289,10 +310,10 @@ class BotoAws:
     def _wire(self) -> Wire:
         return self._calls.wire
 
-    def _run(self, call: Call) -> Reply:
+    def _run(self, call: Call, budget: float | None = None) -> Reply:
         minted = self._minted.get(call.credentials.access_key_id) if call.credentials else None
         fresh = minted is not None and self._pace.monotonic() - minted < _FRESH_SECONDS
-        return self._calls.run(call, fresh_key=fresh)
+        return self._calls.run(call, fresh_key=fresh, budget=budget)
 
     def _ask_for_profile(self, call: Call, region: str | None, *, exactly: bool) -> Reply:
         """What botocore's profile providers ask, by the same road as our own calls."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
+from calamari_py.aws.hints import hint_for
 from calamari_py.errors import CloudError, Temporary
 from calamari_py.identity import AwsCredentials
 from calamari_py.masking.secret import MASK
@@ -21,67 +22,24 @@ _BLOBS = re.compile(
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({
     "BandwidthLimitExceeded", "IDPCommunicationError", "InternalError", "InternalFailure",
-    "InternalServerError", "LimitExceededException", "PriorRequestNotComplete",
+    "InternalServerError", "PriorRequestNotComplete",
     "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
-    "RequestTimeoutException", "ServiceUnavailable", "SlowDown", "Throttling",
+    "RequestTimeoutException", "ServiceUnavailable", "SlowDown", "TemporaryRedirect", "Throttling",
     "ThrottlingException", "ThrottledException", "TooManyRequestsException",
     "TransactionInProgressException",
 })  # fmt: skip
 _SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 _SIGNATURE_CODES = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"})
 _SECRET_PARAMS = ("WebIdentityToken", "accessToken", "refreshToken", "clientSecret")
-_HINTS = {
-    "AccessDenied": (
-        "either the caller lacks the permission, or the role's trust policy does not name the "
-        "caller (or asks for an external id, tags or a source identity); check both"
-    ),
-    "AccessDeniedException": "the caller lacks the permission; add it to the role's policy",
-    "ExpiredToken": "the calling credentials have expired; obtain new ones and run again",
-    "ExpiredTokenException": "the web identity token has expired; obtain a new one and run again",
-    "IDPRejectedClaim": "check the token's audience and issuer against the role's trust policy",
-    "InvalidIdentityToken": (
-        "check that the account of the role has an IAM identity provider for the token's issuer, "
-        "and that the token's audience is registered there"
-    ),
-    "InvalidClientTokenId": (
-        "AWS does not know the access key: it is deleted or inactive, its session token is missing "
-        "or not its own, or it belongs to another partition"
-    ),
-    "UnrecognizedClientException": (
-        "AWS does not know the access key: it is deleted or inactive, its session token is missing "
-        "or not its own, or it belongs to another partition"
-    ),
-    "SignatureDoesNotMatch": "check the secret access key: it does not belong to the access key id",
-    "InvalidSignatureException": (
-        "check the secret access key: it does not belong to the access key id"
-    ),
-    "MalformedPolicyDocument": "correct the session policy under assume_role.policy",
-    "PackedPolicyTooLarge": "shorten the session policy, or pass fewer tags and policy ARNs",
-    "RegionDisabledException": (
-        "enable STS for the region in the role's account, or set another region"
-    ),
-    "ValidationError": "correct what the message names in the manifest's assume_role section",
-    "ParameterNotFound": "check the name, the region and the account that the step runs in",
-    "ResourceNotFoundException": "check the name, the region and the account that the step runs in",
-    "NoRegion": "set 'region' in the manifest or AWS_REGION in the environment",
-    "NoEndpoint": "check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT",
-    "InvalidParameters": "correct what the message names in the manifest",
-    "TlsError": (
-        "if a proxy or a private endpoint uses its own certificate authority, name its "
-        "certificates with AWS_CA_BUNDLE"
-    ),
-    "ProxyError": "check HTTPS_PROXY and NO_PROXY",
-    "Unreachable": "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL; then run the step again",
-    "NotImplemented": "the sandbox answers in the place of AWS; run the step without --sandbox",
-    "SignInRefused": (
-        "AWS signs in with unexpired credentials of a role only, and takes no session duration "
-        "for a role that was assumed from another role's session"
-    ),
-    "UnexpectedAnswer": (
-        "something answers in the place of AWS; check HTTPS_PROXY, AWS_ENDPOINT_URL and "
-        "AWS_ENDPOINT_URL_STS"
-    ),
-}  # fmt: skip
+_CONTENTS = frozenset({"Body", "ParameterValue", "TemplateBody"})
+"""Parameters, at any depth, whose values are the user's own and may be secrets."""
+_SHORTEST_CONTENT = 4
+"""Characters; what is shorter is in every sentence, and the masker does not hide it either."""
+_ENCODED = re.compile(r"Encoded authorization failure message:\s*([\w-]+)", re.ASCII)
+_ECHO = re.compile(
+    r"Value '(?:(?!' at ').)*' at '(?=(?:\w+\.)*(?:body|parameterValue|templateBody)')",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +62,19 @@ class Call:
         """``sts:AssumeRole for role 'arn…'``."""
         name = f"{self.service}:{self.operation}"
         return f"{name} for {self.subject}" if self.subject else name
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that S3 is asked about, "" for none."""
+        return str(self.params.get("Bucket") or "") if self.service == "s3" else ""
+
+    def contents(self) -> tuple[str, ...]:
+        """Whatever the user gave that may be a secret, the longest first, unless the request says
+        the same in clear (a parameter with the stack's own name)."""
+        hidden, plain = set[str](), set[str]()
+        _sort_texts("", self.params, hidden, plain)
+        found = {text for text in hidden - plain if len(text) >= _SHORTEST_CONTENT}
+        return tuple(sorted(found, key=len, reverse=True))
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that the request carries: none of them belongs into a message."""
@@ -168,9 +139,29 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _sort_texts(name: str, value: object, hidden: set[str], plain: set[str]) -> None:
+    """Every text of the parameter `name`: what is the user's own, and what may be shown."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            _sort_texts(name if name in _CONTENTS else key, part, hidden, plain)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _sort_texts(name, part, hidden, plain)
+    elif isinstance(value, str | bytes):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        (hidden if name in _CONTENTS else plain).add(text)
+
+
 def is_transient(reply: Reply) -> bool:
-    """Whether the same call may succeed a moment later."""
-    return reply.status in _TRANSIENT_STATUS or reply.code in _TRANSIENT_CODES
+    """Whether the same call may succeed a moment later.
+
+    ``LimitExceededException`` is none of these: with the services that are called here it is a
+    quota, which waiting does not lift.
+    """
+    if reply.status in _TRANSIENT_STATUS or reply.code in _TRANSIENT_CODES:
+        return True
+    # CloudFormation says it under ValidationError, too.
+    return reply.is_error and reply.text.startswith("Rate exceeded")
 
 
 def is_skew(reply: Reply, offset: timedelta) -> bool:
@@ -210,7 +201,8 @@ def refused(call: Call, reply: Reply, proof: tuple[str, ...]) -> CloudError:
         request_id=reply.request_id,
         status=reply.status,
         evidence=proof,
-        hint=_hint(call, code),
+        hint=hint_for(call.service, call.operation, code, text),
+        encoded=_encoded(reply.text, call),
     )
 
 
@@ -224,7 +216,7 @@ def unexpected(call: Call, reply: Reply, what: str, proof: tuple[str, ...]) -> C
         request_id=reply.request_id,
         status=reply.status,
         evidence=proof,
-        hint=_HINTS["UnexpectedAnswer"],
+        hint=hint_for(call.service, call.operation, "UnexpectedAnswer"),
     )
 
 
@@ -266,20 +258,25 @@ def unreached(call: Call, why: Unreached, host: str, tried: str) -> CloudError:
         operation=call.operation,
         code=why.code,
         evidence=(f"host {host}",) if host else (),
-        hint=_HINTS.get(why.code),
+        hint=hint_for(call.service, call.operation, why.code),
     )
 
 
-def _hint(call: Call, code: str) -> str:
-    if call.service != "sts" and code == "AccessDenied":
-        code = "AccessDeniedException"
-    return _HINTS.get(code) or f"look up '{code}' in the AWS documentation of {call.service}"
+def _encoded(text: str, call: Call) -> str | None:
+    """The authorization failure message in `text` that has to be decoded."""
+    found = _ENCODED.search(text)
+    if found is None or any(secret in found[1] for secret in (*call.secrets(), *call.contents())):
+        return None
+    return found[1]
 
 
 def _clean(text: str, call: Call) -> str:
     """AWS's message as one short clause: no encoded blobs, no secret of the request."""
     for secret in call.secrets():
         text = text.replace(secret, MASK)
+    for content in filter(text.__contains__, call.contents()):
+        text = re.sub(rf"(?<![\w-]){re.escape(content)}(?![\w-])", MASK, text)
+    text = _ECHO.sub("the value at '", text)
     text = " ".join(_BLOBS.sub(" …", text).split())
     text = _LONG_VALUE.sub(r"\1…\2", text)
     if len(text) > _TEXT_LIMIT:

@@ -86,6 +86,27 @@ class AwsPort(Protocol):
     def secret(self, credentials: AwsCredentials, secret_id: str) -> Secret:
         """``secretsmanager:GetSecretValue``: the string, or the binary's bytes."""
 
+    def call(
+        self,
+        credentials: AwsCredentials,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> Mapping[str, Any]:
+        """Any call: `service` and `operation` by botocore's names, `params` and the answer's fields
+        as botocore names and types them. Times are in UTC, a body is bytes, there is no
+        ``ResponseMetadata``.
+
+        `subject` says in a message what the call is about (``stack 'x'``), `budget` replaces the
+        seconds that all attempts together may take. Of S3's answers to HEAD, which have no body,
+        the codes are ``BadRequest``, ``AccessDenied``, ``NotFound``, ``PreconditionFailed``;
+        ``WrongRegion`` is a bucket elsewhere. ``InvalidParameters`` never left this machine. An
+        IdentityError is an endpoint that would carry credentials in clear text.
+        """
+
     def profile_credentials(self, profile: str | None) -> LauncherCredentials | None:
         """What the shared config files say of `profile` (None: ``AWS_PROFILE``, then ``default``).
 

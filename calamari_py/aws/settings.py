@@ -19,6 +19,15 @@ _ENDPOINT_NAMES = {
     "sso-oidc": "AWS_ENDPOINT_URL_SSO_OIDC",
     "": "AWS_ENDPOINT_URL",
 }
+_STEP_ENDPOINT_NAMES = {
+    "cloudformation": "AWS_ENDPOINT_URL_CLOUDFORMATION",
+    "eks": "AWS_ENDPOINT_URL_EKS",
+    "organizations": "AWS_ENDPOINT_URL_ORGANIZATIONS",
+    "s3": "AWS_ENDPOINT_URL_S3",
+}
+"""Of services that only some kinds of steps have calamari call. The same variables are meant for
+the tools of all others: what is wrong with them is said when the service is called."""
+_ALL_ENDPOINT_NAMES = {**_ENDPOINT_NAMES, **_STEP_ENDPOINT_NAMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,7 @@ class AwsSettings:
         )
         use_fips = _is_true(environ, "AWS_USE_FIPS_ENDPOINT")
         use_dualstack = _is_true(environ, "AWS_USE_DUALSTACK_ENDPOINT")
+        always = {url for service, url in endpoints.items() if service in _ENDPOINT_NAMES}
         warnings = tuple(
             f"{name} does not apply to the endpoint '{url}', which is set in the environment"
             for name, asked in (
@@ -65,7 +75,7 @@ class AwsSettings:
                 ("AWS_USE_DUALSTACK_ENDPOINT", use_dualstack),
             )
             for url in dict.fromkeys(endpoints.values())
-            if asked
+            if asked and url in always
         )
         return cls(
             region=region,
@@ -78,8 +88,18 @@ class AwsSettings:
         )
 
     def endpoint(self, service: str) -> str | None:
-        """The URL set for `service`, None when AWS's own rules choose it."""
-        return self.endpoints.get(service) or self.endpoints.get("")
+        """The URL set for `service`, None when AWS's own rules choose it. Raises IdentityError as
+        `from_environ` does."""
+        own = self.endpoints.get(service)
+        if own is not None and service in _STEP_ENDPOINT_NAMES:
+            _check_endpoint(_STEP_ENDPOINT_NAMES[service], own, allow_http=self.allow_http)
+        return own or self.endpoints.get("")
+
+
+def endpoint_names(service: str) -> str:
+    """The variables that set the endpoint of `service`, for a sentence."""
+    own = _ALL_ENDPOINT_NAMES.get(service)
+    return f"AWS_ENDPOINT_URL and {own}" if own else "AWS_ENDPOINT_URL"
 
 
 def _read_endpoints(environ: Mapping[str, str], *, allow_http: bool) -> dict[str, str]:
@@ -87,11 +107,12 @@ def _read_endpoints(environ: Mapping[str, str], *, allow_http: bool) -> dict[str
         return {}
     found = {
         service: environ[name].strip()
-        for service, name in _ENDPOINT_NAMES.items()
+        for service, name in _ALL_ENDPOINT_NAMES.items()
         if environ.get(name, "").strip()
     }
-    for service, url in found.items():
-        _check_endpoint(_ENDPOINT_NAMES[service], url, allow_http=allow_http)
+    for service, name in _ENDPOINT_NAMES.items():
+        if service in found:
+            _check_endpoint(name, found[service], allow_http=allow_http)
     return found
 
 

@@ -27,7 +27,9 @@ from calamari_py.aws.failures import Unreached
 from calamari_py.aws.settings import AwsSettings
 
 ANSWER_LIMIT = 1024 * 1024
-"""Bytes of a body; the largest that AWS sends here, a secret of 64 KiB in JSON, has a third."""
+"""Bytes of a body; the largest that most services send, a secret of 64 KiB in JSON, has a third."""
+LARGE_ANSWER_LIMIT = 8 * ANSWER_LIMIT
+"""Of services that send templates (1 MiB, escaped), long lists and files."""
 _PIECE = 512
 """Bytes that are read between two looks at the clock."""
 
@@ -51,7 +53,7 @@ def open_session(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back over HTTP, whole; `body` is at most `ANSWER_LIMIT` bytes."""
+    """What came back over HTTP, whole."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,9 +61,15 @@ class Answer:
 
 
 def exchange(
-    session: URLLib3Session, request: Any, *, timeouts: tuple[float, float], seconds: float
+    session: URLLib3Session,
+    request: Any,
+    *,
+    timeouts: tuple[float, float],
+    seconds: float,
+    limit: int = ANSWER_LIMIT,
 ) -> Answer:
-    """The answer to a prepared `request`, or Unreached when none came whole in `seconds`.
+    """The answer to a prepared `request`, or Unreached when none came whole in `seconds`, or one
+    of more than `limit` bytes.
 
     A socket's time-out begins anew with every byte, and a name look-up has none. So a thread of
     its own asks, and is left behind when its time is over; it ends with its connection, at the
@@ -72,7 +80,7 @@ def exchange(
 
     def ask() -> None:
         try:
-            outcomes.append(_receive(session, request, expires))
+            outcomes.append(_receive(session, request, expires, limit))
         except BotoCoreError as error:
             outcomes.append(explain(error, timeouts))
         except Unreached as why:
@@ -88,16 +96,16 @@ def exchange(
     return outcomes[0]
 
 
-def _receive(session: URLLib3Session, request: Any, expires: float) -> Answer:
+def _receive(session: URLLib3Session, request: Any, expires: float, limit: int) -> Answer:
     request.stream_output = True  # The body is for us to read, piece by piece.
     response: Any = session.send(request)
     body = bytearray()
     try:
         for piece in response.raw.stream(_PIECE, decode_content=False):
             body += piece
-            if len(body) > ANSWER_LIMIT:
+            if len(body) > limit:
                 raise Unreached(
-                    "Unreachable", f"more than {ANSWER_LIMIT // 1024} KiB came back", retryable=True
+                    "Unreachable", f"more than {limit // 1024} KiB came back", retryable=True
                 )
             if time.monotonic() > expires:
                 raise TimeoutError
@@ -138,7 +146,12 @@ def _explain_tls(text: str) -> Unreached:
     reason = (matches[0] or "").strip() if matches else ""
     if "doesn't match" in text:
         reason = "the certificate is another host's"
-    elif "PROTOCOL" in reason or reason in {"WRONG_VERSION_NUMBER", "VERSION_TOO_LOW"}:
+    elif (
+        "PROTOCOL" in reason
+        or reason in {"WRONG_VERSION_NUMBER", "VERSION_TOO_LOW"}
+        # OpenSSL 3.0: what TLS 1.1 signs with is not taken any more.
+        or "legacy sigalg" in text
+    ):
         reason = "it speaks no TLS of version 1.2 or newer"
     return Unreached(
         "TlsError",

@@ -9,49 +9,44 @@ Imported at the first call only: this module brings botocore with it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import botocore
-from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest, create_request_object, prepare_request_dict
 from botocore.exceptions import BotoCoreError, ParamValidationError
 from botocore.httpsession import URLLib3Session
-from botocore.model import ServiceModel
-from botocore.parsers import ResponseParserError, create_parser
+from botocore.model import OperationModel, ServiceModel
 from botocore.serialize import create_serializer
 
 from calamari_py import __version__
-from calamari_py.aws.endpoints import SIGN_IN, Endpoints
-from calamari_py.aws.failures import Call, Reply, Unreached, printable
+from calamari_py.aws.answers import protocol_of, read, read_form
+from calamari_py.aws.endpoints import BUCKETS, SIGN_IN, Endpoints
+from calamari_py.aws.failures import Call, Reply, Unreached
 from calamari_py.aws.settings import AwsSettings
-from calamari_py.aws.transport import Answer, exchange, open_session
-from calamari_py.identity import AwsCredentials, as_utc
+from calamari_py.aws.signer import sign
+from calamari_py.aws.transport import ANSWER_LIMIT, LARGE_ANSWER_LIMIT, exchange, open_session
 
 _APP_ID = re.compile(r"[\w!$%&*+.^`|~-]{1,50}", re.ASCII)
-_YEARS = range(2000, 2200)
-_NOT_AS_MODELLED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What botocore's parser, and what it calls, raise for an answer that does not fit the model."""
 _IMPATIENT = frozenset({"iam"})
 _IMPATIENT_TIMEOUTS = (2.0, 3.0)
+_TALKATIVE = frozenset({"cloudformation", BUCKETS})
+"""Services whose answers may be large."""
+_WRONG_TYPE = re.compile(r", value: .*(?=, type: <class)", re.DOTALL)
+"""What botocore repeats of a value that has not the type it should have."""
+_CHECKSUMS = SimpleNamespace(request_checksum_calculation="when_supported", signature_version="s3")
+"""The part of a client's configuration that botocore's checksums look at: always, in a header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Service:
-    """All that is constant for one service: made at its first call, kept for the next ones.
+    """All that is constant for one service, or one bucket: made at its first call, kept for the
+    next ones.
 
     `model` is None where AWS has no model of the API: a plain form.
     """
@@ -59,8 +54,10 @@ class _Service:
     model: ServiceModel | None
     url: str
     signing_region: str
+    signing_name: str
     session: URLLib3Session
     timeouts: tuple[float, float]
+    limit: int
 
 
 class Wire:
@@ -82,48 +79,58 @@ class Wire:
         self._now = now
         self._timeouts = timeouts
         self.endpoints = Endpoints(settings)
-        self._services: dict[str, _Service] = {}
+        self._services: dict[tuple[str, str], _Service] = {}
 
-    def host(self, service: str) -> str:
+    def host(self, service: str, bucket: str = "") -> str:
         """The host that calls of `service` go to, or Unreached when there is none."""
-        return urlsplit(self.url(service)).netloc
+        return urlsplit(self.url(service, bucket)).netloc
 
-    def url(self, service: str) -> str:
+    def url(self, service: str, bucket: str = "") -> str:
         """The URL that calls of `service` go to, or Unreached when there is none."""
-        return self._service(service).url
+        return self._service(service, bucket).url
 
     def send(self, call: Call, *, within: float | None = None) -> Reply:
         """One attempt, of `within` seconds at most, and never longer than the time-outs of
         connection and answer together. Raises Unreached when no answer of AWS came back.
         """
-        service = self._service(call.service)
-        try:
-            prepared = self._prepare(service, call)
-        except ParamValidationError as error:
-            raise Unreached("InvalidParameters", str(error), retryable=False) from None
-        except UnicodeError:
-            reason = "a value of the request cannot be written as UTF-8"
-            raise Unreached("InvalidParameters", reason, retryable=False) from None
+        service = self._service(call.service, call.bucket)
+        prepared = self.prepare(call)
         longest = sum(service.timeouts)
         answer = exchange(
             service.session,
             prepared,
             timeouts=service.timeouts,
             seconds=longest if within is None else min(longest, within),
+            limit=service.limit,
         )
-        return _read(service, call, answer)
+        if service.model is None:
+            return read_form(answer)
+        return read(service.model, call.operation, answer, region=service.signing_region)
 
-    def _service(self, name: str) -> _Service:
-        known = self._services.get(name)
+    def prepare(self, call: Call) -> Any:
+        """The signed request that `send` would send, or Unreached when there can be none."""
+        service = self._service(call.service, call.bucket)
+        try:
+            return self._prepare(service, call)
+        except ParamValidationError as error:
+            reason = _WRONG_TYPE.sub("", str(error))
+            raise Unreached("InvalidParameters", reason, retryable=False) from None
+        except UnicodeError:
+            reason = "a value of the request cannot be written as UTF-8"
+            raise Unreached("InvalidParameters", reason, retryable=False) from None
+
+    def _service(self, name: str, bucket: str) -> _Service:
+        known = self._services.get((name, bucket))
         if known is None:
             try:
-                known = self._services[name] = self._open(name)
+                known = self._services[name, bucket] = self._open(name, bucket)
             except BotoCoreError as error:
                 raise Unreached("NoEndpoint", str(error), retryable=False) from None
         return known
 
-    def _open(self, name: str) -> _Service:
-        endpoint = self.endpoints.find(name)
+    def _open(self, name: str, bucket: str) -> _Service:
+        endpoint = self.endpoints.find(name, bucket)
+        model = None if name == SIGN_IN else self.endpoints.model(name)
         timeouts = self._timeouts
         if name in _IMPATIENT:
             timeouts = (
@@ -131,18 +138,23 @@ class Wire:
                 min(timeouts[1], _IMPATIENT_TIMEOUTS[1]),
             )
         return _Service(
-            model=None if name == SIGN_IN else self.endpoints.model(name),
+            model=model,
             url=endpoint.url,
             signing_region=endpoint.signing_region,
+            signing_name=endpoint.signing_name or (model.signing_name if model else ""),
             session=open_session(self._settings, self._environ, endpoint.url, timeouts),
             timeouts=timeouts,
+            limit=LARGE_ANSWER_LIMIT if name in _TALKATIVE else ANSWER_LIMIT,
         )
 
     def _prepare(self, service: _Service, call: Call) -> Any:
         if service.model is None:
             return self._prepare_form(service, call)
         operation = service.model.operation_model(call.operation)
-        fields = create_serializer(_protocol(service.model)).serialize_to_request(
+        is_s3 = call.service == BUCKETS
+        if is_s3:
+            _leave_bucket_to_url(operation)
+        fields = create_serializer(protocol_of(service.model)).serialize_to_request(
             dict(call.params), operation
         )
         prepare_request_dict(
@@ -151,14 +163,18 @@ class Wire:
             context={"client_region": service.signing_region},
             user_agent=self._user_agent(),
         )
+        if is_s3:
+            _add_checksum(fields, operation, call.params)
         request = create_request_object(fields)
         if call.credentials is not None:
-            _Signer(
+            sign(
+                request,
                 call.credentials,
-                service.model.signing_name,
-                service.signing_region,
-                self._now() + call.offset,
-            ).add_auth(request)
+                name=service.signing_name,
+                region=service.signing_region,
+                now=self._now() + call.offset,
+                for_s3=is_s3,
+            )
         return request.prepare()
 
     def _prepare_form(self, service: _Service, call: Call) -> Any:
@@ -180,84 +196,19 @@ class Wire:
         return f"{agent} app/{app}" if _APP_ID.fullmatch(app) else agent
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    access_key: str
-    secret_key: str
-    token: str | None
+def _leave_bucket_to_url(operation: OperationModel) -> None:
+    """The endpoint rules put the bucket into the URL, and so does the model: once is enough.
+    botocore changes the model in the same way."""
+    path = operation.http["requestUri"]
+    operation.http["requestUri"] = path.removeprefix("/{Bucket}")
 
 
-class _Signer(SigV4Auth):
-    """SigV4 with a clock of our own: the machine's, corrected by what AWS's says."""
+def _add_checksum(
+    fields: dict[str, Any], operation: OperationModel, params: Mapping[str, Any]
+) -> None:
+    """What botocore adds to a body: buckets that lock their objects take none without."""
+    from botocore.httpchecksum import apply_request_checksum, resolve_request_checksum_algorithm
 
-    def __init__(
-        self, credentials: AwsCredentials, service: str, region: str, now: datetime
-    ) -> None:
-        token = credentials.session_token
-        keys = _Keys(
-            credentials.access_key_id,
-            credentials.secret_access_key.reveal(),
-            token.reveal() if token is not None else None,
-        )
-        super().__init__(keys, service, region)  # type: ignore[arg-type]
-        self._stamp = now.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
-
-    def _modify_request_before_signing(self, request: Any) -> None:
-        request.context["timestamp"] = self._stamp
-        super()._modify_request_before_signing(request)  # type: ignore[misc]
-
-
-def _protocol(model: ServiceModel) -> str:
-    return str(model.metadata["protocol"])
-
-
-def _read(service: _Service, call: Call, answer: Answer) -> Reply:
-    """The reply; `fields` is None when it is not AWS's language."""
-    status, fields = answer.status, None
-    if 200 <= status < 300 or status >= 400:
-        if service.model is None:
-            fields = _read_form(answer)
-        else:
-            fields = _read_modelled(service.model, call, answer)
-    return Reply(
-        status=status,
-        fields=fields,
-        request_id=_request_id(fields or {}) or answer.headers.get("x-amzn-requestid"),
-        date=_date(answer.headers.get("date")),
-    )
-
-
-def _request_id(fields: Mapping[str, Any]) -> str:
-    metadata = fields.get("ResponseMetadata")
-    return printable(str(metadata.get("RequestId") or "")) if isinstance(metadata, dict) else ""
-
-
-def _read_modelled(model: ServiceModel, call: Call, answer: Answer) -> Mapping[str, Any] | None:
-    response = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
-    try:
-        return create_parser(_protocol(model)).parse(  # type: ignore[no-any-return]
-            response,
-            model.operation_model(call.operation).output_shape,  # type: ignore[arg-type]
-        )
-    except (ResponseParserError, *_NOT_AS_MODELLED):
-        return None
-
-
-def _read_form(answer: Answer) -> Mapping[str, Any] | None:
-    if answer.status in {400, 401, 403}:
-        # The page says nothing that helps, and may repeat what was sent.
-        return {"Error": {"Code": "SignInRefused"}}
-    try:
-        fields = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        date = as_utc(parsedate_to_datetime(text or ""))
-    except (ValueError, OverflowError):
-        return None
-    # Signatures are made with it: beyond these years it is nobody's clock, and overflows.
-    return date if date.year in _YEARS else None
+    fields["context"]["client_config"] = _CHECKSUMS
+    resolve_request_checksum_algorithm(fields, operation, params)
+    apply_request_checksum(fields)

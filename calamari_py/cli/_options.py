@@ -16,6 +16,15 @@ from calamari_py.manifest import Overrides
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+def action_option(function: _F) -> _F:
+    """``--action``."""
+    return click.option(
+        "--action",
+        metavar="NAME",
+        help="What the step does instead of what its section says, for kinds that have a choice.",
+    )(function)
+
+
 def variable_options(function: _F) -> _F:
     """``--var``, ``--var-file`` and ``--sensitive-var``."""
     for decorate in (

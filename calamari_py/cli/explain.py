@@ -9,16 +9,19 @@ import click
 
 from calamari_py.cli._answer import format_option, page_width, require_stdout, write_out, write_page
 from calamari_py.cli._invocation import Invocation, begin, below, identity_options
+from calamari_py.cli._options import action_option
 from calamari_py.errors import EX_OK, UsageError
 from calamari_py.output._explanation_page import page_lines
 from calamari_py.result import dump_json
 from calamari_py.runner import Corridor
 from calamari_py.runner.explain import explain
+from calamari_py.steps.base import Wishes
 
 
 @click.command(short_help="Show what a run would do, and check it; nothing runs.")
 @click.argument("manifest", metavar="MANIFEST")
 @identity_options
+@action_option
 @click.option(
     "--online", is_flag=True, help="Ask: obtain the identity as `run` does, and show what is found."
 )
@@ -45,7 +48,8 @@ def command(**options: Any) -> int:
     """
     _check_options(options)
     require_stdout()
-    invocation = begin(options, isolate=options["isolate"])
+    wishes = Wishes(action=options["action"])
+    invocation = begin(options, isolate=options["isolate"], wishes=wishes)
     if options["masking"]:
         return _explain_masking(invocation, options)
     code = EX_OK

@@ -8,21 +8,33 @@ from typing import Any
 import click
 
 from calamari_py.cli._invocation import begin, below, identity_options
-from calamari_py.cli._options import working_directory
+from calamari_py.cli._options import action_option, working_directory
 from calamari_py.output import FORMATS
 from calamari_py.runner import run_step
+from calamari_py.steps.base import Wishes
 
 
 @click.command(short_help="Run one step from its manifest.")
 @click.argument("manifest", metavar="MANIFEST")
 @identity_options
+@action_option
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Stop where something would be changed, for kinds that can tell beforehand.",
+)
+@click.option(
+    "--fail-on-no-change",
+    is_flag=True,
+    help="Count a success that changed nothing as a failure, for kinds that know.",
+)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(list(FORMATS)),
     show_default="github where GITHUB_ACTIONS is true, else text",
     help="How to report: text for people, json with one event a line on stdout, github with the "
-    "commands of a GitHub Actions job.",
+    "commands of a GitHub Actions job, octopus with the service messages of Octopus Deploy.",
 )
 @click.option("--result", metavar="FILE", help="Write the result document here (JSON, 0600).")
 @click.option(
@@ -72,6 +84,9 @@ def command(**options: Any) -> int:
         interactive=options["interactive"],
         isolate=options["isolate"],
         terminal=_on_a_terminal(options["pty"], format_),
+        terminal_asked=options["pty"] == "on",
+        wishes=Wishes(action=options["action"], dry_run=options["dry_run"]),
+        fail_on_no_change=options["fail_on_no_change"],
         no_mask=options["no_mask"],
     )
     return run_step(invocation.options, invocation.reporter, invocation.doors).exit_code

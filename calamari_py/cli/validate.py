@@ -9,17 +9,24 @@ from typing import Any
 import click
 
 from calamari_py import manifest
-from calamari_py.cli._options import read_overrides, variable_options, working_directory
+from calamari_py.cli._options import (
+    action_option,
+    read_overrides,
+    variable_options,
+    working_directory,
+)
 from calamari_py.errors import EX_FILE_MISSING, EX_MANIFEST, EX_OK, FileMissing, ManifestError
 from calamari_py.masking import SecretRegistry
 from calamari_py.output import describe_failure
 from calamari_py.runner.prepare import prepare_step
 from calamari_py.runner.record import failure_of
+from calamari_py.steps.base import Wishes
 
 
 @click.command(short_help="Check manifests and report every problem.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @variable_options
+@action_option
 @click.option(
     "--format",
     "format_",
@@ -52,6 +59,7 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
                 overrides=overrides,
                 registry=registry,
                 tools_required=False,
+                wishes=Wishes(action=options["action"]),
             )
         except ManifestError as found:
             error = found

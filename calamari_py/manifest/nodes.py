@@ -137,24 +137,27 @@ def describe(node: Node) -> str:
     ]
 
 
-def parse_document(text: str, file: str, problems: list[Problem]) -> Node | None:
+def parse_document(
+    text: str, file: str, problems: list[Problem], *, functions: bool = False
+) -> Node | None:
     """`text` as a node, None when there is nothing in it. Raises Malformed.
 
     Defects that leave a document to look at (a key that is there twice) go to `problems`. What
     begins with ``{`` or ``[`` is JSON if it can be: JSON in all its forms (tabs, ``\\/``,
-    surrogate pairs) is more than YAML reads.
+    surrogate pairs) is more than YAML reads. `functions` is for CloudFormation's templates: a YAML
+    tag is one of its functions (``!Ref x`` is ``{Ref: x}``).
     """
     from calamari_py.manifest import json_text, yaml_text
 
     if text.lstrip(" \t\r\n\ufeff")[:1] not in ("{", "["):
-        return yaml_text.parse(text, file, problems)
+        return yaml_text.parse(text, file, problems, functions=functions)
     found: list[Problem] = []
     try:
         node: Node | None = json_text.parse(text, file, found)
     except Malformed as not_json:
         found.clear()
         try:
-            node = yaml_text.parse(text, file, found)
+            node = yaml_text.parse(text, file, found, functions=functions)
         except Malformed as not_yaml:
             raise (not_json if json_text.looks_like_json(text) else not_yaml) from None
     problems.extend(found)

@@ -27,6 +27,7 @@ from calamari_py.manifest.nodes import (
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("!", f"{_TAG}str")
 _PLAIN_TAGS = tuple(_TAG + name for name in ("int", "float", "bool", "null"))
+_PLAIN_FUNCTIONS = ("!Ref", "!Condition")
 _MERGE = "<<"
 
 
@@ -34,14 +35,19 @@ class _Events(Protocol):
     def get_event(self) -> Any: ...
 
 
-def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
-    """`text` as a node, None when there is nothing in it. Raises Malformed."""
+def parse(text: str, file: str, problems: list[Problem], *, functions: bool = False) -> Node | None:
+    """`text` as a node, None when there is nothing in it. Raises Malformed.
+
+    With `functions`, a short tag is what CloudFormation means by it: ``!Sub x`` is
+    ``{Fn::Sub: x}``. Other documents have no tags.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     source = text.removeprefix("\ufeff")
+    builder = _FunctionBuilder if functions else _Builder
     try:
-        return _Builder(loader(source), file, problems).document()
+        return builder(loader(source), file, problems).document()
     except yaml.MarkedYAMLError as error:
         raise Malformed([_syntax_problem(error, source, file)]) from None
     except yaml.YAMLError as error:
@@ -73,7 +79,7 @@ class _Builder:
                 return root
             if name == "DocumentStartEvent":
                 if seen:
-                    self._fail(event, "a second document begins here", "keep one step a file")
+                    self._fail(event, "a second document begins here", "keep one document a file")
                 seen = True
             elif name.endswith(("StartEvent", "ScalarEvent", "AliasEvent", "EndEvent")):
                 done = self._take(name, event)
@@ -83,7 +89,7 @@ class _Builder:
     def _take(self, name: str, event: Any) -> Node | None:
         """One event of the document; the root node when it is complete."""
         if name == "ScalarEvent":
-            return self._finished(self._scalar(event), event.anchor)
+            return self._finished(self._tagged(self._scalar(event), event.tag), event.anchor)
         if name == "AliasEvent":
             return self._finished(self._alias(event), None)
         if name in ("MappingStartEvent", "SequenceStartEvent"):
@@ -95,10 +101,11 @@ class _Builder:
             if event.anchor:
                 self._anchors[event.anchor] = None
             is_mapping = name == "MappingStartEvent"
-            self._open.append(_Open(self._place(event), event.anchor, is_mapping))
+            self._open.append(_Open(self._place(event), event.anchor, event.tag, is_mapping))
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
             collection = self._open.pop()
-            return self._finished(self._close(collection), collection.anchor)
+            node = self._tagged(self._close(collection), collection.tag)
+            return self._finished(node, collection.anchor)
         return None
 
     def _finished(self, node: Node, anchor: str | None) -> Node | None:
@@ -108,6 +115,10 @@ class _Builder:
             return node
         self._open[-1].parts.append(node)
         return None
+
+    def _tagged(self, node: Node, tag: str | None) -> Node:  # noqa: ARG002
+        """What `node` is under its `tag`."""
+        return node
 
     def _close(self, collection: _Open) -> Node:
         parts = collection.parts
@@ -206,14 +217,35 @@ class _Builder:
         raise Malformed([self._place(event).problem(message, hint=hint)])
 
 
+class _FunctionBuilder(_Builder):
+    """Reads short tags as CloudFormation's functions, in their long form."""
+
+    def _tagged(self, node: Node, tag: str | None) -> Node:
+        if tag is None or not _is_function(tag):
+            return node
+        name = tag[1:] if tag in _PLAIN_FUNCTIONS else f"Fn::{tag[1:]}"
+        called = Mapping(node.place, {name: Entry(node.place, node)})
+        self._sizes[id(called)] = 1 + self._sizes.get(id(node), 1)
+        return called
+
+    def _refuse_tag(self, event: Any) -> None:
+        if not _is_function(event.tag):
+            super()._refuse_tag(event)
+
+
+def _is_function(tag: str) -> bool:
+    return tag.startswith("!") and tag != "!"
+
+
 class _Open:
     """A collection whose end was not read yet."""
 
-    __slots__ = ("anchor", "is_mapping", "parts", "place")
+    __slots__ = ("anchor", "is_mapping", "parts", "place", "tag")
 
-    def __init__(self, place: Place, anchor: str | None, is_mapping: bool) -> None:
+    def __init__(self, place: Place, anchor: str | None, tag: str | None, is_mapping: bool) -> None:
         self.place = place
         self.anchor = anchor
+        self.tag = tag
         self.is_mapping = is_mapping
         self.parts: list[Node] = []
 

@@ -11,10 +11,18 @@ from importlib import import_module
 from calamari_py.output._commands import escape_data
 from calamari_py.output._failure import describe_failure
 from calamari_py.output._frame import ending_text
+from calamari_py.output._service_messages import service_message
 from calamari_py.output._words import format_seconds
 from calamari_py.output.base import Reporter, ReporterOptions
 
-__all__ = ["FORMATS", "describe_failure", "ending_text", "escape_data", "format_seconds"]
+__all__ = [
+    "FORMATS",
+    "describe_failure",
+    "ending_text",
+    "escape_data",
+    "format_seconds",
+    "service_message",
+]
 
 
 def _format(module: str) -> Callable[[ReporterOptions], Reporter]:
@@ -29,4 +37,5 @@ FORMATS: dict[str, Callable[[ReporterOptions], Reporter]] = {
     "text": _format("text"),
     "json": _format("jsonl"),
     "github": _format("github"),
+    "octopus": _format("octopus"),
 }

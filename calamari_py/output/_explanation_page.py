@@ -139,9 +139,10 @@ class _Page:
 
     def child(self, explained: Explanation) -> Iterator[Line]:
         """What the child gets, by name, and what is masked."""
-        yield from self._row("removed", self._listed(explained.names.removed), "faint")
-        yield from self._row("added", self._listed(explained.names.added))
-        yield from self._row("passed on", self._listed(explained.names.passed), "faint")
+        if any((explained.names.removed, explained.names.added, explained.names.passed)):
+            yield from self._row("removed", self._listed(explained.names.removed), "faint")
+            yield from self._row("added", self._listed(explained.names.added))
+            yield from self._row("passed on", self._listed(explained.names.passed), "faint")
         variables = []
         for variable in explained.variables:
             marks = {
@@ -161,7 +162,8 @@ class _Page:
         for mask in explained.masks:
             by_forms.setdefault(mask.forms, []).append(mask.name)
         rows = [f"{', '.join(names)}: {', '.join(forms)}" for forms, names in by_forms.items()]
-        if explained.identity.delivery and not explained.found:
+        obtains = explained.identity.delivery or explained.intentions
+        if obtains and not explained.found:
             rows.append("the credentials, once they are obtained")
         for index, row in enumerate(rows or ["no secrets"]):
             yield from self._row("" if index else "masking", row)
@@ -172,7 +174,9 @@ class _Page:
         return ", ".join(names) or "none"
 
     def commands(self, explained: Explanation) -> Iterator[Line]:
-        """What is started, where, and for how long."""
+        """What is done, what is started, where, and for how long."""
+        for index, intention in enumerate(explained.intentions):
+            yield from self._row("" if index else "does", intention, "strong")
         directory = ""
         for name, commands in (
             ("command", explained.commands),
@@ -234,7 +238,8 @@ def _limits(explained: Explanation) -> str:
     facts = [f"timeout {_time(bounds.timeout)}"]
     if bounds.idle_timeout is not None:
         facts.append(f"idle timeout {_time(bounds.idle_timeout)}")
-    facts.append(f"grace {_time(bounds.grace)}")
+    if bounds.grace is not None:
+        facts.append(f"grace {_time(bounds.grace)}")
     if bounds.attempts > 1:
         codes = ", ".join(map(str, bounds.retry_codes))
         again = f"again after exit code {codes}, {_time(bounds.retry_delay)} later"

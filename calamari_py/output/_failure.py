@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calamari_py.errors import TraceRow
-from calamari_py.output._lines import MARGIN, Line, Span, Tone, block, columns, plain
-from calamari_py.output._words import cells, printable
+from calamari_py.output._lines import MARGIN, Line, Span, Tone, block, columns, hang, plain
+from calamari_py.output._words import cells, lines_of, pad, printable
 from calamari_py.output.base import Failure, MaskedProblem
 
 _RESULT_TONES: dict[str, Tone] = {"broken": "bad", "absent": "faint", "not tried": "faint"}
@@ -18,16 +18,37 @@ def describe_failure(failure: Failure) -> list[str]:
     return [plain(line) for line in failure_lines(failure)]
 
 
-def failure_lines(failure: Failure) -> list[Line]:
-    """The same with tones."""
+def failure_lines(failure: Failure, width: int | None = None) -> list[Line]:
+    """The same with tones. Facts are wrapped at `width` columns, None for not at all."""
     lines = block([Span("calamari: ", "bad")], failure.message, "strong")
     lines += _problem_lines(failure.problems)
+    lines += fact_lines(failure.evidence, width)
     if failure.hint:
         lines += hint_lines(failure.hint)
     lines += trace_lines(failure.trace)
-    for evidence in failure.evidence:
+    for evidence in unlabelled(failure.evidence):
         lines += block([Span(MARGIN)], evidence, "faint")
     return lines
+
+
+def fact_lines(evidence: Sequence[str], width: int | None = None) -> list[Line]:
+    """The lines of `evidence` that are ``label<TAB>value``: the values in one column, wrapped at
+    `width` with every word whole, so that an ARN or an address can be copied."""
+    facts = [line.split("\t", 1) for line in evidence if "\t" in line]
+    widest = max((cells(printable(label)) for label, _ in facts), default=0)
+    lines: list[Line] = []
+    for label, value in facts:
+        head = [Span(f"{MARGIN}{pad(printable(label), widest)}   ", "faint")]
+        indent = [Span(" " * cells(head[0].text))]
+        for at, part in enumerate(lines_of(value)):
+            before = indent if at else head
+            lines += block(before, part) if width is None else hang(before, part, width)
+    return lines
+
+
+def unlabelled(evidence: Sequence[str]) -> list[str]:
+    """What else there is of `evidence`."""
+    return [line for line in evidence if "\t" not in line]
 
 
 def hint_lines(hint: str, margin: str = MARGIN) -> list[Line]:

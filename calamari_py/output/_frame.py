@@ -24,7 +24,7 @@ _ENDINGS: dict[Outcome, tuple[str, Tone]] = {
     Outcome.FAILED: ("failed in", "bad"),
     Outcome.CANCELLED: ("cancelled after", "warn"),
     Outcome.TIMED_OUT: ("timed out after", "bad"),
-    Outcome.INDETERMINATE: ("indeterminate after", "warn"),
+    Outcome.INDETERMINATE: ("outcome unknown after", "warn"),
     Outcome.NOT_STARTED: ("not started in", "bad"),
 }
 
@@ -138,8 +138,11 @@ def _fits(line: Line, width: int | None) -> bool:
 
 
 def ending_text(result: StepResult) -> str:
-    """``failed in 12.4s, exit code 7``; the code only where it is not 0."""
+    """``failed in 12.4s, my-stack: ROLLBACK_COMPLETE, exit code 1``; the code only where it is not
+    0, and in the middle what the step itself says of its end."""
     text, _ = _ending(result)
+    if result.ending:
+        text += f", {printable(result.ending)}"
     return text if result.outcome is Outcome.SUCCEEDED else f"{text}, {_exit_text(result)}"
 
 
@@ -153,6 +156,8 @@ def closing_line(result: StepResult, width: int) -> Line:
     """``─ succeeded in 12.4s ── outputs: A, B ─────``."""
     text, tone = _ending(result)
     parts = [Span(text, tone)]
+    if result.ending:
+        parts.append(Span(printable(result.ending)))
     if result.outcome is not Outcome.SUCCEEDED:
         parts.append(Span(_exit_text(result)))
     if result.changed is False and result.outcome is Outcome.SUCCEEDED:

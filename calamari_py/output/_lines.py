@@ -26,6 +26,20 @@ def plain(line: Line) -> str:
     return "".join(span.text for span in line).rstrip()
 
 
+def clip(line: Line, width: int) -> Line:
+    """As much of `line` as there is room for in `width` columns."""
+    clipped: list[Span] = []
+    for span in line:
+        text = ""
+        for char in span.text:
+            width -= cells(char)
+            if width < 0:
+                return (*clipped, Span(text, span.tone))
+            text += char
+        clipped.append(Span(text, span.tone))
+    return tuple(clipped)
+
+
 def block(prefix: Sequence[Span], text: str, tone: Tone = "plain") -> list[Line]:
     """`text` behind `prefix`; its further lines begin in the same column."""
     first, *others = lines_of(text)

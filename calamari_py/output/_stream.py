@@ -183,6 +183,15 @@ def same_place(one: BinaryIO, other: BinaryIO) -> bool:
         return False
 
 
+def is_pipe(stream: BinaryIO) -> bool:
+    """Whether another process reads `stream`: it is no file and no terminal."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 def is_raw(stream: BinaryIO) -> bool:
     """Whether `stream` is a terminal that takes bytes as they are, as it does while a child has its
     keys: a newline then does not begin at the first column.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Literal, NewType, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, NewType, Protocol, runtime_checkable
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
@@ -118,8 +118,14 @@ class Reporter(Protocol):
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         """Bytes of the child, to be shown at once and unchanged."""
 
-    def progress(self, percent: float | None, message: Masked) -> None:
-        """How far a step says it is; `percent` is 0 to 100, None where it does not say."""
+    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+        """One line of a step that calamari carries out itself, shown where a child's would be. For
+        programs it is an event of the type `event` with `fields`, JSON values that are masked
+        already; with an empty `event` it is output like any other."""
+
+    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+        """How far a step says it is; `percent` is 0 to 100, None where it does not say. What is
+        `passing` is replaced by the next one: it is for those who watch, not for a log."""
 
     def note(self, message: Masked) -> None:
         """A line for those who asked for ``--verbose``."""
@@ -152,3 +158,16 @@ class CommandTaker(Protocol):
 
     def command(self, line: CiCommand) -> None:
         """Write one line, without its end, where commands count."""
+
+
+@runtime_checkable
+class ServiceMessageTaker(Protocol):
+    """A reporter whose reader is Octopus Deploy: the run's outputs and artifacts go to it in lines,
+    too."""
+
+    @property
+    def hides_messages(self) -> bool:
+        """Whether it is certain that who reads the messages shows none of them."""
+
+    def service_message(self, line: CiCommand) -> None:
+        """Write one message, without a line end."""

@@ -123,13 +123,13 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Seconds, None for no limit. After the codes `retry_codes` another attempt follows, and
-    `retry_delay` seconds lie between two; `output_limit` is in bytes. `isolated` is
-    ``--isolate``."""
+    """Seconds, None for no limit; `grace` is None where the step starts nothing. After the codes
+    `retry_codes` another attempt follows, and `retry_delay` seconds lie between two; `output_limit`
+    is in bytes. `isolated` is ``--isolate``."""
 
     timeout: float | None
     idle_timeout: float | None
-    grace: float
+    grace: float | None
     attempts: int
     finally_timeout: float | None
     isolated: bool
@@ -160,6 +160,8 @@ class Explanation:
     names: Names
     commands: tuple[CommandLine, ...]
     finally_commands: tuple[CommandLine, ...]
+    intentions: tuple[str, ...]
+    """What a kind that calls AWS itself would do, in sentences: it has no commands."""
     bounds: Bounds
     service_messages: bool = False
     allow_no_mask: bool = False

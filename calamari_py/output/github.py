@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output._commands import escape_data, escape_property, harmless
-from calamari_py.output._failure import trace_lines
+from calamari_py.output._failure import fact_lines, trace_lines, unlabelled
 from calamari_py.output._frame import (
     closing_line,
     ending_text,
@@ -30,7 +30,8 @@ from calamari_py.output._frame import (
     title_lines,
 )
 from calamari_py.output._lines import MARGIN, Line, Span, block, plain
-from calamari_py.output._stream import write_all
+from calamari_py.output._passing import A_MINUTE, Interval, detail_bytes
+from calamari_py.output._stream import is_pipe, write_all
 from calamari_py.output._words import lines_of
 from calamari_py.output.base import (
     CiCommand,
@@ -58,8 +59,11 @@ def reporter(options: ReporterOptions) -> Reporter:
 class GithubReporter:
     """Writes for the log and the annotations of a job; see the module's docstring."""
 
-    def __init__(self, options: ReporterOptions) -> None:
+    def __init__(
+        self, options: ReporterOptions, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._options = options
+        self._minute = Interval(A_MINUTE, clock)
         self._lock = RLock()
         self._title = "calamari"
         self._stopped_by: str | None = None
@@ -113,9 +117,15 @@ class GithubReporter:
             # A colour code after a newline stands before a command of ours and spoils it.
             self._at_line_start = data.endswith(b"\n")
 
-    def progress(self, percent: float | None, message: Masked) -> None:
+    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """The line, where no command counts."""
+        self.output("stdout", detail_bytes(line))
+
+    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
         """``calamari: 50% message``, once for each that differs from the one before."""
         if self._options.quiet or self._last_progress == (percent, message):
+            return
+        if passing and not self._minute.begins():
             return
         self._last_progress = (percent, message)
         share = f"{percent:.0f}% " if percent is not None else ""
@@ -148,9 +158,10 @@ class GithubReporter:
             if failure.hint:
                 self._say(block([Span(f"{MARGIN}hint: ")], failure.hint))
         else:
-            self._annotate("error", failure.message, failure.hint)
+            facts = (plain(line).strip() for line in fact_lines(failure.evidence))
+            self._annotate("error", "\n".join([failure.message, *facts]), failure.hint)
         lines = [] if failure.trace == self._told_trace else trace_lines(failure.trace)
-        for evidence in failure.evidence:
+        for evidence in unlabelled(failure.evidence):
             lines += block([Span(MARGIN)], evidence)
         self._say(lines)
 
@@ -260,8 +271,4 @@ def is_runner(environ: Mapping[str, str], stdout: BinaryIO) -> bool:
         return False
     if not Path(file).resolve().is_relative_to(Path(folder).resolve()):
         return False
-    try:
-        mode = os.fstat(stdout.fileno()).st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+    return is_pipe(stdout)

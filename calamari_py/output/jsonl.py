@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from threading import RLock
@@ -11,6 +12,7 @@ from typing import Any
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._passing import A_SECOND, Interval, detail_bytes
 from calamari_py.output._stream import write_all
 from calamari_py.output.base import (
     Failure,
@@ -27,6 +29,8 @@ OUTPUT_EVENTS_A_SECOND = 100
 """More are not written: the child's output is collected meanwhile."""
 OUTPUT_EVENT_SIZE = 262_144
 """Bytes of the child's output that one event holds at most, so that a line's length is bounded."""
+
+_RESERVED = frozenset({"time", "type", "step", "text"})
 
 
 def reporter(options: ReporterOptions) -> Reporter:
@@ -49,9 +53,14 @@ class JsonReporter:
     output_size = OUTPUT_EVENT_SIZE - 3  # the beginning of a character may have waited
 
     def __init__(
-        self, options: ReporterOptions, *, clock: Callable[[], datetime] = _utc_now
+        self,
+        options: ReporterOptions,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
+        self._second = Interval(A_SECOND, monotonic, at_once=True)
         self._clock = clock
         self._step: str | None = None
         self._lock = RLock()
@@ -113,8 +122,18 @@ class JsonReporter:
         except UnicodeDecodeError:
             self._emit("output", stream=stream, base64=b64encode(data).decode())
 
-    def progress(self, percent: float | None, message: Masked) -> None:
-        """The event ``progress``."""
+    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+        """An event of the type `event` with `fields` and ``text``; without one, ``output``."""
+        if not event:
+            self.output("stdout", detail_bytes(line))
+            return
+        named = {name: value for name, value in fields.items() if name not in _RESERVED}
+        self._emit(event, **named, text=line)
+
+    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+        """The event ``progress``; what is `passing` at most once a second."""
+        if passing and not self._second.begins():
+            return
         self._emit("progress", percent=percent, message=message)
 
     def note(self, message: Masked) -> None:

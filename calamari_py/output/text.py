@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import RLock
+from typing import Any
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
@@ -19,7 +21,16 @@ from calamari_py.output._frame import (
     title_lines,
 )
 from calamari_py.output._groups import groups_of
-from calamari_py.output._lines import Line, Span, block, plain, rule
+from calamari_py.output._lines import Line, Span, block, clip, plain, rule
+from calamari_py.output._passing import (
+    A_MINUTE,
+    ERASE_LINE,
+    Interval,
+    columns_of,
+    detail_bytes,
+    progress_line,
+    shows_live_line,
+)
 from calamari_py.output._stream import is_raw, same_place, write_all
 from calamari_py.output._words import encode
 from calamari_py.output.base import (
@@ -45,8 +56,11 @@ def reporter(options: ReporterOptions) -> Reporter:
 class TextReporter:
     """Writes for people. The child's bytes pass untouched."""
 
-    def __init__(self, options: ReporterOptions) -> None:
+    def __init__(
+        self, options: ReporterOptions, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._options = options
+        self._minute = Interval(A_MINUTE, clock)
         self._columns = options.width if options.terminal and options.width > 0 else None
         self._width = min(self._columns or RULE_WIDTH, RULE_WIDTH)
         self._render = renderer(terminal=options.terminal, environ=options.environ)
@@ -58,6 +72,8 @@ class TextReporter:
         self._failure_told = False
         self._told_trace: tuple[TraceRow, ...] = ()
         self._last_progress: tuple[float | None, str] | None = None
+        self._rewrites = shows_live_line(terminal=options.terminal, environ=options.environ)
+        self._live = ""
 
     def started(self, header: StepHeader) -> None:
         """The opening rule."""
@@ -82,6 +98,7 @@ class TextReporter:
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         """The bytes, on the stream of the same name."""
         with self._lock:
+            self._wipe()
             write_all(getattr(self._options, stream), data, self._options.pulse)
             if stream == "stderr" or self._shared:
                 self._follow(data)
@@ -92,13 +109,50 @@ class TextReporter:
         if visible := _INVISIBLE_END.sub(b"", data):
             self._at_line_start = visible.endswith(b"\n")
 
-    def progress(self, percent: float | None, message: Masked) -> None:
+    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """The line, on stdout."""
+        self.output("stdout", detail_bytes(line, self._options.encoding))
+
+    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
         """``calamari: 50% message``, once for each that differs from the one before."""
-        if self._options.quiet or self._last_progress == (percent, message):
+        if self._options.quiet:
             return
-        self._last_progress = (percent, message)
-        share = f"{percent:.0f}% " if percent is not None else ""
-        self._say(block([Span("calamari: ", "faint"), Span(share, "strong")], message))
+        if passing:
+            self._pass(progress_line(percent, message))
+        elif self._last_progress != (percent, message):
+            self._last_progress = (percent, message)
+            share = f"{percent:.0f}% " if percent is not None else ""
+            self._say(block([Span("calamari: ", "faint"), Span(share, "strong")], message))
+
+    def _pass(self, line: Line) -> None:
+        """The live line, or once a minute one that stays: a log that is silent looks dead."""
+        with self._lock:
+            if self._rewrites:
+                self._draw(line)
+            elif self._minute.begins():
+                self._say([line])
+
+    def _draw(self, line: Line) -> None:
+        # In the last column a terminal may wrap, and then only half of the line would be erased.
+        width = columns_of(self._options.stderr, self._options.width) - 1
+        text = self._render(clip(line, max(width, 1)))
+        if text == self._live:
+            return
+        before = "" if self._at_line_start else "\n"
+        if self._child_styled:
+            before = _RESET + before
+        self._at_line_start, self._child_styled, self._live = True, False, text
+        self._write_own(before + ERASE_LINE + text)
+
+    def _wipe(self) -> None:
+        """Remove the live line."""
+        if self._live:
+            self._live = ""
+            self._write_own(ERASE_LINE)
+
+    def _write_own(self, text: str) -> None:
+        encoded = encode(text, self._options.encoding)
+        write_all(self._options.stderr, encoded, self._options.pulse)
 
     def note(self, message: Masked) -> None:
         """A faint line, with ``--verbose``."""
@@ -123,10 +177,12 @@ class TextReporter:
         self._failure_told = True
         if failure.trace == self._told_trace:
             failure = replace(failure, trace=())
-        self._say([*failure_lines(failure), *self._groups.unfold()])
+        self._say([*failure_lines(failure, self._columns), *self._groups.unfold()])
 
     def finished(self, result: StepResult) -> None:
         """The closing rule. A step that never started ends in its failure, which says all."""
+        with self._lock:
+            self._wipe()
         if self._options.quiet and result.outcome is Outcome.SUCCEEDED:
             return
         if result.outcome is Outcome.NOT_STARTED and self._failure_told:
@@ -141,6 +197,7 @@ class TextReporter:
         if not lines:
             return
         with self._lock:
+            self._wipe()
             text = "".join(f"{self._render(line)}\n" for line in lines)
             if self._child_styled and self._render is not plain:
                 text = _RESET + text
@@ -149,5 +206,4 @@ class TextReporter:
             if self._options.terminal and is_raw(self._options.stderr):
                 text = text.replace("\n", "\r\n")
             self._at_line_start, self._child_styled = True, False
-            encoded = encode(text, self._options.encoding)
-            write_all(self._options.stderr, encoded, self._options.pulse)
+            self._write_own(text)

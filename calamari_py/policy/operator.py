@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from calamari_py.errors import Problem
-from calamari_py.identity import RoleRequest
+from calamari_py.identity import RoleArn, RoleRequest
 from calamari_py.manifest.types import StepManifest
 from calamari_py.policy.account import account_limits
 from calamari_py.policy.limits import (
@@ -17,6 +17,7 @@ from calamari_py.policy.limits import (
     hop_limits,
     is_any,
     output_limits,
+    role_limits,
     sent_tags,
 )
 from calamari_py.policy.rules import PolicyRules, endpoint_origin
@@ -69,6 +70,22 @@ class OperatorPolicy:
         if region is None or patterns is None or is_any(region, patterns):
             return []
         return [self._problem(Refusal("region", f"region '{region}'", "regions"))]
+
+    def check_roles(self, roles: Iterable[tuple[str, str]]) -> list[Problem]:
+        """The problems of further roles that the step hands to AWS: their places and ARNs. Where
+        roles are limited, one that cannot be read is none of those that are allowed."""
+        rules = self.rules
+        if rules.roles is None and rules.accounts is None and rules.partitions is None:
+            return []
+        problems = []
+        for path, arn in roles:
+            try:
+                role = RoleArn.parse(arn)
+            except ValueError:
+                problems.append(self._problem(Refusal(path, f"role '{arn}'", "roles")))
+                continue
+            problems += map(self._problem, role_limits(rules, path, role))
+        return problems
 
     def restrict(self, requests: tuple[RoleRequest, ...]) -> tuple[RoleRequest, ...]:
         """`requests` with the policy's limits: every session within ``max_duration`` and without

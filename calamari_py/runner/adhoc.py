@@ -20,6 +20,7 @@ from calamari_py.steps.base import (
     ParseContext,
     PlannedCommand,
     StepContext,
+    StepKind,
     StepOutcome,
 )
 
@@ -45,7 +46,7 @@ class AdHocCommand:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-class AdHocKind:
+class AdHocKind(StepKind):
     """See `calamari_py.steps.base.StepKind`; not in `STEP_KINDS`, since no manifest names it."""
 
     name = "command"

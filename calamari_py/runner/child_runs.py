@@ -15,31 +15,21 @@ from calamari_py.errors import (
     CommandNotExecutable,
     CommandNotFound,
     FileMissing,
-    IdentityError,
 )
-from calamari_py.identity import AwsCredentials
-from calamari_py.masking import Masked, SecretRegistry
-from calamari_py.output.base import Reporter
 from calamari_py.process import (
     Command,
     Isolation,
     Limits,
     ProcessExit,
     SignalInbox,
-    StopReason,
 )
 from calamari_py.result import Usage
 from calamari_py.runner.child import environment_spec
-from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.hiding import Hiding
 from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.intake import Declared
-from calamari_py.runner.keeper import IdentityKeeper
-from calamari_py.runner.outbox import Outbox
+from calamari_py.runner.kind_runs import KindRuns, Ran
 from calamari_py.runner.output import MaskedSink
-from calamari_py.runner.prepare import PreparedStep
-from calamari_py.runner.record import RunRecord
-from calamari_py.steps.base import KindEnvironment, StepContext, StepKind, StepOutcome
+from calamari_py.steps.base import KindEnvironment, StepKind
 
 
 class RunCommand(Protocol):
@@ -57,47 +47,18 @@ class RunCommand(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """How one execution of a kind went. `faulty` says that output was withheld, `refused` why where
-    it was for what was declared; `last_line` is what was written last."""
+class ChildRuns(KindRuns):
+    """All that running a child of the step takes, beside what any kind is given. With `terminal`
+    the child writes to a pty, with `no_mask` its bytes are shown as they are; `by_hand` lets its
+    daemons live, which somebody who works in a shell wants to keep."""
 
-    outcome: StepOutcome
-    faulty: bool
-    refused: str | None
-    usage: Usage
-    last_line: Masked | None
-
-    @property
-    def stopped(self) -> StopReason | None:
-        """Why calamari ended the child, if it did."""
-        return self.outcome.exit.stopped if self.outcome.exit else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildRuns:
-    """All that running a child of the step takes. `warn` and `note` take plain text and mask it;
-    `outbox` holds what other threads have to say. With `terminal` the child writes to a pty, with
-    `no_mask` its bytes are shown as they are; `by_hand` lets its daemons live, which somebody who
-    works in a shell wants to keep."""
-
-    step: PreparedStep
-    keeper: IdentityKeeper
-    outbox: Outbox
     environ: Mapping[str, str] = field(repr=False)
-    folders: ChildFolders
-    registry: SecretRegistry
-    reporter: Reporter
-    record: RunRecord
-    inbox: SignalInbox
     run: RunCommand
-    warn: Callable[[str], None]
-    note: Callable[[str], None]
     interactive: bool = False
     terminal: bool = False
     isolate: bool = False
     no_mask: bool = False
     by_hand: bool = False
-    declared: Declared = field(default_factory=Declared)
     hiding: Hiding = field(default_factory=Hiding)
 
     def execute(
@@ -112,6 +73,8 @@ class ChildRuns:
         unread: bool = False,
     ) -> Ran:
         """One execution of `kind`. `unread` lets it go on when nobody reads its output."""
+        if not kind.starts_processes:
+            return self.work(kind, spec, limits, name=name, identity=identity)
         sink = self._sink(limits, unread=unread)
         usage = Usage()
         had_started = self.record.step_started
@@ -134,17 +97,14 @@ class ChildRuns:
             return ended
 
         with self._delivered(identity, name) as credential_names:
-            context = StepContext(
-                environment=self._child_environment(
-                    identity,
-                    credential_names,
-                    {**self.folders.environment(), **names},
-                    kind.environment(spec),
-                ),
-                private=self.folders.new(name),
-                run=masked_run,
-                warn=self.warn,
-                credentials=self._credentials,
+            environment = self._child_environment(
+                identity,
+                credential_names,
+                {**self.folders.environment(), **names},
+                kind.environment(spec),
+            )
+            context = self.context(
+                identity, self.report(), limits, name=name, run=masked_run, environment=environment
             )
             self.record.step_started = True
             try:
@@ -152,7 +112,7 @@ class ChildRuns:
             finally:
                 # A reader that went away is noticed by the last word at the latest.
                 with suppress(BrokenPipeError):
-                    self._say_what_waits()
+                    self.say_what_waits()
         read = Usage(stdout=sink.bytes_read["stdout"], stderr=sink.bytes_read["stderr"])
         return Ran(
             outcome=outcome,
@@ -161,13 +121,6 @@ class ChildRuns:
             usage=usage + read,
             last_line=sink.last_line(),
         )
-
-    def say(self, text: str) -> None:
-        """A warning once the child has ended: that nobody reads it must not cost what follows."""
-        try:
-            self.warn(text)
-        except BrokenPipeError:
-            self.record.reader_gone()
 
     def _sink(self, limits: Limits, *, unread: bool) -> MaskedSink:
         manifest = self.step.loaded.manifest
@@ -181,7 +134,7 @@ class ChildRuns:
             unread=unread,
             service_messages=manifest.service_messages,
             no_mask=self.no_mask,
-            attend=self._say_what_waits,
+            attend=self.say_what_waits,
         )
 
     def _completed(self, command: Command) -> Command:
@@ -205,7 +158,7 @@ class ChildRuns:
             yield {}
             return
         context = DeliveryContext(
-            current=self._credentials,
+            current=self.credentials,
             private=self.folders.new(f"{name}-credentials"),
             register=lambda value, of: self.registry.add(value, name=of),
             tell=self.outbox.warn,
@@ -215,21 +168,9 @@ class ChildRuns:
         with DELIVERIES[self.step.delivery].open(context) as names:
             yield names
 
-    def _credentials(self) -> AwsCredentials:
-        """The step's credentials as they are valid now."""
-        deployment = self.keeper.current().deployment
-        if deployment is None:
-            raise IdentityError(
-                "the step has no credentials (account: none)", hint="name an account"
-            )
-        return deployment.credentials
-
     def _tell(self, text: str) -> None:
         """A sentence for people who wait; nothing is wrong."""
         self.reporter.highlight(self.record.masked(text))
-
-    def _say_what_waits(self) -> None:
-        self.outbox.drain(warn=self.warn, note=self.note)
 
     def _child_environment(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,9 +14,9 @@ from calamari_py.aws import AwsSettings
 from calamari_py.errors import (
     CalamariError,
     Cancelled,
-    ManifestError,
     OutputNotWritable,
     PolicyRefused,
+    Problem,
     UsageError,
 )
 from calamari_py.manifest import LoadedManifest
@@ -37,7 +38,7 @@ from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.late import fetch_late
 from calamari_py.runner.options import Doors, RunOptions, SandboxPort, with_sandbox
 from calamari_py.runner.outbox import Outbox
-from calamari_py.runner.prepare import PreparedStep, complete_step, prepare_step
+from calamari_py.runner.prepare import PreparedStep, complete_step, placed, prepare_step
 from calamari_py.runner.publish import Publication
 from calamari_py.runner.record import RunRecord, masked_trace
 from calamari_py.runner.region import region_of
@@ -45,6 +46,7 @@ from calamari_py.runner.report import forecast, identity_report, step_header, st
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
 from calamari_py.runner.unmasked import unmasked_warnings
+from calamari_py.runner.wishes import check_fail_on_no_change, check_process_options
 
 if TYPE_CHECKING:
     from calamari_py.policy import OperatorPolicy
@@ -133,6 +135,7 @@ class Corridor:
             warn=self._complain,
             tell=self._highlight,
             fail=self._fail,
+            artifacts=self.options.artifacts,
         )
         publication.outputs()
         self.files.write(self.record, fail=self._fail)
@@ -184,9 +187,11 @@ class Corridor:
             registry=self.registry,
             tools_required=tools_required,
             by_hand=self.options.by_hand or self.options.command is not None,
+            wishes=self.options.wishes,
         )
         self.record.step = step.loaded.manifest.name
         self.trail.of_step(step.loaded.manifest)
+        self.check_options(step)
         if self.options.isolate:
             refuse_hidden(step.loaded, self.environ)
         if self.policy is not None:
@@ -194,11 +199,27 @@ class Corridor:
         self.check_no_mask(step.loaded.manifest)
         step = self.with_command(step)
         odd = self.registry.take_warnings() if warn_of_secrets else ()
-        for warning in (*step.loaded.warnings, *odd):
+        for warning in (*step.loaded.warnings, *step.warnings, *odd):
             self.warn(warning)
         for note in step.notes:
             self.note(note)
         return step
+
+    def check_options(self, step: PreparedStep) -> None:
+        """UsageError for what the step's kind has no use for. A command in its place is a process,
+        whatever the step is."""
+        options = self.options
+        if options.command is not None:
+            return
+        asked = {
+            "--interactive": options.interactive,
+            "--isolate": options.isolate,
+            "--pty on": options.terminal_asked,
+            "--no-mask": options.no_mask,
+        }
+        check_process_options(step.kind, asked)
+        if options.fail_on_no_change:
+            check_fail_on_no_change(step.kind)
 
     def check_no_mask(self, step: StepManifest) -> None:
         """``--no-mask`` is refused where the manifest does not allow it, and said where it does."""
@@ -232,12 +253,25 @@ class Corridor:
             endpoints=endpoints,
             environ=self.environ,
         )
-        if problems:
-            refused = PolicyRefused(problems)
-            self.trail.refused(refused)
-            with placed(step.loaded):
-                raise refused
+        self.refuse([*problems, *self.roles_refused(step, policy)], step.loaded)
         return replace(step, requests=policy.restrict(step.requests))
+
+    def roles_refused(self, step: PreparedStep, policy: OperatorPolicy) -> list[Problem]:
+        """What `policy` says of the roles that the step's kind hands to AWS, as far as they are
+        known."""
+        if step.spec is None:
+            return []
+        roles = step.kind.roles(step.spec)
+        return policy.check_roles(role for role in roles if role[0] not in step.loaded.late_paths)
+
+    def refuse(self, problems: Sequence[Problem], loaded: LoadedManifest) -> None:
+        """PolicyRefused, noted and with its places, where there are `problems`."""
+        if not problems:
+            return
+        refused = PolicyRefused(problems)
+        self.trail.refused(refused)
+        with placed(loaded):
+            raise refused
 
     def region(self, loaded: LoadedManifest) -> tuple[str | None, str | None]:
         """The region and where it came from, as far as it is known before the launcher is."""
@@ -281,6 +315,7 @@ class Corridor:
             tell=lambda text: self.reporter.highlight(self.record.masked(text)),
             now=self.doors.now,
             check_region=self.check_region,
+            needs_region=not step.kind.starts_processes,
             launcher=launcher,
             name_launcher=self.options.trace_credentials,
         )
@@ -314,11 +349,15 @@ class Corridor:
         """Variables read with the step's own credentials, registered before they are used."""
         with self.record.timed("variables"), placed(step.loaded):
             values = fetch_late(step.loaded.late, identity, self.registry)
+            said = step.warnings
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
+            if self.policy is not None:
+                self.refuse(self.roles_refused(step, self.policy), step.loaded)
             step = self.with_command(step)
             if self.options.isolate:
                 refuse_hidden(step.loaded, self.environ)
-        for warning in self.registry.take_warnings():
+        news = [warning for warning in step.warnings if warning not in said]
+        for warning in (*news, *self.registry.take_warnings()):
             self.warn(warning)
         return step
 
@@ -367,6 +406,9 @@ class Corridor:
             no_mask=self.options.no_mask,
             by_hand=self.options.command is not None,
             artifacts=self.options.artifacts,
+            pacing=self.doors.pacing,
+            named=shlex.quote(self.options.manifest),
+            fail_on_no_change=self.options.fail_on_no_change,
         ).run_all()
 
     # --- our own words --------------------------------------------------------------------------
@@ -378,13 +420,3 @@ class Corridor:
     def note(self, text: str) -> None:
         """A line for ``--verbose``, masked."""
         self.reporter.note(self.record.masked(text))
-
-
-@contextmanager
-def placed(loaded: LoadedManifest) -> Iterator[None]:
-    """A manifest's problem that only shows later still names its file and line."""
-    try:
-        yield
-    except ManifestError as error:
-        placed = loaded.error(error.problems)
-        raise type(error)(placed.problems, subject=placed.subject) from None

@@ -15,8 +15,9 @@ from calamari_py.masking import Masked
 from calamari_py.output import format_seconds
 from calamari_py.process import Limits, StopReason
 from calamari_py.result import Attempt, Outcome
-from calamari_py.runner.child_runs import ChildRuns, Ran
+from calamari_py.runner.child_runs import ChildRuns
 from calamari_py.runner.collect import collect_artifacts, collect_outputs, register_sensitive
+from calamari_py.runner.kind_runs import Ran
 from calamari_py.runner.prepare import SCRIPT
 from calamari_py.runner.record import Setback
 from calamari_py.runner.unmasked import unmasked_secrets
@@ -26,15 +27,19 @@ FINALLY_TIMEOUT = 300.0
 """Seconds a ``finally`` section may take unless it says otherwise."""
 RETRY_DELAY = 10.0
 _LEFT_HINT = "what it cleans up may still be there"
+_NO_CHANGE = "the step changed nothing, and --fail-on-no-change says that it has to"
+_NO_CHANGE_HINT = "see whether it was given what was meant; without the option this is a success"
 _OUTPUTS_HINT = "correct what the step writes to the file $CALAMARI_OUTPUT"
 _ARTIFACTS_HINT = "declare a regular file that is there when the step ends, and that may be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution(ChildRuns):
-    """A prepared step from its first attempt to what it leaves; `artifacts` is where to put it."""
+    """A prepared step from its first attempt to what it leaves; `artifacts` is where to put it.
+    With `fail_on_no_change` a success that changed nothing is none."""
 
     artifacts: Path | None = None
+    fail_on_no_change: bool = False
 
     def run_all(self) -> None:
         """The step, then ``finally`` whenever the step had started, then what they left."""
@@ -45,11 +50,13 @@ class Execution(ChildRuns):
             try:
                 with self.record.timed("step"):
                     self._attempts()
+                self._judge_no_change()
             except (CalamariError, Cancelled) as error:
                 self.record.ended_by(error)
                 raise
             finally:
                 if self.record.step_started:
+                    self._forget_signals()
                     self._note_failures()
                     register_sensitive(
                         self.folders.channel,
@@ -76,13 +83,13 @@ class Execution(ChildRuns):
         """Run the step, and again where it says that it is safe to repeat."""
         kind, manifest = self.step.kind, self.step.loaded.manifest
         limits = Limits(
-            timeout=manifest.timeout,
+            timeout=self.step.timeout,
             idle_timeout=manifest.idle_timeout,
             grace=kind.default_grace if manifest.grace is None else manifest.grace,
         )
         for number in range(1, manifest.retry.attempts + 1):
             # A later attempt may take as long as the first one might have taken.
-            needed = 0.0 if number == 1 else limits.timeout or 0.0
+            needed = 0.0 if number == 1 or not kind.starts_processes else limits.timeout or 0.0
             identity = self.keeper.current(at_least=needed)
             began, clock = self.record.now(), time.monotonic()
             ran = self.execute(
@@ -97,10 +104,15 @@ class Execution(ChildRuns):
             if manifest.retry.attempts > 1:
                 self._note_attempt(ran, began, time.monotonic() - clock)
             if not self._again(ran, number):
+                if ran.error is not None:
+                    raise ran.error
                 return
             self._forget_attempt()
 
     def _note_end(self, ran: Ran, limits: Limits) -> None:
+        if ran.error is not None:
+            self.record.ended_by(ran.error)
+            return
         self.record.child_ended(ran.outcome)
         self.record.usage += ran.usage
         if (said := _overdue(ran, limits)) is not None:
@@ -134,13 +146,13 @@ class Execution(ChildRuns):
             return False
         if self.inbox.first is not None:
             raise Cancelled(self.inbox.first)
-        delay = retry_delay(retry)
+        delay, why = retry_delay(retry), f" ({ran.error})" if ran.error else ""
         self.warn(
-            f"attempt {number} of {retry.attempts} ended with code {code}; "
+            f"attempt {number} of {retry.attempts} ended with code {code}{why}; "
             f"the next begins in {delay:.0f} s"
         )
         # A signal meanwhile raises Cancelled.
-        time.sleep(delay)
+        self.pacing.sleep(delay)
         return True
 
     def _forget_attempt(self) -> None:
@@ -148,7 +160,21 @@ class Execution(ChildRuns):
         self.declared.failures.clear()
         self.declared.artifacts.clear()
         self.declared.outputs.clear()
+        self.record.details.clear()
+        self.record.ending = None
         self.folders.channel.clear_outputs()
+
+    def _judge_no_change(self) -> None:
+        """``--fail-on-no-change``, before `finally` is told how the step ended."""
+        succeeded = self.record.outcome is Outcome.SUCCEEDED
+        if self.fail_on_no_change and succeeded and self.record.changed is False:
+            self._no_success(_NO_CHANGE, _NO_CHANGE_HINT)
+
+    def _forget_signals(self) -> None:
+        """Those that came while a kind that works itself was on its way out were meant for it."""
+        if not self.step.kind.starts_processes:
+            while self.inbox.take() is not None:
+                pass
 
     def _note_failures(self) -> None:
         """Who called ``fail_step`` has failed, whatever the code was."""

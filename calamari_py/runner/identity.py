@@ -63,8 +63,8 @@ class IdentityInputs:
     `requests` are the hops; `environ` is the caller's; `launcher` replaces what the manifest's
     ``account`` says (the embedded sandbox); `name_launcher` asks AWS for the launcher's ARN where
     the source does not give it. `check_region` raises for a region that only the launcher's source
-    knew and that nobody allows, `diagnose` looks into refusals (None: nobody does). `warn` and
-    `tell` take plain text; `now` is UTC.
+    knew and that nobody allows, `needs_region` says that the step itself calls AWS, `diagnose`
+    looks into refusals (None: nobody does). `warn` and `tell` take plain text; `now` is UTC.
     """
 
     manifest: StepManifest
@@ -78,6 +78,7 @@ class IdentityInputs:
     tell: Callable[[str], None]
     now: Callable[[], datetime]
     check_region: Callable[[str], None] = lambda _: None
+    needs_region: bool = False
     launcher: LauncherCredentials | None = None
     name_launcher: bool = False
     diagnose: Diagnose | None = nobody_looks
@@ -108,8 +109,8 @@ def find_launcher(inputs: IdentityInputs) -> ResolvedIdentity:
         region, region_source = launcher.region, launcher.source
         inputs.check_region(region)
         aws = aws.in_region(region)
-    if inputs.requests and region is None:
-        raise missing_region()
+    if region is None and (inputs.requests or inputs.needs_region):
+        raise missing_region(of_step=not inputs.requests)
     if inputs.name_launcher and launcher is not None and launcher.arn is None and region:
         try:
             launcher = _named(launcher, aws)
@@ -153,13 +154,14 @@ def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> ResolvedIdenti
     return replace(identity, launcher=launcher, deployment=deployment)
 
 
-def missing_region() -> ManifestError:
-    """Assuming a role needs a region, and none is known."""
+def missing_region(*, of_step: bool = False) -> ManifestError:
+    """Assuming a role needs a region, or `of_step` the step itself, and none is known."""
+    who = "the step, which calls AWS," if of_step else "assuming a role"
     return ManifestError(
         [
             Problem(
                 path="region",
-                message="is not known, and assuming a role needs one",
+                message=f"is not known, and {who} needs one",
                 hint="write 'region: eu-west-1' into the manifest, or set AWS_REGION",
             )
         ]

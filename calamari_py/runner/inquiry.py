@@ -15,9 +15,9 @@ from calamari_py.identity import AwsCredentials, DeploymentCredentials, Launcher
 from calamari_py.masking.secret import Secret
 from calamari_py.output._identity_page import IdentityPage, Session
 from calamari_py.result import dump_json
-from calamari_py.runner.corridor import Corridor, placed
+from calamari_py.runner.corridor import Corridor
 from calamari_py.runner.identity import ResolvedIdentity, find_launcher
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepare import PreparedStep, placed
 from calamari_py.runner.record import masked_trace
 from calamari_py.runner.report import identity_report, step_header
 from calamari_py.runner.second_look import look_with_profile
@@ -129,7 +129,7 @@ def _ask_launcher(corridor: Corridor) -> Inquiry:
     if corridor.policy is not None and (problems := corridor.policy.check_launcher()):
         with placed(step.loaded):
             raise PolicyRefused(problems)
-    inputs = replace(corridor.identity_inputs(step), requests=())
+    inputs = replace(corridor.identity_inputs(step), requests=(), needs_region=False)
     try:
         identity = find_launcher(inputs)
     except CalamariError as error:

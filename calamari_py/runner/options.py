@@ -15,6 +15,8 @@ from calamari_py.manifest import Overrides
 from calamari_py.masking import ShortSecrets
 from calamari_py.process import ProcessExit, Pulse, run
 from calamari_py.runner.adhoc import AdHocCommand
+from calamari_py.runner.step_clock import Pacing
+from calamari_py.steps.base import Wishes
 
 
 class SandboxPort(Protocol):
@@ -36,7 +38,9 @@ class RunOptions:
     events are noted. `command` runs in the place of the step; `by_hand` says that somebody uses
     its credentials, for whom its time limits mean nothing. `no_mask` shows the child's output as it
     is, where the manifest allows it; `ansi_aware` finds secrets with colour codes inside.
-    `terminal` gives the child a pty to write to.
+    `terminal` gives the child a pty to write to, `terminal_asked` says that somebody asked for it.
+    `wishes` are what the step's kind is asked for; `fail_on_no_change` makes a success that changed
+    nothing a failure.
     """
 
     manifest: str
@@ -59,17 +63,22 @@ class RunOptions:
     ansi_aware: bool = True
     no_mask: bool = False
     terminal: bool = False
+    terminal_asked: bool = False
+    wishes: Wishes = field(default_factory=Wishes)
+    fail_on_no_change: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """The two doors to the world, the clock, and the embedded AWS when it is on. `pulse` is what
+    """The two doors to the world, the clock, how time passes for a kind that works itself, and the
+    embedded AWS when it is on. `pulse` is what
     the reporter calls while a write of its waits for a reader. With `exits` the caller exits with
     the code of a step that ran: no signal shall change it after that."""
 
     make_aws: Callable[..., AwsPort] = BotoAws
     run: Callable[..., ProcessExit] = run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pacing: Pacing = field(default_factory=Pacing)
     install_signals: bool = True
     exits: bool = False
     open_sandbox: Callable[[], AbstractContextManager[SandboxPort]] | None = None

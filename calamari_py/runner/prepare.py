@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ from calamari_py.errors import (
 )
 from calamari_py.identity import RoleRequest
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
-from calamari_py.manifest.types import StepManifest
+from calamari_py.manifest.types import Account, StepManifest, as_account
 from calamari_py.masking import SecretRegistry
 from calamari_py.process import KILL_DELAY, unsafe_entries
 from calamari_py.runner.region import partition_problems, region_of
-from calamari_py.runner.requests import build_role_requests
+from calamari_py.runner.requests import build_role_requests, step_title
+from calamari_py.runner.wishes import check_wishes, fitting, problems_of_own_work
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
-from calamari_py.steps.base import ParseContext, StepKind
+from calamari_py.steps.base import ParseContext, StepKind, Wishes
+from calamari_py.templates import LATE_TEXT
 
 FINALLY = "finally"
 SCRIPT = "script"
@@ -44,7 +46,7 @@ class PreparedStep:
     `spec` is what `kind` parsed its section to, `finally_spec` the same of ``finally`` (always a
     script), None without one. `requests` are the hops, `delivery` names how the child gets its
     credentials. `notes` are for ``--verbose``. `missing` says which interpreters are not here,
-    where that was no reason to stop.
+    where that was no reason to stop. `wishes` are what the caller asked for, all of it legal.
     """
 
     loaded: LoadedManifest
@@ -55,6 +57,28 @@ class PreparedStep:
     requests: tuple[RoleRequest, ...] = ()
     notes: tuple[str, ...] = ()
     missing: tuple[CalamariError, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the step may take: the manifest's, else its kind's."""
+        asked = self.loaded.manifest.timeout
+        return self.kind.default_timeout if asked is None else asked
+
+    @property
+    def has_child(self) -> bool:
+        """Whether anything is started at all, be it for ``finally`` only."""
+        return self.kind.starts_processes or self.loaded.manifest.finally_ is not None
+
+    @property
+    def renews(self) -> bool:
+        """Whether the step's credentials are renewed for as long as it takes."""
+        return not self.kind.starts_processes or DELIVERIES[self.delivery].renews
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its kind finds odd."""
+        return () if self.spec is None else tuple(self.kind.warnings(self.spec))
 
 
 def prepare_step(
@@ -66,15 +90,18 @@ def prepare_step(
     registry: SecretRegistry,
     tools_required: bool = True,
     by_hand: bool = False,
+    wishes: Wishes | None = None,
 ) -> PreparedStep:
     """Load, register every secret, check names and requests, parse the kind's section.
 
     The time limits of the step say how long its credentials are needed, unless somebody works
     with them `by_hand`.
 
-    Raises ManifestError with every problem found, CommandNotFound or CommandNotExecutable for an
-    interpreter that is not here, the latter only when `tools_required`.
+    Raises ManifestError with every problem found, UsageError for `wishes` that its kind does not
+    know, CommandNotFound or CommandNotExecutable for an interpreter that is not here, the latter
+    only when `tools_required`.
     """
+    wishes = wishes or Wishes()
     loaded = manifest.load(
         source,
         sections={name: kind.section for name, kind in STEP_KINDS.items()},
@@ -82,24 +109,31 @@ def prepare_step(
         environ=environ,
         cwd=cwd,
         overrides=overrides,
-        also=lambda fields: _problems_of_fields(fields, source, environ),
+        also=lambda fields: _problems_of_fields(fields, source, environ, wishes),
     )
     _register(loaded, registry)
+    kind = STEP_KINDS[loaded.manifest.kind]
+    check_wishes(kind, wishes)
     found = Findings()
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
     found.problems += _argument_problems(loaded)
-    kind = STEP_KINDS[loaded.manifest.kind]
-    delivery = loaded.manifest.credentials.delivery or kind.default_delivery
+    step = loaded.manifest
+    found.problems += problems_of_own_work(kind, step.idle_timeout, step.grace, step.account)
+    # Credentials are only delivered to a process: without one of its own, to that of `finally`.
+    of_child = kind if kind.starts_processes else STEP_KINDS[SCRIPT]
+    delivery = step.credentials.delivery or of_child.default_delivery
     requests: tuple[RoleRequest, ...] = ()
     with found:
-        longest = None if by_hand else _longest_run(loaded.manifest, delivery)
-        requests = build_role_requests(loaded.manifest, longest_run=longest)
+        longest = None if by_hand else _longest_run(step, kind, delivery)
+        requests = build_role_requests(step, longest_run=longest)
     with found:
-        region, _ = region_of(loaded.manifest, environ)
+        region, _ = region_of(step, environ)
         found.problems += partition_problems(requests, region, environ)
-    specs = _parse_sections(loaded, environ, registry, found, tools_required=tools_required)
+    specs = _parse_sections(
+        loaded, environ, registry, found, tools_required=tools_required, wishes=wishes
+    )
     found.without(loaded.late_paths).raise_if_any(loaded.error)
-    path = search_path(loaded.manifest.env, environ)
+    path = search_path(step.env, environ)
     return PreparedStep(
         loaded=loaded,
         kind=kind,
@@ -110,6 +144,7 @@ def prepare_step(
         notes=tuple(f"PATH entry '{entry}' is not absolute and is skipped"
                     for entry in unsafe_entries(path)),
         missing=specs[2],
+        wishes=wishes,
     )  # fmt: skip
 
 
@@ -126,7 +161,9 @@ def complete_step(
     found = Findings()
     # What SSM holds turns out to be a secret only now.
     found.problems += _argument_problems(loaded)
-    specs = _parse_sections(loaded, environ, registry, found, tools_required=True)
+    specs = _parse_sections(
+        loaded, environ, registry, found, tools_required=True, wishes=step.wishes
+    )
     found.without(loaded.late_paths).raise_if_any(loaded.error)
     return replace(step, loaded=loaded, spec=specs[0], finally_spec=specs[1])
 
@@ -155,13 +192,14 @@ def _owned_name_problems(env: Mapping[str, str], scrub_names: frozenset[str]) ->
     ]
 
 
-def _longest_run(step: StepManifest, delivery: str) -> float | None:
+def _longest_run(step: StepManifest, kind: StepKind, delivery: str) -> float | None:
     """Seconds that one set of credentials may be needed for; None when nobody knows."""
-    if step.timeout is None or DELIVERIES[delivery].renews:
+    timeout = kind.default_timeout if step.timeout is None else step.timeout
+    if timeout is None or not kind.starts_processes or DELIVERIES[delivery].renews:
         return None
     # Each attempt and `finally` are given credentials that are fresh enough.
-    grace = step.grace or STEP_KINDS[step.kind].default_grace
-    return max(step.timeout + grace + KILL_DELAY, step.credentials.min_validity or 0.0)
+    grace = step.grace or kind.default_grace
+    return max(timeout + grace + KILL_DELAY, step.credentials.min_validity or 0.0)
 
 
 def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
@@ -184,7 +222,7 @@ def _argument_problems(loaded: LoadedManifest) -> list[Problem]:
 
 
 def _problems_of_fields(
-    fields: Mapping[str, Any], source: Source, environ: Mapping[str, str]
+    fields: Mapping[str, Any], source: Source, environ: Mapping[str, str], wishes: Wishes
 ) -> list[Problem]:
     """What else is wrong with a manifest that is not valid: told with the rest."""
     env = fields.get("env", {})
@@ -193,11 +231,18 @@ def _problems_of_fields(
     for place, section in fields.items():
         if place in STEP_KINDS or place == FINALLY:
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
+            found.problems += problems_of_own_work(
+                kind,
+                fields.get("idle_timeout"),
+                fields.get("grace"),
+                as_account(fields.get("account", Account())),
+            )
             context = ParseContext(
                 folder=source.folder,
                 search_path=search_path(env, environ),
                 path=place,
                 render=lambda text, _place: text,
+                wishes=fitting(kind, wishes),
             )
             with found, suppress(CommandNotFound, CommandNotExecutable):
                 kind.parse(section, context)
@@ -211,6 +256,7 @@ def _parse_sections(
     found: Findings,
     *,
     tools_required: bool,
+    wishes: Wishes,
 ) -> tuple[Any, Any, tuple[CalamariError, ...]]:
     """The specs of the kind's section and of ``finally``, and why one of them has none."""
     step = loaded.manifest
@@ -232,15 +278,38 @@ def _parse_sections(
             search_path=search_path(step.env, environ),
             path=place,
             render=render,
+            sensitive=loaded.secret_paths.__contains__,
+            wishes=fitting(STEP_KINDS[kind], wishes),
+            title=step_title(step),
         )
         try:
             with found:
-                specs[place] = STEP_KINDS[kind].parse(section, context)
+                spec = STEP_KINDS[kind].parse(section, context)
+                _register_found(STEP_KINDS[kind], spec, registry)
+                specs[place] = spec
         except (CommandNotFound, CommandNotExecutable) as error:
             if tools_required:
                 raise
             missing.append(error)
     return specs.get(step.kind), specs.get(FINALLY), tuple(missing)
+
+
+def _register_found(kind: StepKind, spec: Any, registry: SecretRegistry) -> None:
+    """The secrets that only the kind knows of."""
+    for name, value in kind.secrets(spec):
+        # What stands for a late variable is no secret; its value is registered when it is there.
+        if value != LATE_TEXT:
+            registry.add(value, name=name)
+
+
+@contextmanager
+def placed(loaded: LoadedManifest) -> Iterator[None]:
+    """A manifest's problem that only shows later still names its file and line."""
+    try:
+        yield
+    except ManifestError as error:
+        placed = loaded.error(error.problems)
+        raise type(error)(placed.problems, subject=placed.subject) from None
 
 
 def search_path(env: Mapping[str, str], environ: Mapping[str, str]) -> str:

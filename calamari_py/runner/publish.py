@@ -1,7 +1,7 @@
 """What a run hands to its CI system: output values for later steps, and a summary for people.
 
-Output values are raw: `_entries` and `_mask_commands` are the two places of a run beside
-``--outputs`` that write them.
+Output values are raw: `_entries`, `_mask_commands` and `_set_variable` are the places of a run
+beside ``--outputs`` that write them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from calamari_py.errors import OutputNotWritable
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.forms import to_bytes
-from calamari_py.output import escape_data
-from calamari_py.output.base import CiCommand, CommandTaker, Reporter
+from calamari_py.output import escape_data, service_message
+from calamari_py.output.base import CiCommand, CommandTaker, Reporter, ServiceMessageTaker
 from calamari_py.result import OutputVariable
 from calamari_py.runner.record import RunRecord
 from calamari_py.runner.summary import summary_of
@@ -30,13 +30,15 @@ SUMMARY_LIMIT = 1024 * 1024
 SHORTEST_LINE = 8
 """A runner masks a line wherever it stands: a brace on a line of its own must not be one."""
 _LOST_HINT = "later steps do not get them: see that the job's file for outputs can be written"
+_UNREAD_HINT = "later steps do not get them: see that our output is read to its end"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """The files of the CI system that the run is a step of; none unless `reporter` takes commands.
+    """The files of the CI system that the run is a step of, or its messages; none unless `reporter`
+    takes commands. `artifacts` is the folder that artifacts were collected in.
 
     `warn`, `tell` and `fail` take plain text and mask it; `fail` is told what is lost, and what to
     do about it.
@@ -48,14 +50,38 @@ class Publication:
     warn: Callable[[str], None]
     tell: Callable[[str], None]
     fail: Callable[[str, str | None], None]
+    artifacts: Path | None = None
 
     def outputs(self) -> None:
         """The output values, for later steps of the job. What could not be handed over is lost, so
         that a success is none."""
-        path, reporter = self._file(OUTPUT_VARIABLE), self.reporter
-        if path is None or not self.record.outputs or not isinstance(reporter, CommandTaker):
+        reporter = self.reporter
+        if isinstance(reporter, ServiceMessageTaker):
+            self._send_to_octopus(reporter)
+        elif isinstance(reporter, CommandTaker):
+            self._write_for_github(reporter)
+
+    def _send_to_octopus(self, reporter: ServiceMessageTaker) -> None:
+        shown_by = None if reporter.hides_messages else "Octopus"
+        try:
+            for name, output in self._publishable(shown_by).items():
+                for published in octopus_names(name, of_stack="stack_id" in self.record.details):
+                    reporter.service_message(_set_variable(published, output))
+            if self.artifacts is not None:
+                for name in self.record.artifacts:
+                    reporter.service_message(_create_artifact(self.artifacts / name, name))
+        except OSError as error:
+            why = (error.strerror or "unknown error").lower()
+            self.fail(f"the outputs are not handed to Octopus: {why}", _UNREAD_HINT)
+        except OutputNotWritable as error:
+            text = f"the outputs are not handed to Octopus: {error.message}"
+            self.fail(text, error.hint or _UNREAD_HINT)
+
+    def _write_for_github(self, reporter: CommandTaker) -> None:
+        path = self._file(OUTPUT_VARIABLE)
+        if path is None or not self.record.outputs:
             return
-        outputs = self._publishable(reporter)
+        outputs = self._publishable(None if reporter.hides_commands else "a GitHub runner")
         names = published_names(outputs)
         for name, published in names.items():
             if name != published:
@@ -86,17 +112,18 @@ class Publication:
         path = self.environ.get(variable, "").strip()
         return Path(path) if path else None
 
-    def _publishable(self, reporter: CommandTaker) -> dict[str, OutputVariable]:
-        """All outputs where a runner hides the sensitive ones in its log, else only the others."""
+    def _publishable(self, doubted: str | None) -> dict[str, OutputVariable]:
+        """All outputs where their reader hides the sensitive ones in its log, else only the others:
+        `doubted` is who may not be that reader."""
         outputs = dict(self.record.outputs)
-        if reporter.hides_commands:
+        if doubted is None:
             return outputs
         withheld = [name for name, output in outputs.items() if output.sensitive]
         if withheld:
             listed = ", ".join(f"'{name}'" for name in withheld)
             self.warn(
                 f"sensitive outputs are not handed to later steps: {listed}; it is not certain "
-                "that a GitHub runner reads our output and would mask them"
+                f"that {doubted} reads our output and would mask them"
             )
         return {name: output for name, output in outputs.items() if not output.sensitive}
 
@@ -123,6 +150,29 @@ def published_names(names: Iterable[str]) -> dict[str, str]:
         taken.add(candidate.lower())
         published[name] = candidate
     return {name: published[name] for name in names}
+
+
+def octopus_names(name: str, *, of_stack: bool) -> tuple[str, ...]:
+    """What an output is called in Octopus: its own name, and for one of a CloudFormation stack the
+    name by which processes that were made for Octopus's own step ask for it."""
+    if of_stack and name == "StackId":
+        return name, "AwsOutputs[StackId]"
+    if of_stack and name.startswith("Outputs."):
+        return name, f"AwsOutputs[{name.removeprefix('Outputs.')}]"
+    return (name,)
+
+
+def _set_variable(name: str, output: OutputVariable) -> CiCommand:
+    """What makes `output` a variable in Octopus, **with the value in it**; of a sensitive one
+    Octopus masks the value in its log from then on."""
+    sensitive = {"sensitive": "True"} if output.sensitive else {}
+    return CiCommand(service_message("setVariable", name=name, value=output.value, **sensitive))
+
+
+def _create_artifact(path: Path, name: str) -> CiCommand:
+    """What makes Octopus fetch the file when the step has ended."""
+    size = path.stat().st_size if path.is_file() else 0
+    return CiCommand(service_message("createArtifact", path=str(path), name=name, length=str(size)))
 
 
 def append_to(path: Path, content: bytes, *, limit: int | None = None) -> None:

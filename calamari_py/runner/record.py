@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from calamari_py.errors import (
     EX_FAILED,
+    EX_INTERNAL,
     EX_OK,
     EX_TIMED_OUT,
     CalamariError,
@@ -19,6 +21,7 @@ from calamari_py.errors import (
     Indeterminate,
     ManifestError,
     Problem,
+    TimedOut,
     TraceRow,
     exit_code_of,
 )
@@ -34,6 +37,7 @@ from calamari_py.result import (
     StepResult,
     Usage,
 )
+from calamari_py.runner.masked import mask_fields
 from calamari_py.steps.base import StepOutcome
 
 READER_GONE_CODE = 141
@@ -54,7 +58,8 @@ class Setback:
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
     """What is known of a run. `step` is the manifest's source until its name is known; `unmasked`
-    are the secrets that its output shows, by name, with the reason."""
+    are the secrets that its output shows, by name, with the reason. `ending` and `details` are a
+    kind's own words, masked only in the result: what was no secret then may be one by now."""
 
     step: str
     registry: SecretRegistry
@@ -74,6 +79,8 @@ class RunRecord:
     masking_off: bool = False
     unmasked: Mapping[str, str] = field(default_factory=dict)
     step_started: bool = False
+    ending: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -85,9 +92,14 @@ class RunRecord:
             spent = time.monotonic() - start
             self.durations[phase] = round(self.durations.get(phase, 0.0) + spent, 3)
 
+    def in_progress(self) -> None:
+        """A kind that works itself begins: should it end as nobody foresaw, it has failed."""
+        self._set(Outcome.FAILED, EX_INTERNAL, "calamari")
+
     def child_ended(self, ended: StepOutcome) -> None:
-        """The step's own end: the child's code, unless calamari was told to stop it."""
-        self.changed = ended.changed
+        """The step's own end: the child's code, unless calamari was told to stop it. What an
+        attempt has changed stays changed, whatever the next one finds."""
+        self.changed = self.changed or ended.changed
         stopped = ended.exit.stopped if ended.exit else None
         if stopped in {StopReason.TIMEOUT, StopReason.IDLE_TIMEOUT}:
             self._set(Outcome.TIMED_OUT, EX_TIMED_OUT, "calamari")
@@ -140,6 +152,8 @@ class RunRecord:
             outcome = Outcome.CANCELLED
         elif isinstance(error, Indeterminate):
             outcome = Outcome.INDETERMINATE
+        elif isinstance(error, TimedOut):
+            outcome = Outcome.TIMED_OUT
         else:
             outcome = Outcome.FAILED if self.step_started else Outcome.NOT_STARTED
         self._set(outcome, exit_code_of(error), "calamari")
@@ -179,6 +193,8 @@ class RunRecord:
             usage=self.usage,
             masking=self._masking(),
             attempts=tuple(self.attempts),
+            ending=self.masked(self.ending) if self.ending else None,
+            details=mask_fields(self.details, self.masked),
         )
 
     def _masking(self) -> MaskingRecord:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from calamari_py import __version__
-from calamari_py.delivery import DELIVERIES
 from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import Masked
 from calamari_py.output import format_seconds
@@ -75,7 +74,7 @@ def identity_report(
         region_source=identity.region_source,
         expires_at=expires_at,
         seconds_left=(expires_at - now).total_seconds() if expires_at else None,
-        renewed=DELIVERIES[step.delivery].renews,
+        renewed=step.renews,
         secrets=secrets,
         masking_off=masking_off,
     )
@@ -83,9 +82,9 @@ def identity_report(
 
 def forecast(step: PreparedStep, identity: ResolvedIdentity, *, now: datetime) -> str | None:
     """A sentence when the credentials may run out before the step does; None when they cannot."""
-    deployment, timeout = identity.deployment, step.loaded.manifest.timeout
+    deployment, timeout = identity.deployment, step.timeout
     expires_at = deployment.credentials.expires_at if deployment else None
-    if expires_at is None or timeout is None or DELIVERIES[step.delivery].renews:
+    if expires_at is None or timeout is None or step.renews:
         return None
     left = (expires_at - now).total_seconds()
     if left >= timeout:

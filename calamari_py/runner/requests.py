@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from calamari_py.manifest.types import Hop, StepManifest
 from calamari_py.variables import SourceUnreadable, from_file
 
 READ_ONLY_PRESET = "preset:read-only"
+_TITLE_LIMIT = 90
+_NOT_IN_TITLE = re.compile(r"[^A-Za-z0-9]+")
 _MARGIN = 300
 """Seconds that credentials live longer than the step may take, when nobody says how long."""
 
@@ -63,6 +66,22 @@ def default_session_name(manifest: StepManifest) -> str:
     return build_session_name(
         manifest.project, manifest.environment, manifest.name, manifest.deployment_id
     )
+
+
+def step_title(manifest: StepManifest) -> str:
+    """The parts of the session name as ``[A-Za-z][A-Za-z0-9-]{0,89}``, for names that a kind makes
+    up itself. A long one ends in a short hash of the whole."""
+    parts = (manifest.project, manifest.environment, manifest.name, manifest.deployment_id)
+    whole = "-".join(part for part in parts if part)
+    title = _NOT_IN_TITLE.sub("-", whole).strip("-")
+    if not title[:1].isalpha():
+        title = f"step-{title}".strip("-")
+    if len(title) <= _TITLE_LIMIT:
+        return title
+    import hashlib
+
+    digest = hashlib.sha256(whole.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{title[: _TITLE_LIMIT - 9].rstrip('-')}-{digest}"
 
 
 def _duration(hop: Hop, needed: float | None) -> int:

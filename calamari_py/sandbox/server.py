@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,6 +36,8 @@ StartResponse = Callable[..., Any]
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _SILENCED = ("moto", "werkzeug", "responses")
+_NEEDED = {"cloudformation": ("s3", "ssm")}
+"""What a service takes from others: templates, and values of parameters."""
 _STATUS_LINES = {400: "400 Bad Request", 403: "403 Forbidden", 501: "501 Not Implemented"}
 
 
@@ -114,7 +117,8 @@ class _Sandboxed:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         # moto takes an unsigned request for S3
         key_id, region, service = scope.groups() if scope else (None, seed.REGION, "s3")
-        self._create_demos(service, region)
+        for one in _NEEDED.get(service, (service,)):
+            self._create_demos(one, region)
         try:
             if service == "sts" or key_id is None:
                 form = _read_form(environ)
@@ -123,10 +127,13 @@ class _Sandboxed:
                     refused = _refusal(form, key_id, token, region)
                     if refused is not None:
                         return _answer(refused, start_response)
+            if service == "cloudformation":
+                return _answer_cloudformation(environ, start_response)
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         except _UnknownServiceError:
-            text = f"The sandbox does not have the service {service}."
-            return _answer(Refusal(code="NotImplemented", message=text, status=501), start_response)
+            return _not_implemented(
+                f"The sandbox does not have the service {service}.", start_response
+            )
 
     def _create_demos(self, service: str, region: str) -> None:
         demo = service, "" if service in seed.GLOBAL_DEMOS else region
@@ -197,12 +204,33 @@ def _answer(refused: Refusal, start_response: StartResponse) -> Iterable[bytes]:
         f"<Message>{escape(refused.message, quote=False)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
-    headers = [
+    start_response(_STATUS_LINES[refused.status], _headers(body, request_id))
+    return [body]
+
+
+def _headers(body: bytes, request_id: str) -> list[tuple[str, str]]:
+    return [
         ("Content-Type", "text/xml"),
         ("Content-Length", str(len(body))),
         ("x-amzn-RequestId", request_id),
     ]
-    start_response(_STATUS_LINES[refused.status], headers)
+
+
+def _not_implemented(text: str, start_response: StartResponse) -> Iterable[bytes]:
+    return _answer(Refusal(code="NotImplemented", message=text, status=501), start_response)
+
+
+def _answer_cloudformation(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    # moto needs two seconds to import it: it makes any kind of resource
+    from calamari_py.sandbox import cloudformation, planning
+
+    try:
+        status, headers, text = cloudformation.answer(environ)
+    except planning.Unsupported as unsupported:
+        return _not_implemented(str(unsupported), start_response)
+    body = text.encode()
+    request_id = str(headers.get("x-amzn-requestid", ""))
+    start_response(f"{status} {HTTPStatus(status).phrase}", _headers(body, request_id))
     return [body]
 
 

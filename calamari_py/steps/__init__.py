@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from calamari_py.steps.base import StepKind
+from calamari_py.steps.cloudformation.kind import CloudFormationKind
 from calamari_py.steps.script import FinallySection, ScriptKind
 
 STEP_KINDS: dict[str, StepKind] = {
     "script": ScriptKind(),
+    "cloudformation": CloudFormationKind(),
 }
 
 FINALLY_SECTION: Any = str | FinallySection

@@ -105,7 +105,7 @@ class AwsCalls(Protocol):
 
 class StepReport(Protocol):
     """How a kind that works itself says what it does. Everything is masked before it is shown or
-    kept."""
+    kept. Where nobody reads any more the first word raises Cancelled; later ones are lost."""
 
     def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
         """One line of the step's output. For programs it is an event of the type `event` with
@@ -128,6 +128,9 @@ class StepReport(Protocol):
 
     def fact(self, name: str, value: Any) -> None:
         """Keep `value` (JSON values) under ``details`` of the result; a later one replaces it."""
+
+    def changed(self) -> None:
+        """Something was changed at AWS: the result says so whatever ends the step from now on."""
 
     def ending(self, text: str) -> None:
         """What the closing line says of the step, ``my-stack: UPDATE_COMPLETE``."""
@@ -156,11 +159,12 @@ class StepClock(Protocol):
 class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
-    `environment` is the child's complete mapping; `private` a 0700 folder removed at the end;
-    `warn` takes plain text and masks it. `credentials` gives the step's credentials, valid now and
-    renewed when they have to be: ask before each call, keep none; it raises a CalamariError when
-    there are none. `timeout` is the step's limit in seconds, None for none: `run` keeps it by
-    itself, a kind without processes has to. `manifest` is how a hint names the manifest.
+    `environment` is the child's complete mapping, empty for a kind that starts no process, and
+    `run` is not for such a kind. `private` is a 0700 folder removed at the end; `warn` takes plain
+    text and masks it. `credentials` gives the step's credentials, valid now and renewed when they
+    have to be: ask before each call, keep none; it raises a CalamariError when there are none.
+    `timeout` is the step's limit in seconds, None for none: `run` keeps it by itself, a kind
+    without processes has to. `manifest` is how a hint names the manifest, quoted for a shell.
     """
 
     environment: Mapping[str, str] = field(repr=False)

@@ -114,6 +114,7 @@ def test_an_answer_that_drips_ends_with_the_budget(head: bytes) -> None:
     assert caught.value.code == "Unreachable"
 
 
+roots: Ask = lambda aws: aws.call(KEYS, "organizations", "ListRoots", {})  # noqa: E731
 CALLS = [
     pytest.param(assume, id="sts"),
     pytest.param(parameter, id="ssm"),
@@ -132,7 +133,7 @@ def test_no_attempt_takes_longer_than_its_time_outs_together(ask: Ask) -> None:
             ask(aws_at(wild.url, pace))
 
 
-@pytest.mark.parametrize("ask", CALLS)
+@pytest.mark.parametrize("ask", [*CALLS, pytest.param(roots, id="organizations")])
 def test_an_answer_that_pours_is_cut_off(ask: Ask) -> None:
     """No service is read further than a mebibyte, what the sockets hold aside."""
     with WildServer(pouring) as wild:

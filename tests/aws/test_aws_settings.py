@@ -99,6 +99,32 @@ def test_clear_text_to_elsewhere_needs_permission(url: str) -> None:
     assert allowed.endpoint("sts") == url
 
 
+STEPS_OWN = [
+    pytest.param("cloudformation", "AWS_ENDPOINT_URL_CLOUDFORMATION", id="cloudformation"),
+    pytest.param("eks", "AWS_ENDPOINT_URL_EKS", id="eks"),
+    pytest.param("organizations", "AWS_ENDPOINT_URL_ORGANIZATIONS", id="organizations"),
+    pytest.param("s3", "AWS_ENDPOINT_URL_S3", id="s3"),
+]
+
+
+@pytest.mark.parametrize(("service", "name"), STEPS_OWN)
+def test_an_endpoint_that_only_some_steps_use_is_judged_when_it_is_used(
+    service: str, name: str
+) -> None:
+    """A script may talk to a store of its own in clear text; calamari's own calls may not."""
+    environ = {name: "http://minio.internal:9000", "AWS_USE_FIPS_ENDPOINT": "true"}
+    settings = AwsSettings.from_environ(environ, region=None)
+    assert settings.warnings == ()
+    assert settings.endpoint("sts") is None
+    with pytest.raises(IdentityError, match=f"{name} is 'http://minio.internal:9000': credentials"):
+        settings.endpoint(service)
+    allowed = AwsSettings.from_environ(environ, region=None, allow_http=True)
+    assert allowed.endpoint(service) == "http://minio.internal:9000"
+    broken = AwsSettings.from_environ({name: "minio"}, region=None, allow_http=True)
+    with pytest.raises(IdentityError, match="not the URL of an endpoint"):
+        broken.endpoint(service)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -12,6 +12,7 @@ from calamari_py.identity import RoleArn
 from calamari_py.masking import SecretRegistry
 from calamari_py.masking.secret import Secret
 from tests.aws.aws_world import FakeTime, World
+from tests.aws.recorder import KEYS
 
 
 def wire(region: str, **environ: str) -> Wire:
@@ -115,6 +116,96 @@ def test_iam_is_one_place_a_partition(region: str, host: str, signing_region: st
 def test_other_services_have_their_own_endpoints(service: str, host: str) -> None:
     """Late variables come from the step's region."""
     assert wire("eu-west-1").host(service) == host
+
+
+CALLED = [
+    pytest.param("cloudformation", "cloudformation{fips}.us-east-2.amazonaws.com", id="stacks"),
+    pytest.param("eks", "{dot_fips}eks.us-east-2.amazonaws.com", id="clusters"),
+    pytest.param("organizations", "organizations{fips}.us-east-1.amazonaws.com", id="accounts"),
+    pytest.param("ec2", "ec2{fips}.us-east-2.amazonaws.com", id="one that is asked seldom"),
+]
+
+
+@pytest.mark.parametrize(("service", "host"), CALLED)
+def test_services_that_a_step_calls(service: str, host: str) -> None:
+    """By botocore's rules, FIPS by its own."""
+    assert wire("us-east-2").host(service) == host.format(fips="", dot_fips="")
+    with_fips = wire("us-east-2", AWS_USE_FIPS_ENDPOINT="true").host(service)
+    assert with_fips == host.format(fips="-fips", dot_fips="fips.")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "environ", "url"),
+    [
+        pytest.param("my-bucket", {}, "https://my-bucket.s3.eu-west-1.amazonaws.com", id="DNS"),
+        pytest.param("my.bucket", {}, "https://s3.eu-west-1.amazonaws.com/my.bucket", id="dots"),
+        pytest.param("My_Bucket", {}, "https://s3.eu-west-1.amazonaws.com/My_Bucket", id="no name"),
+        pytest.param(
+            "evil.example/x#",
+            {},
+            "https://s3.eu-west-1.amazonaws.com/evil.example%2Fx%23",
+            id="no domain",
+        ),
+        pytest.param(
+            "my-bucket",
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://my-bucket.s3-fips.eu-west-1.amazonaws.com",
+            id="FIPS",
+        ),
+        pytest.param(
+            "my-bucket",
+            {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+            "https://my-bucket.s3.dualstack.eu-west-1.amazonaws.com",
+            id="dual-stack",
+        ),
+        pytest.param(
+            "my-bucket",
+            {"AWS_ENDPOINT_URL": "https://s3.example.com:9000/here"},
+            "https://s3.example.com:9000/here/my-bucket",
+            id="an endpoint of one's own",
+        ),
+        pytest.param(
+            "my-bucket",
+            {"AWS_ENDPOINT_URL_S3": "http://localhost:9", "AWS_USE_FIPS_ENDPOINT": "true"},
+            "http://localhost:9/my-bucket",
+            id="for S3 alone",
+        ),
+    ],
+)
+def test_a_bucket_has_its_address(bucket: str, environ: dict[str, str], url: str) -> None:
+    """A host of its own where DNS allows it, the path elsewhere; it never chooses the domain."""
+    assert wire("eu-west-1", **environ).url("s3", bucket) == url
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        pytest.param("my-bucket--euw1-az1--x-s3", id="a directory bucket"),
+        pytest.param("arn:aws:s3::123456789012:accesspoint:m.mrap", id="of several regions"),
+        pytest.param("arn:aws:s3:eu-west-1:123456789012:nonsense", id="no bucket"),
+    ],
+)
+def test_buckets_that_want_another_signature_are_refused(bucket: str) -> None:
+    """Before anything is sent."""
+    aws = BotoAws(AwsSettings.from_environ({}, region="eu-west-1"), SecretRegistry(), {})
+    with pytest.raises(CloudError) as caught:
+        aws.call(KEYS, "s3", "HeadObject", {"Bucket": bucket, "Key": "k"})
+    assert caught.value.code == "NoEndpoint"
+
+
+@pytest.mark.parametrize(
+    ("region", "signing_region"),
+    [
+        pytest.param("eu-west-1", "us-east-1", id="aws"),
+        pytest.param("us-gov-east-1", "us-gov-west-1", id="aws-us-gov"),
+    ],
+)
+def test_organizations_is_one_place_a_partition(region: str, signing_region: str) -> None:
+    """Also behind an endpoint of one's own."""
+    assert wire(region).endpoints.find("organizations").signing_region == signing_region
+    own = wire(region, AWS_ENDPOINT_URL_ORGANIZATIONS="https://o.example.com")
+    assert own.endpoints.find("organizations").url == "https://o.example.com"
+    assert own.endpoints.find("organizations").signing_region == signing_region
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,18 @@ class FakeAws:
     def secret(self, credentials: AwsCredentials, secret_id: str) -> Secret:
         raise AssertionError("a credential source reads no secret")
 
+    def call(
+        self,
+        credentials: AwsCredentials,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> NoReturn:
+        raise AssertionError("a credential source works on nothing")
+
 
 @dataclass
 class FakeTime:

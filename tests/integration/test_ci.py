@@ -21,6 +21,7 @@ from tests.fake_sts_tables import Keys
 from tests.fake_sts_tokens import make_token
 from tests.integration.conftest import Calamari, Ran
 from tests.output.github_runner import FakeRunner, read_outputs
+from tests.output.octopus_server import FakeOctopus
 from tests.tools import require_tool
 
 pytestmark = pytest.mark.process
@@ -360,6 +361,45 @@ def test_jenkins(machine: Machine) -> None:
     assert user.secret_access_key not in ran.out
 
 
+def octopus(machine: Machine, end: str = "") -> Ran:
+    """The documented step on a worker."""
+    prepared(machine, "Octopus")
+    (command,) = re.findall(r".*calamari run.*", block("Octopus", "sh"))
+    keys = machine.launcher
+    return machine.script(
+        f"{command}{end}",
+        {
+            "TentacleHome": str(machine.calamari.folder),
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+            "AWS_SESSION_TOKEN": keys.session_token or "",
+        },
+    )
+
+
+def test_octopus(machine: Machine) -> None:
+    """The documented step: variables and the artifact arrive, and nobody reads the password."""
+    ran = octopus(machine)
+    assert (ran.code, ran.err) == (0, ""), ran.out
+    assert_deployed(machine)
+    read = FakeOctopus.reads(ran.out.encode())
+    assert read.variables["Url"] == "https://dev.example.com"
+    password = read.variables["AdminPassword"]
+    assert len(password) == 32
+    assert password not in ran.out
+    (artifact,) = read.named("createArtifact")
+    assert Path(artifact["path"]).read_text() == "what was done\n"
+    assert ("default", "deploying to 111111111111") in read.log
+
+
+def test_octopus_into_a_file(machine: Machine) -> None:
+    """A redirection is not Octopus: what is sensitive stays out of it."""
+    octopus(machine, " > log")
+    read = FakeOctopus.reads((machine.calamari.folder / "log").read_bytes())
+    assert set(read.variables) == {"Url"}
+    assert any("'AdminPassword'" in line for line in read.at("warning"))
+
+
 class PodIdentity(FakeServer):
     """The agent of EKS: credentials for who brings the pod's token."""
 
@@ -426,7 +466,7 @@ def test_kubernetes(machine: Machine, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["GitHub Actions", "GitLab", "Buildkite", "Jenkins", "Kubernetes"]
+    "title", ["GitHub Actions", "GitLab", "Buildkite", "Jenkins", "Octopus", "Kubernetes"]
 )
 def test_every_job_is_complete(title: str) -> None:
     """It installs, keeps the result, and hands outputs on."""

@@ -86,6 +86,7 @@ SAMPLE = Explanation(
     ),
     commands=(CommandLine(argv=("/bin/bash", "-c", '. "$0"', "{private}/x.sh"), directory="/w"),),
     finally_commands=(CommandLine(argv=("/bin/sh", "it's"), directory="/w"),),
+    intentions=(),
     bounds=Bounds(
         timeout=1800.0, idle_timeout=None, grace=30.0, attempts=1, finally_timeout=300.0,
         isolated=False,
@@ -175,13 +176,27 @@ def test_nothing_at_all() -> None:
     text = page(
         replace(
             SAMPLE, launcher=Launcher(account_type="none"), hops=(), identity=Identity(), sts=None,
-            variables=(), masks=(), names=Names(), commands=(), finally_commands=(), checks=(),
+            variables=(), masks=(), names=Names(passed=("PATH",)), commands=(), finally_commands=(),
+                checks=(),
         )
     )  # fmt: skip
     assert "launcher   none (account: none)" in text
     assert "role       none: the step gets no credentials" in text
     assert "removed    none" in text
     assert "masking    no secrets" in text
+
+
+def test_a_step_without_a_child() -> None:
+    """What calamari carries out itself is said in sentences, and nothing of a child is."""
+    sentences = ("deploy stack 'net'", "refuse to replace")
+    text = page(
+        replace(
+            SAMPLE, names=Names(), commands=(), finally_commands=(), intentions=sentences
+        )
+    )  # fmt: skip
+    assert "  does       deploy stack 'net'\n             refuse to replace\n" in text
+    for word in ("removed", "passed on", "command", "finally"):
+        assert f"\n  {word} " not in text
 
 
 def test_hostile_texts_are_shown_as_escapes() -> None:

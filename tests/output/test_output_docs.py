@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -18,6 +19,10 @@ from calamari_py.output.jsonl import (
     JsonReporter,
 )
 from calamari_py.result import MaskingRecord, Outcome, OutputVariable, StepIdentity, Usage
+from calamari_py.steps.base import StepReport
+from calamari_py.steps.cloudformation.changes import report_changes
+from calamari_py.steps.cloudformation.event_lines import fields_of
+from calamari_py.steps.cloudformation.values import Change, ChangeSet, StackEvent
 from tests.output.output_samples import (
     ATTEMPT,
     START,
@@ -42,6 +47,52 @@ FULL_RESULT = result(
 )
 
 
+EVENT = StackEvent(
+    id="1",
+    stack_id="arn",
+    stack_name="net",
+    logical_id="Db",
+    physical_id="db-1",
+    resource_type="AWS::RDS::DBInstance",
+    status="CREATE_FAILED",
+    reason="",
+    time=START,
+    path=("Data",),
+)
+
+
+class Lines:
+    """A report of a step that keeps the fields of its last line that has some."""
+
+    fields: Mapping[str, Any] | None = None
+
+    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+        self.fields = fields or self.fields
+
+    def fact(self, name: str, value: Any) -> None:
+        assert set(examples(RESULT)[1][name]) == set(value)
+
+
+def change_fields() -> Mapping[str, Any]:
+    """What the code says of a change to programs."""
+    change = Change(
+        action="Modify",
+        logical_id="Db",
+        resource_type="AWS::RDS::DBInstance",
+        scope=("Properties",),
+        because=("x",),
+        path=("Data",),
+    )
+    made = ChangeSet(
+        id="arn", name="c", stack_id="arn:aws:cloudformation:eu-west-1:1:stack/net/1",
+        status="CREATE_COMPLETE", execution="AVAILABLE", changes=(change,),
+    )  # fmt: skip
+    lines = Lines()
+    report_changes(cast("StepReport", lines), made)
+    assert lines.fields is not None
+    return lines.fields
+
+
 def examples(page: str) -> list[dict[str, Any]]:
     return [json.loads(code) for code in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
 
@@ -57,6 +108,10 @@ def produced() -> list[dict[str, Any]]:
     reporter.output("stdout", MaskedBytes(b"text"))
     reporter.output("stdout", MaskedBytes(b"\xff"))
     reporter.progress(50.0, Masked("half"))
+    reporter.detail(Masked("+ Db"), "stack_change", change_fields())
+    reporter.detail(Masked("Db failed"), "stack_event", fields_of(EVENT))
+    fields = dict.fromkeys(("account", "region", "status", "reason"))
+    reporter.detail(Masked("111111111111"), "stack_set_result", fields)
     reporter.note(Masked("note"))
     reporter.highlight(Masked("look"))
     reporter.warning(Masked("careful"))
@@ -130,6 +185,7 @@ def test_events_page_names_the_limits() -> None:
             id="sensitive output",
         ),
         pytest.param(examples(RESULT)[0], id="the example of result.md"),
+        pytest.param(result(details=examples(RESULT)[1]).to_document(), id="details"),
         pytest.param(examples(EVENTS)[-1]["result"], id="the example of events.md"),
     ],
 )
@@ -155,6 +211,9 @@ def test_documents_match_the_schema(document: dict[str, Any]) -> None:
         pytest.param({"usage": {"cpu": 1}}, id="half a usage"),
         pytest.param({"masking": {"off": False, "hits": {"T": "2"}, "unmasked": {}}}, id="hits"),
         pytest.param({"attempts": [{"exit_code": 1}]}, id="half an attempt"),
+        pytest.param({"details": {}}, id="no details"),
+        pytest.param({"details": {"first_cause": {"status": "x"}}}, id="half a cause"),
+        pytest.param({"details": {"changes": {"added": "1"}}}, id="a count as text"),
     ],
 )
 def test_schema_refuses(change: dict[str, Any]) -> None:
@@ -169,6 +228,16 @@ def test_result_page_explains_every_field() -> None:
     rows = re.findall(r"^\| (`.*?) \|", RESULT, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert explained == set(SCHEMA["properties"])
+
+
+def test_result_page_explains_every_detail() -> None:
+    """Each fact of a stack is named on the page, and the example has no other."""
+    known = set(SCHEMA["properties"]["details"]["properties"])
+    (section,) = re.findall(r"^## Details\n(.*?)```", RESULT, re.MULTILINE | re.DOTALL)
+    assert known <= set(re.findall(r"`(\w+)`", section))
+    assert set(examples(RESULT)[1]) <= known
+    cause = set(SCHEMA["$defs"]["cause"]["properties"])
+    assert set(examples(RESULT)[1]["first_cause"]) == cause
 
 
 def test_result_page_names_every_outcome() -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked
-from calamari_py.output import describe_failure
+from calamari_py.output import FORMATS, describe_failure
 from calamari_py.output.base import Failure, MaskedProblem
-from tests.output.output_samples import LAUNCHER, manifest_failure, refusal
+from tests.output.github_runner import FakeRunner
+from tests.output.output_samples import LAUNCHER, Screen, manifest_failure, refusal
 
+CONSOLE = "https://eu-west-1.console.aws.amazon.com/cloudformation/home#/stacks/stackinfo"
 PROD = "arn:aws:iam::333333333333:role/ProdDeployRole"
 UNQUOTED = '012345678901 is not quoted; write "012345678901"'
 SOON = "'soon' is not a duration; write 90s, 15m or 1h30m"
@@ -30,6 +32,80 @@ def test_identity_failure() -> None:
         "    imds           not tried   container was found",
         "  STS request id 6f1c2a9e, host sts.eu-west-1.amazonaws.com",
     ]
+
+
+STACK = Failure(
+    message=Masked(
+        "Database (AWS::RDS::DBInstance) in nested stack my-app-stack-Data-1X: "
+        "The parameter MasterUserPassword is not a valid password. (Service: Rds, 400)"
+    ),
+    hint=Masked("correct DbPassword in dev.yaml and run again"),
+    evidence=(
+        Masked("then\t2 resources cancelled"),
+        Masked("state\tthe stack is back where it was; nothing to clean up"),
+        Masked(f"console\t{CONSOLE}"),
+        Masked("request id 6f1c2a9e"),
+    ),
+    exit_code=1,
+)
+
+
+def test_a_stack_that_failed() -> None:
+    """The cause first, then what it led to in a column, what to do, and the rest."""
+    assert describe_failure(STACK) == [
+        f"calamari: {STACK.message}",
+        "  then      2 resources cancelled",
+        "  state     the stack is back where it was; nothing to clean up",
+        f"  console   {CONSOLE}",
+        "  hint: correct DbPassword in dev.yaml and run again",
+        "  request id 6f1c2a9e",
+    ]
+
+
+def test_facts_are_wrapped_on_a_terminal() -> None:
+    """What does not fit goes on in its column; an address is never cut."""
+    screen = Screen()
+    FORMATS["text"](screen.options(terminal=True, environ={}, width=40)).failed(STACK)
+    assert screen.err.splitlines()[1:6] == [
+        "  then      2 resources cancelled",
+        "  state     the stack is back where it",
+        "            was; nothing to clean up",
+        f"  console   {CONSOLE}",
+        "  hint: correct DbPassword in dev.yaml and run again",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "lines"),
+    [
+        pytest.param(["a\tone\ntwo"], ["  a   one", "      two"], id="lines"),
+        pytest.param(["a\tx\ty"], ["  a   x\ty"], id="another tab"),
+        pytest.param(["a\t"], ["  a"], id="no value"),
+        pytest.param(["\tx"], ["     x"], id="no label"),
+        pytest.param(["部署\tx", "a\ty"], ["  部署   x", "  a      y"], id="wide"),
+        pytest.param(["a\x1b\tb\x1b[2J"], ["  a\\x1b   b\\x1b[2J"], id="controls"),
+    ],
+)
+def test_facts(evidence: list[str], lines: list[str]) -> None:
+    """Whatever a label and its value are: a line of its own, in columns, and nothing is lost."""
+    failure = Failure(message=Masked("no"), evidence=tuple(map(Masked, evidence)))
+    assert describe_failure(failure)[1:] == lines
+
+
+def test_the_annotation_has_the_facts() -> None:
+    """GitHub's page of a job says where to look, too."""
+    screen = Screen()
+    FORMATS["github"](screen.options()).failed(STACK)
+    read = FakeRunner.reads(screen.stdout.getvalue())
+    (error,) = read.commands
+    assert error.data.splitlines() == [
+        str(STACK.message),
+        "then      2 resources cancelled",
+        "state     the stack is back where it was; nothing to clean up",
+        f"console   {CONSOLE}",
+        "hint: correct DbPassword in dev.yaml and run again",
+    ]
+    assert "  request id 6f1c2a9e" in read.log
 
 
 def test_manifest_problems() -> None:

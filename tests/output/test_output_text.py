@@ -225,8 +225,34 @@ def test_narrow_terminal() -> None:
         ),
         pytest.param(
             result(Outcome.INDETERMINATE, 76),
-            "─ indeterminate after 12.4s ── exit code 76 ─",
+            "─ outcome unknown after 12.4s ── exit code 76 ─",
             id="indeterminate",
+        ),
+        pytest.param(
+            result(changed=False, ending=Masked("net: UPDATE_COMPLETE")),
+            "─ succeeded in 12.4s ── net: UPDATE_COMPLETE ── no changes ─",
+            id="in the step's own words",
+        ),
+        pytest.param(
+            result(
+                Outcome.FAILED,
+                1,
+                exit_origin="calamari",
+                durations={"total": 221.0},
+                ending=Masked("my-app-stack: UPDATE_ROLLBACK_COMPLETE"),
+            ),
+            "─ failed in 3m41s ── my-app-stack: UPDATE_ROLLBACK_COMPLETE ── exit code 1 ─",
+            id="failed in the step's own words",
+        ),
+        pytest.param(
+            result(Outcome.TIMED_OUT, 124, seconds=3600, ending=Masked("net: UPDATE_IN_PROGRESS")),
+            "─ timed out after 1h ── net: UPDATE_IN_PROGRESS ── exit code 124 ─",
+            id="timed out while AWS goes on",
+        ),
+        pytest.param(
+            result(Outcome.INDETERMINATE, 76, ending=Masked("net\x1b[2J\n: UPDATE_IN_PROGRESS")),
+            "─ outcome unknown after 12.4s ── net\\x1b[2J\\n: UPDATE_IN_PROGRESS ── exit code 76 ─",
+            id="contact lost",
         ),
         pytest.param(
             result(Outcome.NOT_STARTED, 77),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from calamari_py.channel import Channel
+from calamari_py.steps import STEP_KINDS
+from tests.runner.own_work import Errand
 from tests.runner.world import World
 
 
@@ -20,6 +23,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     defects.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(defects))
     return World(folder)
+
+
+@pytest.fixture
+def errand() -> Iterator[Errand]:
+    """A kind that calls AWS itself, known for the length of a test."""
+    kind = Errand()
+    STEP_KINDS[kind.name] = kind
+    yield kind
+    del STEP_KINDS[kind.name]
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from calamari_py.steps.base import (
     ParseContext,
     PlannedCommand,
     StepContext,
+    StepKind,
     StepOutcome,
 )
 from tests.fakes import Running, refusal, step_key_id
 from tests.runner.world import DEV, HEAD, World
 
 
-class Probe:
+class Probe(StepKind):
     """Works for three hours and asks for credentials before each of its calls."""
 
     name = "probe"

@@ -13,9 +13,11 @@ from typing import Any
 from calamari_py.manifest import Overrides
 from calamari_py.result import StepResult
 from calamari_py.runner import Doors, RunOptions, run_step
+from calamari_py.runner.step_clock import Pacing
 from tests.fakes import (
     LAUNCHER_KEY_ID,
     LAUNCHER_SECRET,
+    START,
     Child,
     FakeAws,
     FakeRun,
@@ -31,7 +33,8 @@ SCRIPT = "script: echo hi\n"
 
 @dataclass
 class World:
-    """A folder with a manifest in it, the launcher's environment, and the fakes."""
+    """A folder with a manifest in it, the launcher's environment, and the fakes. Whoever waits
+    moves `clock` and nothing else."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -78,15 +81,17 @@ class World:
         sandbox: Any = None,
         install_signals: bool = False,
         sensitive: Mapping[str, str] | None = None,
+        named: str = "step.yaml",
         **options: Any,
     ) -> StepResult:
-        """Run `manifest` (a text; None: the file that is there) with these children."""
+        """Run `manifest` (a text; None: the file that is there) with these children. `named` is
+        the file."""
         if manifest is not None:
-            self.write(manifest)
+            self.write(manifest, named)
         self.child.children = children
         return run_step(
             RunOptions(
-                manifest="step.yaml",
+                manifest=named,
                 cwd=self.folder,
                 environ=self.environ,
                 stdin=io.BytesIO(),
@@ -98,10 +103,18 @@ class World:
                 make_aws=self.aws.door,
                 run=self.child,
                 now=self.clock,
+                pacing=Pacing(
+                    monotonic=self._seconds,
+                    sleep=self.clock.advance,
+                    jitter=lambda: 0.5,
+                ),
                 install_signals=install_signals,
                 open_sandbox=(lambda: nullcontext(sandbox)) if sandbox else None,
             ),
         )
+
+    def _seconds(self) -> float:
+        return (self.clock.now - START).total_seconds()
 
     def document(self, name: str = "result.json") -> Any:
         """A JSON document that the run wrote."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from calamari_py.steps.base import ParseContext, StepContext
 from calamari_py.steps.script import ScriptSection, ScriptSpec
 
 KIND = STEP_KINDS["script"]
+UNUSED: Any = None
+"""What only a kind that calls AWS itself needs."""
 
 
 @pytest.fixture
@@ -63,6 +66,9 @@ def run(spec: ScriptSpec, folder: Path) -> tuple[Command, list[str]]:
             run=record,
             warn=warnings.append,
             credentials=no_credentials,
+            aws=UNUSED,
+            report=UNUSED,
+            clock=UNUSED,
         ),
     )
     assert outcome.code == 3

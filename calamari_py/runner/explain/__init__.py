@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from calamari_py import __version__
 from calamari_py.aws import AwsSettings
-from calamari_py.delivery import DELIVERIES
+from calamari_py.environment import ChildEnvironment
 from calamari_py.errors import CalamariError, IdentityError
 from calamari_py.output.explanation import (
     Bounds,
@@ -70,7 +70,9 @@ def explain(
         error=error,
         defect=_defect(identity),
         commands=_commands(step.kind.preview(step.spec)) if step.spec is not None else (),
-        environment=foreseen_environment(step, identity, corridor.environ),
+        environment=foreseen_environment(step, identity, corridor.environ)
+        if step.has_child
+        else ChildEnvironment(values={}, removed=(), added=(), passed=()),
         reach=look_around(step.loaded, corridor.environ, answers=answers if asks_around else None),
         isolated=corridor.options.isolate,
         policy=corridor.policy.name if corridor.policy else None,
@@ -117,6 +119,7 @@ def _explanation(
         finally_commands=_commands(STEP_KINDS[SCRIPT].preview(finally_spec))
         if finally_spec is not None
         else (),
+        intentions=() if step.spec is None else tuple(step.kind.intentions(step.spec)),
         bounds=_bounds(facts),
         service_messages=manifest.service_messages,
         allow_no_mask=manifest.allow_no_mask,
@@ -165,8 +168,8 @@ def _identity(facts: Facts) -> Identity:
         region=facts.identity.region,
         region_source=facts.identity.region_source,
         seconds=round((expires_at - facts.now).total_seconds()) if expires_at else None,
-        delivery=step.delivery,
-        renewed=DELIVERIES[step.delivery].renews,
+        delivery=step.delivery if step.has_child else None,
+        renewed=step.renews,
     )
 
 
@@ -197,15 +200,16 @@ def _commands(planned: tuple[PlannedCommand, ...]) -> tuple[CommandLine, ...]:
 
 
 def _bounds(facts: Facts) -> Bounds:
-    manifest = facts.step.loaded.manifest
+    step, manifest = facts.step, facts.step.loaded.manifest
     retry, of_finally = manifest.retry, None
+    grace = step.kind.default_grace if manifest.grace is None else manifest.grace
     if manifest.finally_ is not None:
         asked = getattr(manifest.finally_, "timeout", None)
         of_finally = FINALLY_TIMEOUT if asked is None else asked
     return Bounds(
-        timeout=manifest.timeout,
+        timeout=step.timeout,
         idle_timeout=manifest.idle_timeout,
-        grace=facts.step.kind.default_grace if manifest.grace is None else manifest.grace,
+        grace=grace if step.kind.starts_processes else None,
         attempts=retry.attempts,
         retry_codes=retry.on_exit_codes if retry.attempts > 1 else (),
         retry_delay=retry_delay(retry) if retry.attempts > 1 else None,

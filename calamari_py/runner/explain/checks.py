@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import ChildEnvironment
 from calamari_py.errors import (
     EX_IDENTITY,
@@ -152,14 +151,17 @@ def _foreseen_launcher(launcher: LauncherCredentials, facts: Facts) -> Check:
 
 
 def _region(facts: Facts) -> Iterator[Check]:
-    if facts.identity.region or not facts.step.requests or facts.error is not None:
+    own_work = not facts.step.kind.starts_processes
+    if facts.identity.region or facts.error is not None:
         return
+    if not facts.step.requests and not own_work:
+        return
+    (problem,) = missing_region(of_step=not facts.step.requests).problems
     asked = {row.source for row in facts.identity.trace if row.result in {"present", "unknown"}}
     if asked & _KNOWS_REGION:
-        evidence = "not known before the launcher's source is asked, and assuming a role needs one"
+        evidence = f"the region {problem.message}; the launcher's source may know it"
         yield Check(name="region", state="warn", evidence=evidence)
         return
-    (problem,) = missing_region().problems
     evidence = f"the region {problem.message}"
     yield Check(name="region", state="fail", evidence=evidence, hint=problem.hint,
                 exit_code=EX_MANIFEST)  # fmt: skip
@@ -209,12 +211,12 @@ def _expect(facts: Facts) -> Iterator[Check]:
 
 
 def _lifetime(facts: Facts) -> Iterator[Check]:
-    manifest, deployment = facts.step.loaded.manifest, facts.identity.deployment
+    limit, deployment = facts.step.timeout, facts.identity.deployment
     expires_at = deployment.credentials.expires_at if deployment else None
-    if expires_at is None or manifest.timeout is None:
+    if expires_at is None or limit is None:
         return
-    timeout = f"the step may take {format_seconds(manifest.timeout)}"
-    if DELIVERIES[facts.step.delivery].renews:
+    timeout = f"the step may take {format_seconds(limit)}"
+    if facts.step.renews:
         evidence = f"{timeout}, and its credentials are renewed"
         yield Check(name="lifetime", state="ok", evidence=evidence)
         return
@@ -240,7 +242,7 @@ def _output(facts: Facts) -> Iterator[Check]:
 
 def _inherited(facts: Facts) -> Iterator[Check]:
     names = [name for name in facts.environment.passed if _SECRET_NAME.search(name)]
-    if facts.step.loaded.manifest.inherit_env is not True:
+    if facts.step.loaded.manifest.inherit_env is not True or not facts.step.has_child:
         return
     if names:
         yield Check(
@@ -255,6 +257,8 @@ def _inherited(facts: Facts) -> Iterator[Check]:
 
 
 def _files(facts: Facts) -> Iterator[Check]:
+    if not facts.step.has_child:
+        return
     files = facts.reach.files
     if not files:
         evidence = "no token or config file of a launcher is here"
@@ -271,6 +275,8 @@ def _files(facts: Facts) -> Iterator[Check]:
 
 
 def _metadata(facts: Facts) -> Iterator[Check]:
+    if not facts.step.has_child:
+        return
     answering = facts.reach.answering
     hint = "hop limit 1, a network policy or a firewall shuts it off"
     if answering is None:
@@ -286,6 +292,8 @@ def _metadata(facts: Facts) -> Iterator[Check]:
 
 
 def _user(facts: Facts) -> Iterator[Check]:
+    if not facts.step.has_child:
+        return
     if facts.reach.uid:
         yield Check(name="user", state="ok", evidence=f"uid {facts.reach.uid}, not root")
     else:

@@ -13,8 +13,9 @@ from calamari_py.output.explanation import NamedVariable, Names
 from calamari_py.runner.child import environment_spec
 from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepare import SCRIPT, PreparedStep
 from calamari_py.runner.unmasked import unmasked_secrets
+from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import KindEnvironment
 
 
@@ -26,7 +27,11 @@ def foreseen_environment(
     folders = ChildFolders(
         memory=private, channel=Channel(private / "channel"), temp=private / "temp"
     )
-    kind = KindEnvironment() if step.spec is None else step.kind.environment(step.spec)
+    kind = KindEnvironment()
+    if not step.kind.starts_processes:
+        kind = STEP_KINDS[SCRIPT].environment(step.finally_spec)
+    elif step.spec is not None:
+        kind = step.kind.environment(step.spec)
     delivered: set[str] = set()
     if identity.deployment is not None:
         delivered = set(DELIVERIES[step.delivery].names)
@@ -38,10 +43,17 @@ def foreseen_environment(
             identity,
             environ=environ,
             credential_names=dict.fromkeys(delivered, ""),
-            names={**folders.environment(), "CALAMARI_ATTEMPT": ""},
+            names={**folders.environment(), **dict.fromkeys(_own_names(step), "")},
             kind=kind,
         )
     )
+
+
+def _own_names(step: PreparedStep) -> tuple[str, ...]:
+    """What the step's child is told; `finally`'s, where it is the only one."""
+    if step.kind.starts_processes:
+        return ("CALAMARI_ATTEMPT",)
+    return ("CALAMARI_OUTCOME", "CALAMARI_EXIT_CODE")
 
 
 def environment_names(environment: ChildEnvironment) -> Names:

@@ -101,5 +101,5 @@ def _credentials(step: PreparedStep) -> Iterator[tuple[str, str]]:
     yield "the launcher's credentials", "known when it is found"
     if step.requests:
         yield "the step's credentials", "known when the role is assumed"
-    if DELIVERIES[step.delivery].renews:
+    if step.has_child and DELIVERIES[step.delivery].renews:
         yield "the credential server's token", "made when the step starts"

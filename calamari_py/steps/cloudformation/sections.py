@@ -85,6 +85,9 @@ class CloudFormationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     poll_interval: Duration = 5.0
     patience: Duration = 600.0
 
+    def __repr__(self) -> str:
+        return f"CloudFormationSection(stack_name={self.stack_name!r})"
+
 
 class AutoDeploymentSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to accounts that join or leave an organisational unit."""
@@ -105,6 +108,9 @@ class InstancesSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     regions: tuple[Region, ...]
     parameters: dict[str, str | tuple[str, ...]] = {}
     account_parameters: dict[str, dict[str, str | tuple[str, ...]]] = {}
+
+    def __repr__(self) -> str:
+        return f"InstancesSection(regions={self.regions!r})"
 
 
 class OperationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,3 +147,6 @@ class StackSetSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     artifact_prefix: str = "calamari/templates"
     poll_interval: Duration = 5.0
     patience: Duration = 600.0
+
+    def __repr__(self) -> str:
+        return f"StackSetSection(name={self.name!r})"

@@ -29,7 +29,7 @@ class TemplateParameter:
 
     name: str
     type: str = "String"
-    default: str | None = None
+    default: str | None = field(default=None, repr=False)
     no_echo: bool = False
     allowed_values: tuple[str, ...] = ()
 
@@ -37,7 +37,8 @@ class TemplateParameter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFacts:
     """What a template says of itself. `capabilities` are those it needs, `reasons` the resource
-    types or transforms that need them; `outputs` its output names, `resources` how many."""
+    types or transforms that need them; `outputs` its output names, `resources` how many: None where
+    a macro or a loop decides, and then there may be more outputs, too."""
 
     parameters: Mapping[str, TemplateParameter]
     capabilities: frozenset[str] = frozenset()
@@ -49,7 +50,8 @@ class TemplateFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A template: `text` of a file, or the https `url` where CloudFormation finds it.
+    """A template: `text` of a file, or the `url` where CloudFormation finds it, as it is written:
+    ``https://…`` or ``s3://BUCKET/KEY?versionId=…``.
 
     `shown` is how the manifest names it. `facts` is None where only AWS can read it.
     """
@@ -117,8 +119,18 @@ class StackSetSpec:
     token_prefix: str
     template: Template | None = None
     parameters: tuple[Parameter, ...] = ()
-    instances: tuple[InstancesSection, ...] = ()
+    instances: tuple[InstancesSection, ...] = field(default=(), repr=False)
     operation: OperationSection = field(default_factory=OperationSection)
-    section: StackSetSection
-    """What needs no further check."""
+    section: StackSetSection = field(repr=False)
+    """What needs no further check; its `tags` are all tags."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between two looks."""
+        return self.section.poll_interval
+
+    @property
+    def patience(self) -> float:
+        """Seconds without any answer, until contact is lost."""
+        return self.section.patience

@@ -33,7 +33,8 @@ class Stack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackEvent:
     """One event. `path` are the logical ids from the followed stack down to its own stack: () for
-    the stack itself, ``("Data",)`` in its nested stack ``Data``."""
+    the stack itself, ``("Data",)`` in its nested stack ``Data``. `hook` is the type of the hook that
+    it tells of, with `hook_status` (``HOOK_COMPLETE_FAILED`` …) and `hook_reason`."""
 
     id: str
     stack_id: str
@@ -46,6 +47,9 @@ class StackEvent:
     time: datetime
     token: str | None = None
     path: tuple[str, ...] = ()
+    hook: str = ""
+    hook_status: str = ""
+    hook_reason: str = ""
 
     @property
     def is_of_stack(self) -> bool:
@@ -105,3 +109,4 @@ class ChangeSet:
     changes: tuple[Change, ...] = ()
     unread: tuple[str, ...] = ()
     created: datetime | None = None
+    description: str = ""

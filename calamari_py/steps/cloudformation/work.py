@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from calamari_py.errors import TimedOut
 from calamari_py.identity import duration_text
@@ -29,6 +30,42 @@ class Deadline:
         if left is not None and left <= 0:
             limit = duration_text(int(self.limit or 0))
             raise TimedOut(f"still waiting for {waiting_for} after {limit} (timeout)")
+
+
+class Pace(Protocol):
+    """What a spec says of asking again, in seconds."""
+
+    @property
+    def poll_interval(self) -> float:
+        """Between two looks."""
+
+    @property
+    def patience(self) -> float:
+        """Without any answer, until contact is lost."""
+
+
+class Waiting(Protocol):
+    """What every wait needs, whatever it is for: a stack's `Work`, or that of a stack set."""
+
+    @property
+    def spec(self) -> Pace:
+        """How often, how long."""
+
+    @property
+    def context(self) -> StepContext:
+        """What the step is given."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """The end of all waiting."""
+
+    @property
+    def report(self) -> StepReport:
+        """Where to say it."""
+
+    @property
+    def clock(self) -> StepClock:
+        """The time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,62 @@
+"""What a step that calamari carries out itself shows while it works: its lines, and where it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._lines import Line, Span
+from calamari_py.output._words import encode, lines_of
+
+A_SECOND = 1.0
+A_MINUTE = 60.0
+ERASE_LINE = "\r\x1b[2K"
+
+
+def detail_bytes(line: Masked, encoding: str = "utf-8") -> MaskedBytes:
+    """`line` as a child would have written it. AWS's texts may hold anything: what would move the
+    cursor is shown as an escape."""
+    return MaskedBytes(encode("\n".join([*lines_of(line), ""]), encoding))
+
+
+def progress_line(percent: float | None, message: str) -> Line:
+    """``calamari: 50% message``, on one line."""
+    share = f"{percent:.0f}% " if percent is not None else ""
+    shown = " ".join(lines_of(message))
+    return (Span("calamari: ", "faint"), Span(share, "strong"), Span(" ".join(shown.split())))
+
+
+def shows_live_line(*, terminal: bool, environ: Mapping[str, str]) -> bool:
+    """Whether a line may be rewritten in place: on a terminal that can, for who wants to see it."""
+    able = environ.get("TERM", "") not in {"", "dumb", "unknown"}
+    return terminal and able and not environ.get("NO_COLOR")
+
+
+def columns_of(stream: BinaryIO, width: int) -> int:
+    """How wide the terminal is now; `width` where nobody can say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or width
+    except (OSError, ValueError):
+        return width
+
+
+class Interval:
+    """Lets one through every `seconds`: the first one at once, or only after as long."""
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float], *, at_once: bool = False
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._next: float | None = float("-inf") if at_once else None
+
+    def begins(self) -> bool:
+        """Whether this one comes through."""
+        now = self._clock()
+        if self._next is not None and now < self._next:
+            return False
+        through = self._next is not None
+        self._next = now + self._seconds
+        return through

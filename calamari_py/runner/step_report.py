@@ -1,0 +1,122 @@
+"""The report of a kind that works itself: everything it says is masked on its way."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from calamari_py.errors import Cancelled, OutputNotWritable
+from calamari_py.masking import Masked
+from calamari_py.output.base import Reporter
+from calamari_py.runner.intake import Declared
+from calamari_py.runner.last_line import shorten
+from calamari_py.runner.masked import mask_fields
+from calamari_py.runner.outlet import LONGEST_MESSAGE
+from calamari_py.runner.record import RunRecord
+
+
+class RunReport:
+    """See `calamari_py.steps.base.StepReport`. `attend` says what other threads have left.
+
+    Outputs join those that a script declares: when the step has ended they are collected together,
+    by one set of rules. That nobody can read any more is a reason to stop, once: what the kind
+    still does on its way out goes on unread.
+    """
+
+    def __init__(
+        self,
+        *,
+        reporter: Reporter,
+        record: RunRecord,
+        declared: Declared,
+        attend: Callable[[], None],
+    ) -> None:
+        self.failed = False
+        """Whether a setback was told."""
+        self._reporter = reporter
+        self._record = record
+        self._registry = record.registry
+        self._declared = declared
+        self._attend = attend
+        self._unread = False
+
+    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+        """One line of the step's output."""
+        with self._heard():
+            masked = mask_fields(fields or {}, self._record.masked)
+            self._reporter.detail(self._text(text), event, masked)
+
+    def progress(self, percent: float | None, text: str) -> None:
+        """Where the step is now."""
+        with self._heard():
+            self._reporter.progress(percent, self._text(text), passing=True)
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Something may be wrong."""
+        with self._heard():
+            self._reporter.warning(self._text(text), self._record.masked(hint) if hint else None)
+
+    def note(self, text: str) -> None:
+        """A line for ``--verbose``."""
+        with self._heard():
+            self._reporter.note(self._text(text))
+
+    def hide(self, value: str, name: str) -> None:
+        """Mask `value` from now on. ManifestError where short secrets are errors."""
+        self._registry.add(value, name=name)
+        self._warn_of_secrets()
+
+    def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
+        """Publish an output variable."""
+        if sensitive or name in self._declared.sensitive_outputs:
+            self._registry.add(value, name=f"output {name}")
+            self._declared.sensitive_outputs.add(name)
+            self._warn_of_secrets()
+        self._declared.outputs[name] = value
+
+    def fact(self, name: str, value: Any) -> None:
+        """Keep `value` for the result, which masks it with all that is known by then."""
+        self._record.details[name] = value
+
+    def changed(self) -> None:
+        """Something was changed at AWS."""
+        self._record.changed = True
+
+    def ending(self, text: str) -> None:
+        """What the closing line says."""
+        self._record.ending = text
+
+    def setback(self, text: str, hint: str | None = None) -> None:
+        """The step has failed, though it goes on."""
+        self.failed = True
+        setback = self._record.failed_after_success(text, hint)
+        with self._heard():
+            self._reporter.setback(setback.message, setback.hint)
+
+    def attend(self) -> None:
+        """Say what other threads have left."""
+        with self._heard():
+            pass
+
+    def _text(self, text: str) -> Masked:
+        return shorten(self._record.masked(text), LONGEST_MESSAGE)
+
+    def _warn_of_secrets(self) -> None:
+        for warning in self._registry.take_warnings():
+            self.warn(warning)
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Around every word: what waits is said before it."""
+        try:
+            self._attend()
+            yield
+        except (BrokenPipeError, OutputNotWritable) as error:
+            if self._unread:
+                return
+            self._unread = True
+            if isinstance(error, BrokenPipeError):
+                raise Cancelled(signal.SIGPIPE) from None
+            raise

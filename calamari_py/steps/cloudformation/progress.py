@@ -1,0 +1,51 @@
+"""How far an operation has come: ``12/34 resources, 2m10s``."""
+
+from __future__ import annotations
+
+from calamari_py.steps.cloudformation.values import StackEvent
+
+
+class Progress:
+    """Counts the resources of one operation that have ended, nested ones included. `total` is how
+    many are expected, None where nobody knows."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._ended: dict[tuple[str, str], bool] = {}
+        self._going_back = False
+
+    def count(self, event: StackEvent) -> None:
+        """Take one event into account."""
+        if not event.is_of_stack:
+            key = (event.stack_id, event.logical_id)
+            self._ended[key] = not event.status.endswith("_IN_PROGRESS")
+        elif not event.path and "ROLLBACK_IN_PROGRESS" in event.status and not self._going_back:
+            # The way back has its own end, and nobody knows how many resources it takes.
+            self._going_back = True
+            self._total = None
+            self._ended.clear()
+
+    def shown(self, seconds: float) -> tuple[float | None, str]:
+        """Percent, None where nobody knows, and the text."""
+        ended = sum(self._ended.values())
+        if not self._total:
+            way = "rolling back, " if self._going_back else ""
+            return None, f"{way}{_counted(ended)}, {elapsed_text(seconds)}"
+        total = max(self._total, len(self._ended))
+        return 100 * ended / total, f"{ended}/{_counted(total)}, {elapsed_text(seconds)}"
+
+
+def _counted(number: int) -> str:
+    return f"{number} resource{'' if number == 1 else 's'}"
+
+
+def elapsed_text(seconds: float) -> str:
+    """``45s``, ``2m10s``, ``1h05m``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m"

@@ -1,0 +1,162 @@
+"""StackSetApi: stack sets in our values. It decides nothing and waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from calamari_py.errors import CloudError
+from calamari_py.steps.base import AwsCalls
+from calamari_py.steps.cloudformation import refused
+from calamari_py.steps.cloudformation.sets import answers, requests
+from calamari_py.steps.cloudformation.sets.values import (
+    Instance,
+    Place,
+    Result,
+    SetOperation,
+    StackSet,
+    Target,
+)
+
+_PAGE = 100
+"""The most that AWS gives at once. Source: API reference, `MaxResults`."""
+
+
+class StackSetApi:
+    """One stack set, as the step's role.
+
+    Every method raises CloudError (Temporary when it is worth another try); one for a refusal names
+    the action that is missing. The methods that begin an operation give its id, which is `token`
+    where AWS keeps to it: the same token again is the same operation.
+    """
+
+    def __init__(self, calls: AwsCalls, name: str, *, delegated: bool = False) -> None:
+        self._calls = calls
+        self._name = name
+        self._as: dict[str, Any] = {"CallAs": "DELEGATED_ADMIN"} if delegated else {}
+
+    def find(self) -> StackSet | None:
+        """The set; None only when AWS says that it does not exist, or was deleted."""
+        try:
+            found = self._ask("DescribeStackSet")["StackSet"]
+        except CloudError as error:
+            if is_missing(error):
+                return None
+            raise
+        return None if found.get("Status") == "DELETED" else answers.stack_set(found)
+
+    def instances(self) -> tuple[Instance, ...]:
+        """All of its instances, whoever made them."""
+        return tuple(answers.instance(item) for item in self._all("ListStackInstances"))
+
+    def overrides(self, place: Place) -> dict[str, str]:
+        """The parameters that differ in one instance."""
+        where = {"StackInstanceAccount": place[0], "StackInstanceRegion": place[1]}
+        found = self._ask("DescribeStackInstance", where)["StackInstance"]
+        return answers.parameters(found.get("ParameterOverrides") or ())
+
+    def operations(self) -> tuple[SetOperation, ...]:
+        """Its last operations, the newest first."""
+        found = self._ask("ListStackSetOperations", {"MaxResults": _PAGE}).get("Summaries") or ()
+        operations = [answers.operation(item) for item in found]
+        return tuple(sorted(operations, key=_age, reverse=True))
+
+    def operation(self, operation_id: str) -> SetOperation:
+        """One operation as it is now."""
+        answer = self._ask("DescribeStackSetOperation", {"OperationId": operation_id})
+        return answers.operation(answer["StackSetOperation"])
+
+    def results(self, operation_id: str) -> tuple[Result, ...]:
+        """What it came to so far, everywhere."""
+        found = self._all("ListStackSetOperationResults", {"OperationId": operation_id})
+        return tuple(answers.result(item) for item in found)
+
+    def create(self, params: Mapping[str, Any], *, token: str) -> str:
+        """Make the set, without instances; its id."""
+        asked = {**params, "ClientRequestToken": token}
+        return str(self._ask("CreateStackSet", asked)["StackSetId"])
+
+    def update(
+        self, params: Mapping[str, Any], *, preferences: Mapping[str, Any], token: str
+    ) -> str:
+        """Begin to change the set and all its instances."""
+        return self._begin("UpdateStackSet", params, preferences, token)
+
+    def create_instances(
+        self, where: Target, *, preferences: Mapping[str, Any], token: str
+    ) -> str:
+        """Begin to make instances."""
+        params = requests.target(where)
+        if where.overrides:
+            params["ParameterOverrides"] = requests.overrides(where)
+        return self._begin("CreateStackInstances", params, preferences, token)
+
+    def update_instances(
+        self, where: Target, *, preferences: Mapping[str, Any], token: str
+    ) -> str:
+        """Begin to update instances, with the target's overrides in place of those they have."""
+        params = {**requests.target(where), "ParameterOverrides": requests.overrides(where)}
+        return self._begin("UpdateStackInstances", params, preferences, token)
+
+    def delete_instances(
+        self, where: Target, *, retain: bool, preferences: Mapping[str, Any], token: str
+    ) -> str:
+        """Begin to take instances out of the set, with their stacks unless `retain`."""
+        params = {**requests.target(where), "RetainStacks": retain}
+        return self._begin("DeleteStackInstances", params, preferences, token)
+
+    def delete(self) -> None:
+        """Delete the set, which has no instances any longer; that it is gone already is fine."""
+        try:
+            self._ask("DeleteStackSet")
+        except CloudError as error:
+            if not is_missing(error):
+                raise
+
+    def _begin(
+        self,
+        operation: str,
+        params: Mapping[str, Any],
+        preferences: Mapping[str, Any],
+        token: str,
+    ) -> str:
+        asked = {**params, "OperationId": token}
+        if preferences:
+            asked["OperationPreferences"] = preferences
+        return str(self._ask(operation, asked).get("OperationId") or token)
+
+    def _all(
+        self, operation: str, params: Mapping[str, Any] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        token: str | None = None
+        while True:
+            more = {"NextToken": token} if token else {}
+            page = self._ask(operation, {**(params or {}), "MaxResults": _PAGE, **more})
+            yield from page.get("Summaries") or ()
+            token = page.get("NextToken")
+            if not token:
+                return
+
+    def _ask(self, operation: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        subject = f"stack set '{self._name}'"
+        asked = {"StackSetName": self._name, **(params or {}), **self._as}
+        try:
+            return self._calls.call("cloudformation", operation, asked, subject=subject)
+        except CloudError as error:
+            if refused.is_denied(error):
+                raise refused.denied(error, subject) from error
+            raise
+
+
+def is_missing(error: CloudError) -> bool:
+    """Whether AWS says that there is no such set."""
+    return error.code in ("StackSetNotFoundException", "StackSetNotFound")
+
+
+def is_unknown_operation(error: CloudError) -> bool:
+    """Whether AWS says that the set has no such operation."""
+    return error.code in ("OperationNotFoundException", "OperationNotFound")
+
+
+def _age(operation: SetOperation) -> float:
+    return operation.created.timestamp() if operation.created is not None else 0.0
