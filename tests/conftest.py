@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -56,6 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(signum, handler)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
+    # All that is collected stays to the end: nothing of it is garbage to look for.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Have later searches for garbage leave out the tests themselves, which are most of it."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,24 +96,42 @@ def _seconds(item: pytest.Item) -> float:
     return float(mark.args[0]) if mark else 0.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clean_machine() -> Iterator[None]:
+    """No AWS_*, proxy or colour variable for any test, and no shims that choose a Python for each
+    `python3` and `aws`: they are shell scripts, some of 0.1 s."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in list(os.environ):
+            if (name.startswith(_SELECTING) and name not in _KEPT) or name in _EXACT:
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("TERM", "dumb")
+        chosen = str(Path(sys.base_prefix, "bin"))
+        folders = os.environ["PATH"].split(os.pathsep)
+        folders = [chosen if Path(folder).name == "shims" else folder for folder in folders]
+        monkeypatch.setenv("PATH", os.pathsep.join(dict.fromkeys(folders)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Folders of which each is used once. A `tmp_path` for each test would be made and cleared
-    away for nothing: few tests look into their home."""
-    base = tmp_path_factory.mktemp("homes")
-    return (base / str(number) for number in count())
+    """Empty folders. A new one is made when something lies in the last one: few tests look into
+    their home, and a `tmp_path` for each would be made and cleared away for nothing."""
+
+    def empty() -> Iterator[Path]:
+        base = tmp_path_factory.mktemp("homes")
+        for number in count():
+            home = base / str(number)
+            home.mkdir()
+            while home.is_dir() and not any(home.iterdir()):
+                yield home
+
+    return empty()
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
-    """No AWS_*, proxy or colour variable, and a home of its own."""
-    for name in list(os.environ):
-        if (name.startswith(_SELECTING) and name not in _KEPT) or name in _EXACT:
-            monkeypatch.delenv(name)
-    home = next(homes)
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("TERM", "dumb")
+    """A home of its own."""
+    monkeypatch.setenv("HOME", str(next(homes)))
 
 
 @pytest.fixture(autouse=True)

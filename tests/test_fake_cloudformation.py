@@ -204,7 +204,7 @@ def test_a_nested_update_goes_back(fake: FakeCloudFormation) -> None:
 
 
 def test_a_nested_update_is_cancelled(fake: FakeCloudFormation) -> None:
-    """When something beside it fails, a nested stack stops at once and goes back with its parent."""
+    """When something beside it fails, a nested stack stops and goes back with its parent."""
     template = nested(fake.upload("templates/data.json", DATABASE), "Data")
     deploy(fake, template, "CREATE")
     changed = json.loads(json.dumps(DATABASE))

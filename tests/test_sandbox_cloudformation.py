@@ -36,6 +36,12 @@ APP: dict[str, Any] = {
     "Outputs": {"Bucket": {"Value": {"Ref": "Bucket"}}},
 }
 
+TAKEN = {
+    "Type": "AWS::S3::Bucket",
+    "DependsOn": "Queue",
+    "Properties": {"BucketName": "dev-artifacts"},
+}
+
 
 @cache
 def boto_session() -> Any:
@@ -232,12 +238,7 @@ def test_an_update(aws: Aws) -> None:
 )
 def test_a_creation_that_fails(aws: Aws, keep: bool, status: str) -> None:
     """A bucket whose name is taken fails the stack; what was made is deleted unless it is kept."""
-    taken = {
-        "Type": "AWS::S3::Bucket",
-        "DependsOn": "Queue",
-        "Properties": {"BucketName": "dev-artifacts"},
-    }
-    assert aws.deploy(changed(Taken=taken), "CREATE", keep=keep) == status
+    assert aws.deploy(changed(Taken=TAKEN), "CREATE", keep=keep) == status
     events = aws.told()
     reason = next(text for name, what, text in events if (name, what) == ("Taken", "CREATE_FAILED"))
     assert "bucket name is not available" in reason
@@ -272,6 +273,36 @@ def test_an_update_that_fails(aws: Aws) -> None:
     assert ("Topic", "DELETE_COMPLETE", "") in aws.told()
     assert aws.stack()["Outputs"] == before["Outputs"]
     assert aws.plan(APP)["Status"] == "FAILED"
+
+
+def test_what_was_kept_is_rolled_back(aws: Aws) -> None:
+    """RollbackStack undoes a failed creation or update that was kept, and nothing else."""
+    api = aws.cloudformation
+    aws.deploy(APP, "CREATE")
+    assert refusal(api.rollback_stack, StackName="app")[0] == "ValidationError"
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 60}}
+    assert aws.deploy(changed(Queue=queue, Taken=TAKEN), keep=True) == "UPDATE_FAILED"
+    api.rollback_stack(StackName="app", ClientRequestToken="back")
+    assert aws.stack()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert aws.plan(APP)["Status"] == "FAILED"
+    api.delete_stack(StackName="app")
+    assert aws.deploy(changed(Taken=TAKEN), "CREATE", keep=True) == "CREATE_FAILED"
+    api.rollback_stack(StackName="app", ClientRequestToken="back")
+    assert aws.stack()["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_what_was_kept_is_repaired(aws: Aws) -> None:
+    """After a failed creation that was kept, the next change set makes what is missing."""
+    assert aws.deploy(changed(Taken=TAKEN), "CREATE", keep=True) == "CREATE_FAILED"
+    made = aws.plan(changed(Taken=TAKEN))
+    assert made["Status"] == "CREATE_COMPLETE"
+    assert [
+        (one["ResourceChange"]["Action"], one["ResourceChange"]["LogicalResourceId"])
+        for one in made["Changes"]
+    ] == [("Add", "Taken")]
+    repaired = {**TAKEN, "Properties": {"BucketName": "dev-other"}}
+    assert aws.deploy(changed(Taken=repaired)) == "UPDATE_COMPLETE"
+    assert ("Taken", "CREATE_COMPLETE", "") in aws.told()
 
 
 def test_protection_and_policy(aws: Aws) -> None:
@@ -396,14 +427,86 @@ def test_a_template_in_the_bucket(aws: Aws) -> None:
     )
 
 
-def test_stack_sets(aws: Aws) -> None:
-    """Stack sets are moto's: made, given an instance, deleted."""
-    api = aws.cloudformation
-    role = {"RoleName": "Deploy", "AssumeRolePolicyDocument": {}}
-    template = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}})
-    api.create_stack_set(StackSetName="roles", TemplateBody=template)
-    api.create_stack_instances(
-        StackSetName="roles", Accounts=["222222222222"], Regions=["us-east-1"]
+def role_template(**properties: Any) -> str:
+    """A template with one role of a name."""
+    body = {"RoleName": "Deploy", "AssumeRolePolicyDocument": {}, "Path": {"Ref": "Path"}}
+    role = {"Type": "AWS::IAM::Role", "Properties": body | properties}
+    parameter = {"Type": "String", "Default": "/"}
+    return json.dumps({"Parameters": {"Path": parameter}, "Resources": {"Role": role}})
+
+
+NAMED = {"StackSetName": "roles", "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+TWO = {"StackSetName": "roles", "Accounts": ["222222222222", "333333333333"]}
+
+
+def results(aws: Aws, operation: Mapping[str, Any]) -> dict[str, str]:
+    """The status of an operation in each account."""
+    found = aws.cloudformation.list_stack_set_operation_results(
+        StackSetName="roles", OperationId=operation["OperationId"]
+    )["Summaries"]
+    return {one["Account"]: one["Status"] for one in found}
+
+
+def test_a_stack_set(aws: Aws) -> None:
+    """Instances are stacks that really change with the set, and go with it; operations have the id
+    that was asked for."""
+    api, regions = aws.cloudformation, {"Regions": ["us-east-1"]}
+    api.create_stack_set(TemplateBody=role_template(), **NAMED)
+    path = [{"ParameterKey": "Path", "ParameterValue": "/team/"}]
+    made = api.create_stack_instances(
+        **TWO, **regions, OperationId="ours-1", ParameterOverrides=path
     )
-    found = api.list_stack_instances(StackSetName="roles")["Summaries"]
-    assert [one["Account"] for one in found] == ["222222222222"]
+    assert made["OperationId"] == "ours-1"
+    assert results(aws, made) == {"222222222222": "SUCCEEDED", "333333333333": "SUCCEEDED"}
+    instance = api.describe_stack_instance(
+        StackSetName="roles",
+        StackInstanceAccount="222222222222",
+        StackInstanceRegion="us-east-1",
+    )["StackInstance"]
+    assert instance["ParameterOverrides"] == path
+    done = api.update_stack_set(TemplateBody=role_template(Description="ours"), **NAMED)
+    assert set(results(aws, done).values()) == {"SUCCEEDED"}
+    from moto.iam.models import iam_backends
+
+    assert iam_backends["222222222222"]["aws"].get_role("Deploy").description == "ours"
+    api.delete_stack_instances(**TWO, **regions, RetainStacks=False)
+    assert not api.list_stack_instances(StackSetName="roles")["Summaries"]
+    api.delete_stack_set(StackSetName="roles")
+
+
+def test_a_stack_set_that_fails_in_one_account(aws: Aws) -> None:
+    """A role that is there already fails its account, with the reason, and no other one."""
+    api = aws.cloudformation
+    template = role_template(RoleName="ProdDeployRole")
+    api.create_stack_set(TemplateBody=template, **NAMED)
+    made = api.create_stack_instances(**TWO, Regions=["us-east-1"])
+    assert results(aws, made) == {"222222222222": "SUCCEEDED", "333333333333": "FAILED"}
+    status = api.describe_stack_set_operation(
+        StackSetName="roles", OperationId=made["OperationId"]
+    )["StackSetOperation"]["Status"]
+    assert status == "FAILED"
+    instances = api.list_stack_instances(StackSetName="roles")["Summaries"]
+    assert [one["Account"] for one in instances] == ["222222222222"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"RetainStacks": True, "Accounts": ["222222222222"]}, id="retain"),
+        pytest.param(
+            {
+                "RetainStacks": False,
+                "DeploymentTargets": {"OrganizationalUnitIds": ["ou-abcd-12345678"]},
+            },
+            id="unit",
+        ),
+    ],
+)
+def test_what_it_cannot_do_with_stack_sets(aws: Aws, more: Mapping[str, Any]) -> None:
+    """What moto would pass over in silence is refused."""
+    api = aws.cloudformation
+    api.create_stack_set(TemplateBody=role_template(), **NAMED)
+    code, _ = refusal(
+        api.delete_stack_instances, StackSetName="roles", Regions=["us-east-1"], **more
+    )
+    assert code == "NotImplemented"

@@ -2,7 +2,8 @@
 
 moto makes a second stack where a change set meets one in review, loses outputs, tags, reasons and
 request tokens, shows the values of NoEcho parameters, deletes what is protected and passes over
-resources that it does not know. The rest, stack sets among it, is moto's.
+resources that it does not know. Stack sets are in `stack_sets`; the rest is
+moto's.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Any
 
 from moto.cloudformation import models
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
-from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.request import Request
 from moto.core.responses import ActionResult, EmptyResult
 
 from calamari_py.sandbox import planning
 from calamari_py.sandbox.planning import Unsupported
+from calamari_py.sandbox.stack_sets import StackSets
 from calamari_py.sandbox.stacks import ChangeSet, Operation, Stack
 
 NO_CHANGES = (
@@ -43,7 +44,7 @@ def answer(environ: dict[str, Any]) -> tuple[int, Mapping[str, str], str]:
     return status, headers, body
 
 
-class CloudFormation(CloudFormationResponse):
+class CloudFormation(StackSets):
     """The operations, each a method of its name."""
 
     def create_change_set(self) -> ActionResult:
@@ -221,6 +222,18 @@ class CloudFormation(CloudFormationResponse):
         raise ValidationError(
             message="CancelUpdateStack cannot be called from current stack status"
         )
+
+    def rollback_stack(self) -> ActionResult:
+        """Of what failed and was kept."""
+        stack = self._existing(self._get_param("StackName"))
+        if stack.status not in {"CREATE_FAILED", "UPDATE_FAILED"}:
+            raise ValidationError(
+                message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled "
+                "back."
+            )
+        token = self._get_param("ClientRequestToken")
+        Operation(self.cloudformation_backend, stack, token).roll_back()
+        return ActionResult({"StackId": stack.stack_id})
 
     def get_template_summary(self) -> ActionResult:
         """With the capabilities that it needs."""

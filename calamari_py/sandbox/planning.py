@@ -151,7 +151,8 @@ def is_same(
 ) -> bool:
     """Whether the stack is so already."""
     return (
-        bool(stack.template_dict == template)
+        not stack.status.endswith("_FAILED")
+        and bool(stack.template_dict == template)
         and dict(stack.parameters) == parameters
         and dict(stack.tags) == tags
     )

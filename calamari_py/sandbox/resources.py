@@ -22,7 +22,11 @@ _NOT_EMPTY = (
 
 
 class Resources(ResourceMap):
-    """moto's resources of a stack, by logical id."""
+    """moto's resources of a stack, by logical id. `broken` are those that could not be changed."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.broken: set[str] = set()
 
     def made(self) -> list[str]:
         """The logical ids of what is there, first made first."""
@@ -78,7 +82,12 @@ class Resources(ResourceMap):
                 raise NotImplementedError(f"{written['Type']} cannot be changed")
             self._parsed_resources[logical_id] = changed
 
-        return attempt(update)
+        reason = attempt(update)
+        if reason is None:
+            self.broken.discard(logical_id)
+        else:
+            self.broken.add(logical_id)
+        return reason
 
     def delete_one(self, logical_id: str, written: dict[str, Any]) -> str | None:
         """Delete it, as it was `written`; why it cannot be deleted."""
@@ -94,16 +103,25 @@ class Resources(ResourceMap):
         self, template: Mapping[str, Any], parameters: Mapping[str, str]
     ) -> dict[str, list[str]]:
         """Logical ids by what is to be done with them: ``Add``, ``Modify``, ``Remove``."""
-        old, new = self._resource_json_map, template["Resources"]
-        before = self.input_parameters
+        new, before = template["Resources"], self.input_parameters
+        # What a failed creation has left out is written in the template, and not there.
+        old = {
+            name: body
+            for name, body in self._resource_json_map.items()
+            if name in self._parsed_resources or not self.is_wanted(name)
+        }
         changed = {key for key in parameters if before.get(key) != parameters[key]}
         return {
             "Add": [name for name in new if name not in old],
             "Modify": [
                 name
-                for name in new
+                for name, body in new.items()
                 if name in old
-                and (new[name] != old[name] or mentioned(new[name].get("Properties")) & changed)
+                and (
+                    body != old[name]
+                    or name in self.broken
+                    or mentioned(body.get("Properties")) & changed
+                )
             ],
             "Remove": [name for name in old if name not in new],
         }

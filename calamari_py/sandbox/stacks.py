@@ -19,7 +19,7 @@ from calamari_py.sandbox.resources import Resources, attempt, order
 
 Stack = Any
 """moto's, with attributes of ours: `status_reason`, `last_updated_time`, `deletion_time`,
-`capabilities` and `change_set_id`."""
+`capabilities`, `change_set_id`, and `kept`, what a rollback needs after an update that failed."""
 ChangeSet = Any
 """moto's, with attributes of ours: `capabilities`, and `exports`, those of its region."""
 _STACK = "AWS::CloudFormation::Stack"
@@ -49,9 +49,7 @@ class Operation:
         elif keep:
             self._enter("CREATE_FAILED", reason)
         else:
-            self._enter("ROLLBACK_IN_PROGRESS", f"{reason}Rollback requested by user.")
-            left = self._delete(reversed(self._resources.made()))
-            self._enter("ROLLBACK_FAILED" if left else "ROLLBACK_COMPLETE", left)
+            self._unmake(f"{reason}Rollback requested by user.")
 
     def update(self, change_set: ChangeSet, *, keep: bool) -> None:
         """Change what differs; a failure is rolled back, or kept."""
@@ -69,10 +67,18 @@ class Operation:
             self._delete(by_action["Remove"], before.written)
             self._enter("UPDATE_COMPLETE")
         elif keep:
+            stack.kept = before, by_action
             self._enter("UPDATE_FAILED", reason)
         else:
-            self._enter("UPDATE_ROLLBACK_IN_PROGRESS", reason)
-            self._restore(before, by_action)
+            self._restore(before, by_action, reason)
+
+    def roll_back(self) -> None:
+        """Do what was not done because what failed was kept."""
+        if self._stack.status == "CREATE_FAILED":
+            self._unmake("User Initiated")
+        else:
+            before, by_action = self._stack.kept
+            self._restore(before, by_action, "User Initiated")
 
     def delete(self, retain: Iterable[str] = ()) -> None:
         """Delete everything that is not retained."""
@@ -160,7 +166,13 @@ class Operation:
         reason = attempt(finish)
         return None if reason is None else f"{reason}. "
 
-    def _restore(self, before: _Before, by_action: Mapping[str, list[str]]) -> None:
+    def _unmake(self, why: str) -> None:
+        self._enter("ROLLBACK_IN_PROGRESS", why)
+        left = self._delete(reversed(self._resources.made()))
+        self._enter("ROLLBACK_FAILED" if left else "ROLLBACK_COMPLETE", left)
+
+    def _restore(self, before: _Before, by_action: Mapping[str, list[str]], why: str) -> None:
+        self._enter("UPDATE_ROLLBACK_IN_PROGRESS", why)
         resources = self._resources
         added = [one for one in by_action["Add"] if one in resources._parsed_resources]
         written = resources._resource_json_map

@@ -6,11 +6,13 @@ from typing import Any
 
 from calamari_py.steps.base import StepKind
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
+from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from calamari_py.steps.script import FinallySection, ScriptKind
 
 STEP_KINDS: dict[str, StepKind] = {
     "script": ScriptKind(),
     "cloudformation": CloudFormationKind(),
+    "stack_set": StackSetKind(),
 }
 
 FINALLY_SECTION: Any = str | FinallySection

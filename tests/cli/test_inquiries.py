@@ -76,14 +76,22 @@ def test_wrong_usage(arguments: tuple[str, ...], message: str, hint: str, call: 
     assert hint in second
 
 
+MISSING, INVALID, NOBODY = (
+    (None, 66),
+    ("name: x\nscrpt: y\n", 65),
+    ('name: x\nscript: "true"\naccount: {source: environment}\n', 77),
+)
+
+
 @pytest.mark.process
-@pytest.mark.parametrize("name", ["whoami", "credentials", "console"])
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("name", "text", "code"),
     [
-        pytest.param(None, 66, id="missing"),
-        pytest.param("name: x\nscrpt: y\n", 65, id="invalid"),
-        pytest.param('name: x\nscript: "true"\naccount: {source: environment}\n', 77, id="nobody"),
+        pytest.param("credentials", *MISSING, id="credentials, missing"),
+        pytest.param("credentials", *NOBODY, id="credentials, nobody"),
+        pytest.param("whoami", *INVALID, id="whoami, invalid"),
+        pytest.param("whoami", *NOBODY, id="whoami, nobody"),
+        pytest.param("console", *NOBODY, id="console, nobody"),
     ],
 )
 def test_what_cannot_be_answered(name: str, text: str | None, code: int, tmp_path: Path) -> None:

@@ -62,43 +62,50 @@ def resolve(environ: Mapping[str, str], faults: int = 0) -> dict[str, Any]:
 
 POD = {FULL: f"http://{EKS}/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{token}"}
 POD6 = {**POD, FULL: f"http://[{EKS6}]/v1/credentials"}
+TASK = {RELATIVE: "/v2/credentials/1-2"}
+BOTH = {**POD, **TASK, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": ""}
+FOUND: dict[str, tuple[dict[str, str], str, str, str]] = {
+    # id: environment, source, description, who was asked
+    "ECS": (TASK, "container", "ECS task role", ECS),
+    "the relative one wins": (BOTH, "container", "ECS task role", ECS),
+    "Pod Identity": (POD, "container", "EKS Pod Identity", EKS),
+    "Pod Identity, IPv6": (POD6, "container", "EKS Pod Identity", EKS6),
+    "EC2": ({}, "imds", "EC2 instance role", IMDS),
+    "EC2, IPv6": ({MODE: "IPv6"}, "imds", "EC2 instance role", IMDS6),
+}
+BROKEN = {"ECS": (TASK, ECS), "Pod Identity": (POD, EKS)}
+
+
+def resolve_each(cases: Mapping[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """`resolve` with the arguments of each case, its services begun anew each time."""
+    return {name: resolve(*arguments) for name, arguments in cases.items()}
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, dict[str, Any]]:
+    """Of each case of FOUND, and as ``broken NAME`` of each of BROKEN, in one network: to start
+    Python in it costs more than all of them."""
+    cases: dict[str, list[Any]] = {name: [case[0]] for name, case in FOUND.items()}
+    cases |= {f"broken {name}": [case[0], 9] for name, case in BROKEN.items()}
+    found: dict[str, dict[str, Any]] = call_in_network(resolve_each, cases, addresses=ALL)
+    return found
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    ("environ", "source", "description", "asked"),
-    [
-        pytest.param({RELATIVE: "/v2/credentials/1-2"}, "container", "ECS task role", ECS,
-                     id="ECS"),
-        pytest.param({**POD, RELATIVE: "/v2/credentials/1-2",
-                      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": ""}, "container",
-                     "ECS task role", ECS, id="the relative one wins"),
-        pytest.param(POD, "container", "EKS Pod Identity", EKS, id="Pod Identity"),
-        pytest.param(POD6, "container", "EKS Pod Identity", EKS6, id="Pod Identity, IPv6"),
-        pytest.param({}, "imds", "EC2 instance role", IMDS, id="EC2"),
-        pytest.param({MODE: "IPv6"}, "imds", "EC2 instance role", IMDS6, id="EC2, IPv6"),
-    ],
-)  # fmt: skip
-def test_found(environ: dict[str, str], source: str, description: str, asked: str) -> None:
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
     """Each service is found at its own address; no other and no proxy is asked."""
-    assert call_in_network(resolve, environ, addresses=ALL) == {
-        "source": source, "description": description, "asked": [asked],
-    }  # fmt: skip
+    _, source, description, asked = FOUND[name]
+    assert outcomes[name] == {"source": source, "description": description, "asked": [asked]}
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    ("environ", "asked"),
-    [
-        pytest.param({RELATIVE: "/v2/credentials/1-2"}, ECS, id="ECS"),
-        pytest.param(POD, EKS, id="Pod Identity"),
-    ],
-)
-def test_a_broken_agent_is_fatal(environ: dict[str, str], asked: str) -> None:
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_agent_is_fatal(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
     """A container whose agent fails never becomes its node, however willing that is."""
-    outcome = call_in_network(resolve, environ, 9, addresses=ALL)
+    outcome = outcomes[f"broken {name}"]
     assert "answered 500" in outcome["error"]
-    assert outcome["asked"] == [asked]
+    assert outcome["asked"] == [BROKEN[name][1]]
 
 
 def look_outside() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -145,11 +146,16 @@ def as_another(cloud: Cloud) -> Iterator[Calamari]:
             "TMPDIR": str(base / "tmp"), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *packages]),
         }  # fmt: skip
-        found = Calamari(base / "work", {**environment, **cloud.environment()}, interpreter)
-        check = subprocess.run(
-            [*interpreter, "-c", "import boto3, calamari_py.runner, yaml"],
-            env=environment, cwd=found.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if check.returncode:
-            pytest.skip(f"another user cannot run calamari: {check.stderr.splitlines()[-1]}")
-        yield found
+        if problem := _problem_of(interpreter, environment["PYTHONPATH"]):
+            pytest.skip(f"another user cannot run calamari: {problem}")
+        yield Calamari(base / "work", {**environment, **cloud.environment()}, interpreter)
+
+
+@functools.cache
+def _problem_of(interpreter: tuple[str, ...], path: str) -> str:
+    """Why it cannot import what calamari needs; empty where it can."""
+    check = subprocess.run(
+        [*interpreter, "-c", "import boto3, calamari_py.runner, yaml"],
+        env={"PYTHONPATH": path}, cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return check.stderr.splitlines()[-1] if check.returncode else ""

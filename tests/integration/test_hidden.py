@@ -60,11 +60,16 @@ def home(request: pytest.FixtureRequest) -> Home:
     return found
 
 
+as_we_are = pytest.mark.parametrize("home", ["us"], indirect=True)
+"""For what calamari finds out before there is a step: whose it is makes no difference."""
+
+
 def leaked(ran: Ran) -> bool:
     """Whether the step got at it; its scripts print it reversed, which is not masked."""
     return any(text in ran.out + ran.err for text in (CANARY, CANARY[::-1]))
 
 
+@as_we_are
 def test_calamari_reads_no_token_for_it(home: Home) -> None:
     """A variable that is read from the token is not the step's."""
     ran = home("get_variable T | rev; echo done", "variables: {T: {from_file: ~}}\n".replace(
@@ -72,6 +77,7 @@ def test_calamari_reads_no_token_for_it(home: Home) -> None:
     assert (ran.code, ran.out, leaked(ran)) == (0, "done\n", False)
 
 
+@as_we_are
 @pytest.mark.parametrize(
     "text",
     [
@@ -148,6 +154,7 @@ def test_a_token_that_is_rotated(home: Home) -> None:
     assert CANARY[::-1] not in out
 
 
+@as_we_are
 @pytest.mark.parametrize(
     "setting",
     [
@@ -169,6 +176,7 @@ def test_files_that_a_source_reads(setting: Callable[[Home], tuple[str, str]], h
     assert (ran.code, ran.out, leaked(ran)) == (0, "mine", False)
 
 
+@as_we_are
 def test_files_that_the_account_is_read_from(home: Home) -> None:
     """A key that the manifest itself takes from a file is the launcher's, as a file too."""
     environ = home.calamari.environment

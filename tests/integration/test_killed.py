@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
-ROUNDS = int(os.environ.get("CALAMARI_SOAK_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("CALAMARI_SOAK_ROUNDS", "12"))
 
 # Bash gets a signal when the runner is gone; what it was just writing is written all the same.
 STEP = """

@@ -95,11 +95,11 @@ def test_the_child_is_not_the_launcher(launched: Calamari) -> None:
         pytest.param("no-such-command", 127, id="not found inside"),
     ],
 )
-def test_exit_codes(script: str, code: int, launched: Calamari) -> None:
+def test_exit_codes(script: str, code: int, calamari: Calamari) -> None:
     """The step's own code is calamari's code, and the result says whose it is."""
-    launched.write(HEAD + f"script: {script}\n")
-    ran = launched("run", "step.yaml", "--result", "r.json")
-    result = json.loads((launched.folder / "r.json").read_text())
+    calamari.write(f"name: t\naccount: none\nscript: {script}\n")
+    ran = calamari("run", "step.yaml", "--result", "r.json")
+    result = json.loads((calamari.folder / "r.json").read_text())
     assert (ran.code, result["exit_code"], result["exit_origin"]) == (code, code, "child")
 
 

@@ -87,7 +87,7 @@ def test_no_client_ever_has_keys_that_do_not_work(step: Step) -> None:
     check_sessions(step)
     check_requests(step)
     assert step.calls["boto3"] >= 16 * 30
-    assert all(step.calls[tool] >= 10 for tool in tools)
+    assert all(step.calls[tool] >= 6 for tool in tools)
     for missing in {"aws", "terraform"} - set(tools):
         require_tool(missing)
 
@@ -108,10 +108,10 @@ def clients_of(
 
     for number in range(2):
         if aws := tools.get("aws"):
-            yield client("aws", cli_call(aws, environment), every=6)
+            yield client("aws", cli_call(aws, environment), every=10)
         if terraform := tools.get("terraform"):
             folder = step.folder / f"terraform{number}"
-            yield client("terraform", terraform_call(terraform, environment, folder), every=4)
+            yield client("terraform", terraform_call(terraform, environment, folder), every=6)
     loader = Loader()
     for number in range(THREADS // 2):
         # Two threads share a client, and with it the keys it holds.

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -186,8 +187,7 @@ def ask(served: dict[str, str]) -> int | None:
 @pytest.mark.parametrize("way", ["the step ends", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("delivery", ["endpoint", "profile"])
 def test_the_server_ends_with_the_step(way: str, delivery: str, trusted: Calamari) -> None:
-    """However a run ends: the child ends, nobody answers at the port, and the token of this run
-    opens no other one."""
+    """However a run ends: the child ends, and nobody answers at the port."""
     trusted.write(head(delivery) + python_step(SERVED))
     with started(trusted, "run", "step.yaml", "--interactive") as process:
         assert first_line(process) == "started"
@@ -201,11 +201,23 @@ def test_the_server_ends_with_the_step(way: str, delivery: str, trusted: Calamar
             process.wait(timeout=30)
         assert ends(child)
         assert comes_true(lambda: ask(served) is None)
-    with started(trusted, "run", "step.yaml", "--interactive") as process:
-        assert first_line(process) == "started"
-        other = json.loads((trusted.folder / "served.json").read_text())
-        assert ask(other) == 200
-        assert ask({**other, "token": served["token"]}) == 401
+
+
+@pytest.mark.parametrize("delivery", ["endpoint", "profile"])
+def test_a_token_opens_its_own_server_only(delivery: str, trusted: Calamari) -> None:
+    """Of two runs at a time neither is told the other's credentials."""
+    trusted.write(head(delivery) + python_step(SERVED))
+    seen = []
+    with ExitStack() as running:
+        for _ in range(2):
+            arguments = ["run", "step.yaml", "--interactive"]
+            process = running.enter_context(started(trusted, *arguments))
+            assert first_line(process) == "started"
+            seen.append(json.loads((trusted.folder / "served.json").read_text()))
+        one, other = seen
+        assert [ask(one), ask(other)] == [200, 200]
+        assert ask({**other, "token": one["token"]}) == 401
+        assert ask({**one, "token": other["token"]}) == 401
 
 
 def test_credentials_live_no_longer_than_the_step(trusted: Calamari, cloud: Cloud) -> None:
@@ -218,9 +230,10 @@ def test_credentials_live_no_longer_than_the_step(trusted: Calamari, cloud: Clou
         assert least <= int(log.params["DurationSeconds"]) <= most
 
 
-@pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
-@pytest.mark.parametrize("command", ["run", "exec"])
-def test_a_signal_reaches_the_step(name: str, command: str, trusted: Calamari) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"), [("run", "TERM"), ("run", "INT"), ("run", "HUP"), ("exec", "INT")]
+)
+def test_a_signal_reaches_the_step(command: str, name: str, trusted: Calamari) -> None:
     """The step itself gets the signal that calamari gets, and has its grace to clear up."""
     code = f"trap 'echo cleared; exit 3' {name}; echo started; while :; do sleep 0.05; done"
     trusted.write(head() + f"script: {json.dumps(code)}\n")

@@ -25,7 +25,7 @@ from tests.masking.streams import (
     stream_of,
 )
 
-CASES_AN_ALPHABET = 280
+CASES_AN_ALPHABET = 120
 Case = tuple[list[bytes], bytes]
 
 

@@ -150,7 +150,7 @@ def test_wrapped_forms_that_begin_alike(header: int) -> None:
     """P13: tokens with one header are found in lines too, though their heads are long."""
     start = bytes(random.Random(header).choices(b"abcdefghijklmnop", k=header))
     forms = [Wrapped(start + binascii.hexlify(bytes([number]) * 60)) for number in range(40)]
-    for first in (5, 17, 33, 60, 64):
+    for first in (5, 33, 64):
         data = b" ".join(lines(form, first, columns=64) for form in forms[::7]) + b" ."
         expected = b" ".join([b"***"] * 6) + b" ."
         for chunks in ([data], bytewise(data)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import subprocess
@@ -220,24 +221,27 @@ def as_nobody() -> list[str]:
     """The argv of an interpreter without root's rights that can import the package; skips the test
     where there is none. For us, who have none either, it is the interpreter we run in.
     """
-    if os.getuid() != 0:
-        return [sys.executable]
-    folder = str(Path(calamari_py.__file__).parents[1])
-    drop = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    for program in (sys.executable, "/usr/bin/python3"):
-        check = (
-            f"import sys; sys.path.insert(0, {folder!r}); import calamari_py.process, subprocess; "
-        )
-        check += "subprocess.run([sys.executable, '-c', ''], check=True)"
-        with suppress(OSError):
-            if (
-                subprocess.run(
-                    [*drop, program, "-c", check], capture_output=True, cwd="/"
-                ).returncode
-                == 0
-            ):
-                return [*drop, program]
+    if found := _of_nobody():
+        return list(found)
     pytest.skip("no interpreter that another user may run can import the package")
+
+
+@functools.cache
+def _of_nobody() -> tuple[str, ...]:
+    if os.getuid() != 0:
+        return (sys.executable,)
+    folder = str(Path(calamari_py.__file__).parents[1])
+    drop = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    check = (
+        f"import sys; sys.path.insert(0, {folder!r}); import calamari_py.process, subprocess; "
+        "subprocess.run([sys.executable, '-c', ''], check=True)"
+    )
+    for program in (sys.executable, "/usr/bin/python3"):
+        with suppress(OSError):
+            argv = [*drop, program, "-c", check]
+            if subprocess.run(argv, capture_output=True, cwd="/", check=False).returncode == 0:
+                return (*drop, program)
+    return ()
 
 
 def run_as_nobody(script: str, *, environment: Mapping[str, str] | None = None) -> str:

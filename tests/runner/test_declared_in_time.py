@@ -15,7 +15,7 @@ from tests.fakes import RecordingReporter
 from tests.process.support import PATH, execute, python
 from tests.tools import require_tool
 
-ROUNDS = 1000
+ROUNDS = 400
 SUPPORT = Path(__file__).parents[2] / "calamari_py" / "steps" / "support"
 
 CHILD = """
@@ -60,7 +60,7 @@ def watched(argv: tuple[str, ...], channel: Channel, **names: str) -> tuple[Reco
 @pytest.mark.parametrize("use", ["stdout", "stderr"])
 @pytest.mark.parametrize("how", ["file", "stdout", "stderr"])
 def test_declared_before_used(how: str, use: Stream, channel: Channel) -> None:
-    """A thousand values, each declared and used at once in one child: none is shown."""
+    """Hundreds of values, each declared and used at once in one child: none is shown."""
     numbers = {"file": "0", "stdout": "1", "stderr": "2"}
     argv = (*python(CHILD), numbers[how], numbers[use], str(ROUNDS))
     reporter, code = watched(argv, channel)
@@ -73,7 +73,7 @@ def test_declared_before_used(how: str, use: Stream, channel: Channel) -> None:
 TRACED = """
 set -x
 round=0
-while [ $round -lt 40 ]; do
+while [ $round -lt 15 ]; do
     round=$((round + 1))
     token=$(tr -dc a-z0-9 < /dev/urandom | head -c 20 | tee "$FOLDER/$round" | mask - --pass)
     echo "use $token end"
@@ -86,7 +86,7 @@ done
 """
 
 
-@pytest.mark.slow(4)
+@pytest.mark.slow(2)
 @pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "dash"])
 def test_a_traced_script_shows_nothing(shell: str, channel: Channel, tmp_path: Path) -> None:
@@ -94,10 +94,10 @@ def test_a_traced_script_shows_nothing(shell: str, channel: Channel, tmp_path: P
     require_tool(shell)
     script = f'. "{SUPPORT}/functions.sh"\n{TRACED}'
     reporter, code = watched((require_tool(shell), "-c", script), channel, FOLDER=str(tmp_path))
-    secrets = [(tmp_path / str(number)).read_bytes() for number in range(1, 41)]
+    secrets = [(tmp_path / str(number)).read_bytes() for number in range(1, 16)]
     assert (code, {len(secret) for secret in secrets}) == (0, {20})
     trace = reporter.shown("stderr")
-    assert reporter.shown() == b"use *** end\n" * 40
-    assert trace.count(b"token=***") == 40
+    assert reporter.shown() == b"use *** end\n" * 15
+    assert trace.count(b"token=***") == 15
     assert [s for s in secrets if s in trace] == []
     assert b"_calamari_" not in trace

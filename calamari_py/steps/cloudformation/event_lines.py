@@ -35,15 +35,19 @@ def place_of(event: StackEvent) -> str:
 def line_of(event: StackEvent, *, status: int = 18, place: int = 24) -> str:
     """``09:30:12Z  CREATE_IN_PROGRESS  Data/Database  AWS::RDS::DBInstance  reason``, with so many
     columns for status and place."""
-    reason = " ".join(_BLOB.sub(r"\1 …", _reason_of(event)).split())
     parts = (
         event.time.astimezone(UTC).strftime("%H:%M:%SZ"),
         f"{event.status:<{status}}",
         f"{place_of(event):<{place}}",
         f"{event.resource_type:<26}",
-        reason,
+        shortened(_reason_of(event)),
     )
     return "  ".join(parts).rstrip()
+
+
+def shortened(reason: str) -> str:
+    """`reason` in one line, without an encoded message that nobody can read."""
+    return " ".join(_BLOB.sub(r"\1 …", reason).split())
 
 
 def fields_of(event: StackEvent) -> dict[str, object]:

@@ -13,7 +13,6 @@ from tests.fake_cloudformation import DATABASE, NO_UPDATES, Fault, nested
 from tests.steps.cloudformation.world import (
     BUCKET,
     NAME,
-    ONE,
     PREFIX,
     QUEUE,
     TWO,
@@ -28,10 +27,6 @@ REFUSE = ChangeSetSection(refuse=("delete",))
 @pytest.fixture
 def world() -> StackWorld:
     return StackWorld()
-
-
-def _has(world: StackWorld, template: str = ONE, **more: Any) -> None:
-    world.aws.add_stack(NAME, template=template, **more)
 
 
 # ---- what becomes of a stack
@@ -62,7 +57,7 @@ def test_a_new_stack_is_created(world: StackWorld) -> None:
 )
 def test_a_whole_stack_is_updated(world: StackWorld, status: str) -> None:
     """A stack where nothing runs gets an UPDATE change set, however it got there."""
-    _has(world, status=status)
+    world.has(status=status)
     outcome = world.run(template=TWO)
     assert outcome.changed
     assert world.params("CreateChangeSet")[0]["ChangeSetType"] == "UPDATE"
@@ -71,7 +66,7 @@ def test_a_whole_stack_is_updated(world: StackWorld, status: str) -> None:
 
 def test_a_stack_in_review_is_created(world: StackWorld) -> None:
     """An empty stack that somebody left behind takes a CREATE change set."""
-    _has(world, status="REVIEW_IN_PROGRESS")
+    world.has(status="REVIEW_IN_PROGRESS")
     assert world.run().changed
     assert world.params("CreateChangeSet")[0]["ChangeSetType"] == "CREATE"
     assert world.status() == "CREATE_COMPLETE"
@@ -98,7 +93,7 @@ def test_events_carry_the_token_of_the_step(world: StackWorld) -> None:
 
 def test_a_failed_update_is_told_by_its_cause(world: StackWorld) -> None:
     """An update that was rolled back is a failure, its cause first."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", fail="A queue with this name already exists.")
     error = world.fail(template=TWO)
     assert isinstance(error, StackFailed)
@@ -112,7 +107,7 @@ def test_a_failed_update_is_told_by_its_cause(world: StackWorld) -> None:
 
 def test_keep_disables_the_rollback_and_says_what_next(world: StackWorld) -> None:
     """`on_failure: keep` is DisableRollback at execute; what can follow is said."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", fail="no")
     world.fail(template=TWO, keep_on_failure=True)
     assert world.params("ExecuteChangeSet")[0]["DisableRollback"] is True
@@ -132,7 +127,7 @@ def test_rollback_is_not_disabled_unless_said(world: StackWorld) -> None:
 
 def test_no_changes_are_a_success(world: StackWorld) -> None:
     """Nothing to do: success, nothing changed, outputs all the same, no change set left."""
-    _has(world)
+    world.has()
     outcome = world.run()
     assert (outcome.code, outcome.changed) == (0, False)
     assert world.called() == ["CreateChangeSet", "DeleteChangeSet"]
@@ -143,14 +138,14 @@ def test_no_changes_are_a_success(world: StackWorld) -> None:
 
 def test_the_other_words_for_no_changes(world: StackWorld) -> None:
     """AWS has two sentences for it."""
-    _has(world)
+    world.has()
     world.aws.change_sets.no_change_text = NO_UPDATES
     assert world.run().changed is False
 
 
 def test_a_failed_change_set_is_no_success(world: StackWorld) -> None:
     """A change set that could not be made has no changes either, and is a failure with a reason."""
-    _has(world)
+    world.has()
     world.aws.change_sets.fail_next = "Parameters: [Stage] must have values"
     error = world.fail(template=TWO)
     assert isinstance(error, StackFailed)
@@ -161,7 +156,7 @@ def test_a_failed_change_set_is_no_success(world: StackWorld) -> None:
 
 def test_no_changes_of_a_stack_that_failed_are_none(world: StackWorld) -> None:
     """A stack in UPDATE_FAILED is not what the template says, even if nothing is left to change."""
-    _has(world, status="UPDATE_FAILED")
+    world.has(status="UPDATE_FAILED")
     error = world.fail(keep_on_failure=True)
     assert isinstance(error, StackFailed)
     assert "UPDATE_FAILED" in " ".join(error.evidence)
@@ -181,7 +176,7 @@ def test_looking_leaves_nothing_behind(
 ) -> None:
     """The diff is shown, the change set is dropped, and so is the empty stack that held it."""
     if there:
-        _has(world)
+        world.has()
     outcome = world.run(template=TWO, **wish)
     assert (outcome.code, outcome.changed) == (0, None)
     assert not world.report.has_changed
@@ -204,7 +199,7 @@ def test_looking_leaves_nothing_behind(
 )
 def test_a_change_set_waits_for_approval(world: StackWorld, wish: dict[str, Any]) -> None:
     """It is left, its name and ARN are outputs, and both ways on are said."""
-    _has(world)
+    world.has()
     outcome = world.run(template=TWO, **wish)
     assert outcome.changed is None
     (name,) = world.change_sets()
@@ -217,7 +212,7 @@ def test_a_change_set_waits_for_approval(world: StackWorld, wish: dict[str, Any]
 @pytest.mark.parametrize("wish", [{}, {"action": "change-set"}, {"dry_run": True}])
 def test_the_gate_lists_what_it_refuses(world: StackWorld, wish: dict[str, Any]) -> None:
     """All refused changes are in the error, and the change set is gone."""
-    _has(world, TWO)
+    world.has(TWO)
     policy = ChangeSetSection(refuse=("delete",))
     template = template_text(Other=BUCKET)
     error = world.fail(template=template, change_set=policy, **wish)
@@ -231,13 +226,13 @@ def test_the_gate_lists_what_it_refuses(world: StackWorld, wish: dict[str, Any])
 
 def test_the_gate_lets_through_what_it_allows(world: StackWorld) -> None:
     """An addition is no deletion."""
-    _has(world)
+    world.has()
     assert world.run(template=TWO, change_set=REFUSE).changed
 
 
 def test_drift_is_noted(world: StackWorld) -> None:
     """A stack that has drifted is deployed, with a warning."""
-    _has(world, drift="DRIFTED")
+    world.has(drift="DRIFTED")
     world.run(template=TWO)
     assert any("drifted" in text for text in world.report.said("warning"))
 
@@ -261,7 +256,7 @@ def test_a_root_cause_three_stacks_deep_comes_first(world: StackWorld) -> None:
 
 def test_a_stack_being_deleted_is_made_anew(world: StackWorld) -> None:
     """Somebody deletes it: waited for, then it is a new stack."""
-    _has(world, status="DELETE_IN_PROGRESS", settles=(60, "DELETE_COMPLETE"))
+    world.has(status="DELETE_IN_PROGRESS", settles=(60, "DELETE_COMPLETE"))
     assert world.run().changed
     assert world.params("CreateChangeSet")[0]["ChangeSetType"] == "CREATE"
     assert world.status() == "CREATE_COMPLETE"
@@ -269,7 +264,7 @@ def test_a_stack_being_deleted_is_made_anew(world: StackWorld) -> None:
 
 def test_resources_are_imported(world: StackWorld) -> None:
     """`import`: an IMPORT change set, followed to IMPORT_COMPLETE."""
-    _has(world)
+    world.has()
     queue = {**QUEUE, "DeletionPolicy": "Retain"}
     item = ImportSection(
         resource_type="AWS::SQS::Queue", logical_id="Queue", identifier={"QueueUrl": "https://q"}
@@ -283,7 +278,7 @@ def test_resources_are_imported(world: StackWorld) -> None:
 def test_throttling_and_expiry_on_the_way_are_no_failure(world: StackWorld) -> None:
     """A minute of throttling, then credentials that have expired: the update goes on, and so does
     the step."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", seconds=400)
     world.aws.faults += [
         Fault(error="Throttling", times=None, since=20, until=80),

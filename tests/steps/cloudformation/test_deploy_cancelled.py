@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 import pytest
 
 from calamari_py.errors import Cancelled, TimedOut
 from tests.steps.cloudformation.world import (
-    NAME,
     ONE,
     QUEUE,
     TWO,
@@ -21,10 +19,6 @@ from tests.steps.cloudformation.world import (
 @pytest.fixture
 def world() -> StackWorld:
     return StackWorld()
-
-
-def _has(world: StackWorld, template: str = ONE, **more: Any) -> None:
-    world.aws.add_stack(NAME, template=template, **more)
 
 
 def _cancel() -> None:
@@ -46,7 +40,7 @@ def test_a_cancel_before_execute_leaves_nothing(world: StackWorld, when: str) ->
 
 def test_a_cancel_leaves_cloudformation_at_work(world: StackWorld) -> None:
     """Unless the manifest says otherwise the update goes on, and that is said."""
-    _has(world)
+    world.has()
     world.clock.at(12, _cancel)
     assert isinstance(world.fail(template=TWO), Cancelled)
     assert "CancelUpdateStack" not in world.called()
@@ -58,7 +52,7 @@ def test_a_cancel_leaves_cloudformation_at_work(world: StackWorld) -> None:
 
 def test_a_cancel_cancels_the_update_where_it_is_wanted(world: StackWorld) -> None:
     """`on_cancel: cancel-update`: CloudFormation rolls back."""
-    _has(world)
+    world.has()
     world.clock.at(12, _cancel)
     assert isinstance(world.fail(template=TWO, cancel_update=True), Cancelled)
     assert world.called()[-1] == "CancelUpdateStack"
@@ -68,7 +62,7 @@ def test_a_cancel_cancels_the_update_where_it_is_wanted(world: StackWorld) -> No
 
 def test_a_timeout_cancels_the_update_where_it_is_wanted(world: StackWorld) -> None:
     """A timeout is a cancel."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", seconds=500)
     world.timeout = 60
     assert isinstance(world.fail(template=TWO, cancel_update=True), TimedOut)
@@ -85,7 +79,7 @@ def test_a_creation_cannot_be_cancelled(world: StackWorld) -> None:
 
 def test_a_rollback_is_not_cancelled(world: StackWorld) -> None:
     """An update that is going back already has nothing to be cancelled."""
-    _has(world, template_text(Queue=QUEUE))
+    world.has(template_text(Queue=QUEUE))
     other = {**QUEUE, "Properties": {"QueueName": "jobs", "DelaySeconds": 5}}
     world.aws.script("Queue", fail="no", seconds=30)
     world.clock.at(50, _cancel)
@@ -97,7 +91,7 @@ def test_a_rollback_is_not_cancelled(world: StackWorld) -> None:
 
 def test_a_cancel_while_execute_is_sent(world: StackWorld) -> None:
     """It may have begun: the stack is asked, and what runs is not hidden."""
-    _has(world)
+    world.has()
     world.after_call("ExecuteChangeSet", _cancel)
     assert isinstance(world.fail(template=TWO), Cancelled)
     assert any("CloudFormation goes on" in text for text in world.report.said("warning"))
@@ -105,7 +99,7 @@ def test_a_cancel_while_execute_is_sent(world: StackWorld) -> None:
 
 def test_a_timeout_says_how_to_watch(world: StackWorld) -> None:
     """124, with the command that goes on."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", seconds=500)
     world.timeout = 60
     error = world.fail(template=TWO)
@@ -115,7 +109,7 @@ def test_a_timeout_says_how_to_watch(world: StackWorld) -> None:
 
 def test_out_of_time_while_old_resources_are_removed(world: StackWorld) -> None:
     """The update has succeeded by then: so has the step, with a warning."""
-    _has(world, TWO)
+    world.has(TWO)
     world.aws.script("Queue", seconds=500)
     world.timeout = 60
     assert world.run(template=ONE).changed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from calamari_py.errors import Indeterminate, StackFailed, Temporary, TimedOut
@@ -26,16 +24,12 @@ def world() -> StackWorld:
     return StackWorld()
 
 
-def _has(world: StackWorld, template: str = ONE, **more: Any) -> None:
-    world.aws.add_stack(NAME, template=template, **more)
-
-
 # ---- others
 
 
 def test_others_are_waited_for(world: StackWorld) -> None:
     """An update that somebody else runs is waited for and named, then ours follows."""
-    _has(world)
+    world.has()
     world.aws.script("Other", seconds=120)
     world.aws.start_update(NAME, template_text(Bucket=BUCKET, Other=QUEUE))
     assert world.run(template=TWO).changed
@@ -45,7 +39,7 @@ def test_others_are_waited_for(world: StackWorld) -> None:
 
 def test_waiting_for_others_keeps_the_deadline(world: StackWorld) -> None:
     """The step's timeout counts the wait."""
-    _has(world, status="UPDATE_IN_PROGRESS")
+    world.has(status="UPDATE_IN_PROGRESS")
     world.timeout = 300
     error = world.fail()
     assert isinstance(error, TimedOut)
@@ -55,7 +49,7 @@ def test_waiting_for_others_keeps_the_deadline(world: StackWorld) -> None:
 
 def test_somebody_faster_is_looked_at_again(world: StackWorld) -> None:
     """A change set that is obsolete when it is to be executed is made anew."""
-    _has(world)
+    world.has()
     other = template_text(Bucket=BUCKET, Other=QUEUE)
     world.after_call("DescribeStackEvents", lambda: world.aws.start_update(NAME, other))
     assert world.run(template=TWO).changed
@@ -77,7 +71,7 @@ def test_somebody_creates_the_stack_meanwhile(world: StackWorld) -> None:
 
 def test_somebody_deletes_the_stack_meanwhile(world: StackWorld) -> None:
     """There at the first look, gone when the change set is to be made: it is a new stack."""
-    _has(world)
+    world.has()
     world.after_call("DescribeStacks", lambda: setattr(world.aws.stack(NAME), *_GONE))
     assert world.run(template=TWO).changed
     assert world.params("CreateChangeSet")[-1]["ChangeSetType"] == "CREATE"
@@ -103,7 +97,7 @@ def test_a_nested_stack_is_deployed_with_a_warning(world: StackWorld) -> None:
 
 def test_somebody_always_faster_ends_the_step(world: StackWorld) -> None:
     """Three times is enough; nothing is left behind."""
-    _has(world)
+    world.has()
     world.aws.faults.append(
         Fault(operation="ExecuteChangeSet", error="InvalidChangeSetStatus", times=None)
     )
@@ -118,7 +112,7 @@ def test_somebody_always_faster_ends_the_step(world: StackWorld) -> None:
 
 def test_a_lost_answer_of_execute_is_found_out(world: StackWorld) -> None:
     """What was begun is followed, though AWS's answer was lost."""
-    _has(world)
+    world.has()
     world.aws.faults.append(Fault(operation="ExecuteChangeSet", error="Unreachable", lost=True))
     assert world.run(template=TWO).changed
     assert world.called().count("ExecuteChangeSet") == 1
@@ -127,7 +121,7 @@ def test_a_lost_answer_of_execute_is_found_out(world: StackWorld) -> None:
 
 def test_a_second_try_that_is_refused_proves_the_first(world: StackWorld) -> None:
     """The answer is lost, AWS is silent, and then refuses to begin what it has begun."""
-    _has(world)
+    world.has()
     world.aws.faults += [
         Fault(operation="ExecuteChangeSet", error="Unreachable", lost=True),
         Fault(operation="ExecuteChangeSet", error="InvalidChangeSetStatus", times=None),
@@ -144,7 +138,7 @@ def test_a_second_try_that_is_refused_proves_the_first(world: StackWorld) -> Non
 
 def test_an_execute_that_never_arrived_is_sent_again(world: StackWorld) -> None:
     """The same request, with the same token."""
-    _has(world)
+    world.has()
     world.aws.faults.append(Fault(operation="ExecuteChangeSet", error="Throttling", times=2))
     assert world.run(template=TWO).changed
     tokens = [one["ClientRequestToken"] for one in world.params("ExecuteChangeSet")]
@@ -154,7 +148,7 @@ def test_an_execute_that_never_arrived_is_sent_again(world: StackWorld) -> None:
 
 def test_nobody_knows_whether_it_began(world: StackWorld) -> None:
     """Contact lost for good at that moment: indeterminate, with the command that watches."""
-    _has(world)
+    world.has()
     world.after_call(
         "DescribeStackEvents",
         lambda: world.aws.faults.append(Fault(error="Unreachable", times=None)),
@@ -167,7 +161,7 @@ def test_nobody_knows_whether_it_began(world: StackWorld) -> None:
 
 def test_an_execute_that_was_never_taken_is_temporary(world: StackWorld) -> None:
     """AWS throttles it all the time and says that nothing runs: safe to run again, cleaned up."""
-    _has(world)
+    world.has()
     world.aws.faults.append(Fault(operation="ExecuteChangeSet", error="Throttling", times=None))
     error = world.fail(template=TWO, patience=120)
     assert type(error) is Temporary
@@ -176,7 +170,7 @@ def test_an_execute_that_was_never_taken_is_temporary(world: StackWorld) -> None
 
 def test_contact_lost_while_it_runs(world: StackWorld) -> None:
     """76 while CloudFormation goes on; a watch afterwards finds the truth."""
-    _has(world)
+    world.has()
     world.aws.script("Queue", seconds=300)
     world.clock.at(60, lambda: world.aws.faults.append(Fault(error="Unreachable", times=None)))
     error = world.fail(template=TWO, patience=120)

@@ -10,7 +10,6 @@ from calamari_py.errors import StackFailed
 from tests.fake_cloudformation import Fault
 from tests.steps.cloudformation.world import (
     NAME,
-    ONE,
     TWO,
     StackWorld,
 )
@@ -21,16 +20,12 @@ def world() -> StackWorld:
     return StackWorld()
 
 
-def _has(world: StackWorld, template: str = ONE, **more: Any) -> None:
-    world.aws.add_stack(NAME, template=template, **more)
-
-
 # ---- stuck states
 
 
 def test_a_stack_never_created_is_explained(world: StackWorld) -> None:
     """ROLLBACK_COMPLETE: nothing is called, and both ways out are said."""
-    _has(world, status="ROLLBACK_COMPLETE")
+    world.has(status="ROLLBACK_COMPLETE")
     error = world.fail()
     assert isinstance(error, StackFailed)
     assert "never created" in error.message
@@ -41,7 +36,7 @@ def test_a_stack_never_created_is_explained(world: StackWorld) -> None:
 
 def test_a_stack_never_created_is_created_anew_where_it_is_wanted(world: StackWorld) -> None:
     """`on_failed_create: delete`: deleted by its ARN, seen gone, made anew."""
-    _has(world, status="ROLLBACK_COMPLETE")
+    world.has(status="ROLLBACK_COMPLETE")
     old = world.aws.stack(NAME).id
     assert world.run(recreate_failed=True, role_arn="arn:aws:iam::111111111111:role/cfn").changed
     assert world.called() == ["DeleteStack", "CreateChangeSet", "ExecuteChangeSet"]
@@ -58,7 +53,7 @@ def test_a_stack_never_created_is_created_anew_where_it_is_wanted(world: StackWo
 def test_a_stack_that_lived_is_never_recreated(world: StackWorld, status: str, lived: str) -> None:
     """One success among all its events, on the last page too, and it is not deleted."""
     world.aws.page_size = 2
-    _has(world, status=status, history=["CREATE_IN_PROGRESS", lived, *["UPDATE_IN_PROGRESS"] * 8])
+    world.has(status=status, history=["CREATE_IN_PROGRESS", lived, *["UPDATE_IN_PROGRESS"] * 8])
     error = world.fail(recreate_failed=True)
     assert isinstance(error, StackFailed)
     assert "ever lived" in error.message
@@ -67,7 +62,7 @@ def test_a_stack_that_lived_is_never_recreated(world: StackWorld, status: str, l
 
 def test_a_stack_without_a_past_is_not_recreated(world: StackWorld) -> None:
     """Events that do not reach back to the creation prove nothing."""
-    _has(world, status="ROLLBACK_COMPLETE", history=["ROLLBACK_IN_PROGRESS"])
+    world.has(status="ROLLBACK_COMPLETE", history=["ROLLBACK_IN_PROGRESS"])
     error = world.fail(recreate_failed=True)
     assert isinstance(error, StackFailed)
     assert "reach back" in error.message
@@ -76,7 +71,7 @@ def test_a_stack_without_a_past_is_not_recreated(world: StackWorld) -> None:
 
 def test_a_protected_stack_is_not_recreated(world: StackWorld) -> None:
     """Termination protection holds for a stack that was never created, too."""
-    _has(world, status="ROLLBACK_COMPLETE", protected=True)
+    world.has(status="ROLLBACK_COMPLETE", protected=True)
     assert "termination protection" in world.fail(recreate_failed=True).message
     assert world.called() == []
 
@@ -84,7 +79,7 @@ def test_a_protected_stack_is_not_recreated(world: StackWorld) -> None:
 @pytest.mark.parametrize("wish", [{"dry_run": True}, {"action": "diff"}])
 def test_a_rehearsal_recreates_nothing(world: StackWorld, wish: dict[str, Any]) -> None:
     """It says what a deployment would do."""
-    _has(world, status="ROLLBACK_COMPLETE")
+    world.has(status="ROLLBACK_COMPLETE")
     assert world.run(recreate_failed=True, **wish).changed is None
     assert world.called() == []
     assert "would delete it and create it anew" in world.report.text
@@ -92,7 +87,7 @@ def test_a_rehearsal_recreates_nothing(world: StackWorld, wish: dict[str, Any]) 
 
 def test_a_stuck_rollback_stops_with_the_command(world: StackWorld) -> None:
     """UPDATE_ROLLBACK_FAILED: nothing is called, the exact command is there."""
-    _has(world, status="UPDATE_ROLLBACK_FAILED")
+    world.has(status="UPDATE_ROLLBACK_FAILED")
     error = world.fail(recreate_failed=True)
     assert isinstance(error, StackFailed)
     hint = error.hint or ""
@@ -105,7 +100,7 @@ def test_a_stuck_rollback_stops_with_the_command(world: StackWorld) -> None:
 @pytest.mark.parametrize("status", ["DELETE_FAILED", "IMPORT_ROLLBACK_FAILED", "ROLLBACK_FAILED"])
 def test_other_stuck_states_are_explained(world: StackWorld, status: str) -> None:
     """Nothing is called; the state and the console are shown."""
-    _has(world, status=status)
+    world.has(status=status)
     error = world.fail()
     assert isinstance(error, StackFailed)
     assert error.hint
@@ -116,7 +111,7 @@ def test_other_stuck_states_are_explained(world: StackWorld, status: str) -> Non
 
 def test_what_failed_and_was_kept_wants_to_be_kept(world: StackWorld) -> None:
     """UPDATE_FAILED is corrected with `on_failure: keep`, or rolled back: AWS takes no other."""
-    _has(world, status="UPDATE_FAILED")
+    world.has(status="UPDATE_FAILED")
     error = world.fail(template=TWO)
     assert isinstance(error, StackFailed)
     assert "on_failure: keep" in (error.hint or "")
@@ -139,7 +134,7 @@ def test_settings_follow_the_deployment(world: StackWorld) -> None:
 
 def test_settings_that_are_so_already_are_left(world: StackWorld) -> None:
     """Only what differs is set; how a policy is written does not count."""
-    _has(world, policy='{ "Statement":[] }', protected=True)
+    world.has(policy='{ "Statement":[] }', protected=True)
     outcome = world.run(stack_policy='{"Statement": []}', termination_protection=True)
     assert outcome.changed is False
     assert world.called() == ["CreateChangeSet", "DeleteChangeSet"]
@@ -147,7 +142,7 @@ def test_settings_that_are_so_already_are_left(world: StackWorld) -> None:
 
 def test_settings_alone_are_a_change(world: StackWorld) -> None:
     """The template is what it was, but the protection is new."""
-    _has(world)
+    world.has()
     assert world.run(termination_protection=True).changed is True
 
 
@@ -167,7 +162,7 @@ def test_settings_that_fail_are_a_setback(world: StackWorld) -> None:
 
 def test_a_refused_look_is_not_a_missing_stack(world: StackWorld) -> None:
     """AccessDenied never means that the stack does not exist."""
-    _has(world)
+    world.has()
     world.aws.faults.append(Fault(operation="DescribeStacks", error="AccessDenied", times=None))
     error = world.fail()
     assert isinstance(error, Exception)
@@ -177,7 +172,7 @@ def test_a_refused_look_is_not_a_missing_stack(world: StackWorld) -> None:
 
 def test_a_refused_execute_is_cleaned_up(world: StackWorld) -> None:
     """The role may make change sets, not execute them: ours is gone, the action is named."""
-    _has(world)
+    world.has()
     world.aws.faults.append(Fault(operation="ExecuteChangeSet", error="AccessDenied", times=None))
     error = world.fail(template=TWO)
     assert isinstance(error, Exception)
@@ -194,5 +189,5 @@ def test_a_template_at_a_url(world: StackWorld) -> None:
 
 def test_a_rehearsal_without_changes_says_so(world: StackWorld) -> None:
     """A diff that finds nothing is known to change nothing: `--fail-on-no-change` may ask it."""
-    _has(world)
+    world.has()
     assert world.run(action="diff").changed is False

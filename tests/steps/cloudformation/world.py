@@ -134,6 +134,10 @@ class StackWorld:
             timeout=self.timeout,
         )
 
+    def has(self, template: str = ONE, **more: Any) -> None:
+        """The stack is there already; see `FakeCloudFormation.add_stack`."""
+        self.aws.add_stack(NAME, template=template, **more)
+
     def run(self, *, template: str | None = None, **changes: Any) -> StepOutcome:
         """Carry the step out. What was called and told before is forgotten first."""
         self.aws.calls.clear()

@@ -82,20 +82,18 @@ class StackSetApi:
         """Begin to change the set and all its instances."""
         return self._begin("UpdateStackSet", params, preferences, token)
 
-    def create_instances(
-        self, where: Target, *, preferences: Mapping[str, Any], token: str
-    ) -> str:
+    def create_instances(self, where: Target, *, preferences: Mapping[str, Any], token: str) -> str:
         """Begin to make instances."""
         params = requests.target(where)
         if where.overrides:
             params["ParameterOverrides"] = requests.overrides(where)
         return self._begin("CreateStackInstances", params, preferences, token)
 
-    def update_instances(
-        self, where: Target, *, preferences: Mapping[str, Any], token: str
-    ) -> str:
+    def update_instances(self, where: Target, *, preferences: Mapping[str, Any], token: str) -> str:
         """Begin to update instances, with the target's overrides in place of those they have."""
-        params = {**requests.target(where), "ParameterOverrides": requests.overrides(where)}
+        params = requests.target(where)
+        if where.overrides is not None:
+            params["ParameterOverrides"] = requests.overrides(where)
         return self._begin("UpdateStackInstances", params, preferences, token)
 
     def delete_instances(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from calamari_py.steps.cloudformation.sections import OperationSection
@@ -48,11 +48,7 @@ def target(where: Target) -> dict[str, Any]:
 
 def overrides(where: Target) -> list[dict[str, str]]:
     """``ParameterOverrides``; an empty list gives an instance back to the set's own values."""
-    return given(where.overrides)
-
-
-def given(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Parameters with their values."""
+    values = where.overrides or {}
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 

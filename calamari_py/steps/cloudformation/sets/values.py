@@ -53,6 +53,16 @@ class Instance:
         """Where it is."""
         return self.account, self.region
 
+    @property
+    def takes_updates(self) -> bool:
+        """Whether an update reaches it."""
+        return self.status != "INOPERABLE" or self.detail == "FAILED_IMPORT"
+
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether its account is a suspended one that nobody has named: it is in a unit."""
+        return bool(self.unit) and self.detail == "SKIPPED_SUSPENDED_ACCOUNT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOperation:
@@ -112,14 +122,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where one operation works, and the parameters that differ there from those of the set.
-    `account_filter` (``INTERSECTION``, ``DIFFERENCE``) says how accounts and units go together."""
+    """Where one operation works, and the parameters that differ there from those of the set: None
+    for those that an instance has already. `account_filter` (``INTERSECTION``, ``DIFFERENCE``) says
+    how accounts and units go together."""
 
     regions: tuple[str, ...]
     accounts: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     account_filter: str = ""
-    overrides: Mapping[str, str] = field(default_factory=dict, repr=False)
+    overrides: Mapping[str, str] | None = field(default_factory=dict, repr=False)
 
     @property
     def shown(self) -> str:
