@@ -175,7 +175,9 @@ class Findings:
 
 
 class IdentityError(CalamariError):
-    """The step cannot have the identity its manifest names; the step does not start."""
+    """The step cannot have the identity its manifest names; the step does not start.
+
+    `is_lasting` says that another try while the step runs is no cure."""
 
     exit_code = EX_IDENTITY
 
@@ -186,8 +188,10 @@ class IdentityError(CalamariError):
         hint: str | None = None,
         trace: Sequence[TraceRow] = (),
         evidence: Sequence[str] = (),
+        is_lasting: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.is_lasting = is_lasting
         self.trace = tuple(trace)
         self.evidence = tuple(evidence)
 

@@ -37,6 +37,8 @@ class Variable:
     sensitive: bool = False
     mask: bool = True
     reason: str | None = None
+    made_of: frozenset[str] = frozenset()
+    """The names of the other variables whose texts went into this one's."""
 
     @property
     def is_masked(self) -> bool:

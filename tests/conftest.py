@@ -13,6 +13,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import calamari_py
@@ -41,7 +42,7 @@ _TALKING = ("tests/aws/", "tests/credentials/", "tests/delivery/")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
-_SIGNALS = {
+_SIGNALS: dict[int, Any] = {
     signal.SIGHUP: signal.SIG_DFL,
     signal.SIGINT: signal.default_int_handler,
     signal.SIGQUIT: signal.SIG_DFL,
@@ -58,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(signum, handler)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
+    # What is not found in 50 examples of a run is found in those of the next ones.
+    hypothesis.settings.register_profile("suite", max_examples=50)
+    hypothesis.settings.load_profile("suite")
     # All that is collected stays to the end: nothing of it is garbage to look for.
     gc.disable()
 

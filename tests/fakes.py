@@ -23,7 +23,7 @@ from calamari_py.identity import (
     RoleRequest,
 )
 from calamari_py.masking import Masked, MaskedBytes, Secret, SecretRegistry
-from calamari_py.output.base import Failure, IdentityReport, StepHeader, Stream
+from calamari_py.output.base import DetailTone, Failure, IdentityReport, StepHeader, Stream
 from calamari_py.process import (
     Command,
     Limits,
@@ -415,7 +415,9 @@ class RecordingReporter:
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         self._take("output", (stream, data))
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+    def detail(
+        self, line: Masked, event: str, fields: Mapping[str, Any], *, tone: DetailTone = ""
+    ) -> None:
         self._take("detail", (line, event, dict(fields)))
 
     def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:

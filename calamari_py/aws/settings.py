@@ -123,12 +123,14 @@ def _check_endpoint(name: str, url: str, *, allow_http: bool) -> None:
         raise IdentityError(
             f"{name} is not the URL of an endpoint",
             hint="write https://HOST or https://HOST:PORT/PATH, without a user or a query",
+            is_lasting=True,
         )
     if match["scheme"].lower() == "https" or allow_http or is_loopback(match["host"]):
         return
     raise IdentityError(
         f"{name} is '{url}': credentials would cross the network in clear text",
         hint="use https, or allow it with --allow-http-endpoint where the network is private",
+        is_lasting=True,
     )
 
 

@@ -24,6 +24,11 @@ from calamari_py.steps.base import Wishes
     help="Stop where something would be changed, for kinds that can tell beforehand.",
 )
 @click.option(
+    "--resume",
+    metavar="HANDLE",
+    help="Watch exactly this operation: what a lost step printed.",
+)
+@click.option(
     "--fail-on-no-change",
     is_flag=True,
     help="Count a success that changed nothing as a failure, for kinds that know.",
@@ -44,7 +49,10 @@ from calamari_py.steps.base import Wishes
 )
 @click.option("--artifacts", metavar="DIR", help="Collect the step's artifacts here.")
 @click.option(
-    "-q", "--quiet", is_flag=True, help="Of our own lines, show warnings and errors only."
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Of our own lines, show warnings and errors only; the step's own output stays.",
 )
 @click.option("--interactive", is_flag=True, help="Pass standard input on to the step.")
 @click.option(
@@ -85,7 +93,9 @@ def command(**options: Any) -> int:
         isolate=options["isolate"],
         terminal=_on_a_terminal(options["pty"], format_),
         terminal_asked=options["pty"] == "on",
-        wishes=Wishes(action=options["action"], dry_run=options["dry_run"]),
+        wishes=Wishes(
+            action=options["action"], dry_run=options["dry_run"], resume=options["resume"]
+        ),
         fail_on_no_change=options["fail_on_no_change"],
         no_mask=options["no_mask"],
     )

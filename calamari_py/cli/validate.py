@@ -50,9 +50,10 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
     for file in files:
         registry = SecretRegistry()
         error = None
+        odd: tuple[str, ...] = ()
         try:
             source = manifest.read_source(file, stdin=sys.stdin.buffer, cwd=cwd)
-            prepare_step(
+            step = prepare_step(
                 source,
                 environ=environ,
                 cwd=cwd,
@@ -61,6 +62,7 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
                 tools_required=False,
                 wishes=Wishes(action=options["action"]),
             )
+            odd = tuple(map(registry.mask_text, (*step.loaded.warnings, *step.warnings)))
         except ManifestError as found:
             error = found
             # "Invalid" weighs more than "not there", whatever the order of the files.
@@ -69,9 +71,11 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
             elif code == EX_OK:
                 code = EX_FILE_MISSING
         if format_ == "json":
-            documents.append(_document(file, error, registry))
+            documents.append(_document(file, error, registry, odd))
         elif error is None:
             click.echo(f"{source.name}: ok")
+            for warning in odd:
+                click.echo(f"{source.name}: warning: {warning}", err=True)
         else:
             click.echo("\n".join(describe_failure(failure_of(error, registry))), err=True)
     if format_ == "json":
@@ -79,7 +83,9 @@ def command(files: tuple[str, ...], format_: str, **options: Any) -> int:
     return code
 
 
-def _document(file: str, error: ManifestError | None, registry: SecretRegistry) -> dict[str, Any]:
+def _document(
+    file: str, error: ManifestError | None, registry: SecretRegistry, odd: tuple[str, ...]
+) -> dict[str, Any]:
     problems = failure_of(error, registry).problems if error else ()
     return {
         "file": file,
@@ -88,4 +94,5 @@ def _document(file: str, error: ManifestError | None, registry: SecretRegistry) 
             {"message": p.message, "hint": p.hint, "path": p.path, "place": p.place}
             for p in problems
         ],
+        "warnings": list(odd),
     }

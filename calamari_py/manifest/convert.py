@@ -88,7 +88,8 @@ class Converter:
         return near
 
     def _mismatch(self, node: Node, shape: Shape, path: str) -> _Bad:
-        return self._fail(node, path, f"must be {shape.expected}, is {describe(node)}")
+        message = f"must be {shape.expected}, is {describe(node)}"
+        return self._fail(node, path, message, shape.hint)
 
     def _fail(self, node: Node, path: str, message: str, hint: str | None = None) -> _Bad:
         self._report.add(node.place, path, message, hint)
@@ -164,7 +165,7 @@ class Converter:
             return self._fail(node, path, f"must be {known}, is {_shown(leaf)}")
         near = None if leaf.sensitive else self._report.suggest(leaf.text, words)
         end = f"; did you mean '{near}'?" if near else ""
-        return self._fail(node, path, f"{_shown(leaf)} is not one of {known}{end}")
+        return self._fail(node, path, f"{_shown(leaf)} is not one of {known}{end}", shape.hint)
 
     def _items(self, node: Sequence, type_: Any, path: str) -> Any:
         items = [

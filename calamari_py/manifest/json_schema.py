@@ -27,11 +27,13 @@ def build_schema(sections: Mapping[str, Any], finally_section: Any) -> dict[str,
     """
     definitions = _Definitions()
     properties = {
-        key: _described(definitions.of(field.type, template=key not in _UNTEMPLATED), key)
+        key: _described(definitions.of(field.type, template=key not in _UNTEMPLATED), field.about)
         for key, field in fields_of(ManifestFile).items()
     }
     for key, type_ in {**sections, "finally": finally_section}.items():
-        properties[key] = _described(definitions.of(type_), key)
+        struct = shape_of(type_).struct
+        about = _first_sentence(struct) if struct else ""
+        properties[key] = _described(definitions.of(type_), about)
     return {
         "$schema": DIALECT,
         "title": TITLE,
@@ -78,7 +80,10 @@ class _Definitions:
             self.known[name] = {
                 "type": "object",
                 "description": _first_sentence(struct),
-                "properties": {key: self.of(field.type) for key, field in fields.items()},
+                "properties": {
+                    key: _described(self.of(field.type), field.about)
+                    for key, field in fields.items()
+                },
                 "required": [key for key, field in fields.items() if field.required],
                 "additionalProperties": False,
             }
@@ -104,36 +109,9 @@ def _scalar_choices(shape: Shape, *, template: bool) -> list[dict[str, Any]]:
     return choices
 
 
-def _described(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    return {**schema, "description": DESCRIPTIONS[key]} if key in DESCRIPTIONS else schema
+def _described(schema: dict[str, Any], about: str) -> dict[str, Any]:
+    return {**schema, "description": about} if about else schema
 
 
 def _first_sentence(struct: type) -> str:
     return (struct.__doc__ or "").strip().split("\n\n", 1)[0].replace("\n", " ").replace("``", "`")
-
-
-DESCRIPTIONS = {
-    "version": "The version of this format: 1.",
-    "name": "What the step is called in the session name, the log and the result.",
-    "project": "Metadata: session name, templates.",
-    "environment": "Metadata: session name, templates.",
-    "deployment_id": "Metadata: session name, templates.",
-    "region": "The AWS region. Default: AWS_REGION, AWS_DEFAULT_REGION, the launcher's own.",
-    "account": "The launcher identity: what calamari itself runs with. Default: ambient.",
-    "assume_role": "The role the step runs as; a list is a chain of hops.",
-    "expect": "A guard: what the final credentials have to be, or nothing runs.",
-    "credentials": "How the child gets its credentials.",
-    "variables": "Named values; the names may hold spaces, dots and brackets.",
-    "variable_files": "YAML or JSON files of variables; a later one wins, the manifest wins more.",
-    "env": "Environment variables of the child.",
-    "inherit_env": "What the child inherits: true, false, or a list of NAME and PREFIX_*.",
-    "timeout": "When the step is ended. Default: never.",
-    "idle_timeout": "How long the step may be silent. Default: for ever.",
-    "grace": "From the polite signal to SIGTERM.",
-    "retry": "For steps that are safe to repeat.",
-    "output_limit": "How much output passes: none, or a size like 10MB.",
-    "service_messages": "true: ##calamari[…] and ##octopus[…] lines on stdout are commands.",
-    "allow_no_mask": "true lets --no-mask work.",
-    "finally": "A script that runs after the step, however it ended.",
-}
-"""What an editor shows for each key."""

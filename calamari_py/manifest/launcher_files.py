@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -62,6 +63,23 @@ def lies_in(path: Path, files: frozenset[FileId]) -> bool:
     except (OSError, ValueError):
         return False
     return any(file_id(each) in files for each in (real, *real.parents))
+
+
+class LaunchersFiles:
+    """Asks whether a file is one of the launcher's: one that `environ` names, or one of `also`.
+    Nothing is looked up before the first question."""
+
+    def __init__(self, environ: Mapping[str, str], also: Iterable[Path] = ()) -> None:
+        self._environ = environ
+        self._also = tuple(also)
+
+    def __call__(self, path: Path) -> bool:
+        """Whether `path` is one of them, or lies below one."""
+        return lies_in(path, self._ids)
+
+    @cached_property
+    def _ids(self) -> frozenset[FileId]:
+        return ids_of((*environment_files(self._environ), *self._also))
 
 
 def launchers_file(name: str) -> tuple[str, str]:

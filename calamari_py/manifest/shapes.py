@@ -16,12 +16,21 @@ GIVEN: Final = "given"
 """An annotation: the field may be left out, but null is no value for it."""
 
 
+class About(NamedTuple):
+    """An annotation: what a field is, for editors; `hint` says what to write instead of what does
+    not belong there."""
+
+    text: str
+    hint: str | None = None
+
+
 class Field(NamedTuple):
     """One field of a section type."""
 
     name: str
     type: Any
     required: bool
+    about: str
 
 
 class Shape(NamedTuple):
@@ -29,7 +38,8 @@ class Shape(NamedTuple):
 
     `words` are the texts of a Literal (with the values they stand for); `item` is the type of a
     list's items, `entry` of a mapping's values; `struct` has named fields. `given` says that what
-    is written must not be null, though the field may be left out.
+    is written must not be null, though the field may be left out; `hint` goes with what does
+    not fit.
     """
 
     none: bool = False
@@ -43,6 +53,7 @@ class Shape(NamedTuple):
     struct: type[msgspec.Struct] | None = None
     any_: bool = False
     given: bool = False
+    hint: str | None = None
 
     @property
     def expected(self) -> str:
@@ -83,9 +94,7 @@ def _single(type_: Any) -> Shape:
         return simple[type_]
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
-        rules = [extra for extra in arguments[1:] if isinstance(extra, Rule)]
-        shape = Shape(rule=rules[0]) if rules else shape_of(arguments[0])
-        return shape._replace(none=False, given=True) if GIVEN in arguments[1:] else shape
+        return _annotated(arguments[0], arguments[1:])
     if origin is Literal:
         return Shape(words={str(value): value for value in arguments})
     if origin in (tuple, list):
@@ -97,10 +106,24 @@ def _single(type_: Any) -> Shape:
     raise TypeError(f"{type_!r} has no form in a manifest")
 
 
+def _annotated(type_: Any, extras: tuple[Any, ...]) -> Shape:
+    rules = [extra for extra in extras if isinstance(extra, Rule)]
+    shape = Shape(rule=rules[0]) if rules else shape_of(type_)
+    if GIVEN in extras:
+        shape = shape._replace(none=False, given=True)
+    hints = [extra.hint for extra in extras if isinstance(extra, About) and extra.hint]
+    return shape._replace(hint=hints[0]) if hints else shape
+
+
+def _about(type_: Any) -> str:
+    extras = get_args(type_)[1:] if get_origin(type_) is Annotated else ()
+    return next((extra.text for extra in extras if isinstance(extra, About)), "")
+
+
 @functools.cache
 def fields_of(struct: type[msgspec.Struct]) -> Mapping[str, Field]:
     """The fields of `struct` by the key that stands in the file."""
     return {
-        field.encode_name: Field(field.name, field.type, field.required)
+        field.encode_name: Field(field.name, field.type, field.required, _about(field.type))
         for field in msgspec.structs.fields(struct)
     }

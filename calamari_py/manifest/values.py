@@ -141,6 +141,7 @@ class Values:
                 sensitive=definition.sensitive or rendered.sensitive,
                 mask=definition.mask or rendered.sensitive,
                 reason=definition.reason,
+                made_of=rendered.sources - {name},
             )
         return known
 

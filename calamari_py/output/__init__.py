@@ -12,7 +12,7 @@ from calamari_py.output._commands import escape_data
 from calamari_py.output._failure import describe_failure
 from calamari_py.output._frame import ending_text
 from calamari_py.output._service_messages import service_message
-from calamari_py.output._words import format_seconds
+from calamari_py.output._words import format_seconds, printable
 from calamari_py.output.base import Reporter, ReporterOptions
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "ending_text",
     "escape_data",
     "format_seconds",
+    "printable",
     "service_message",
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from calamari_py.masking.secret import Masked, MaskedBytes
-from calamari_py.output._lines import Line, Span
+from calamari_py.output._lines import Line, Span, Tone, plain
 from calamari_py.output._words import encode, lines_of
 
 A_SECOND = 1.0
@@ -15,10 +15,16 @@ A_MINUTE = 60.0
 ERASE_LINE = "\r\x1b[2K"
 
 
-def detail_bytes(line: Masked, encoding: str = "utf-8") -> MaskedBytes:
+def detail_bytes(
+    line: Masked,
+    encoding: str = "utf-8",
+    tone: Tone = "plain",
+    render: Callable[[Line], str] = plain,
+) -> MaskedBytes:
     """`line` as a child would have written it. AWS's texts may hold anything: what would move the
-    cursor is shown as an escape."""
-    return MaskedBytes(encode("\n".join([*lines_of(line), ""]), encoding))
+    cursor is shown as an escape. `render` is how its `tone` looks."""
+    shown = [render((Span(one, tone),)) for one in lines_of(line)]
+    return MaskedBytes(encode("\n".join([*shown, ""]), encoding))
 
 
 def progress_line(percent: float | None, message: str) -> Line:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from unicodedata import combining, east_asian_width
 
-# What would move the cursor, colour the screen or turn the reading direction is shown as an escape.
+# What would move the cursor, colour the screen or turn the reading direction is shown as an escape,
+# and so is what nobody sees: commands are found in spite of it.
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+# ``##vso[…]``, ``##teamcity[…]``, ``##[…]``, and what GitHub reads at the start of a line.
+_MARKER = re.compile(r"##(\w*)\[")
+_COMMAND = re.compile(r"\A(\s*)::(?=.*::)", re.DOTALL)
 _PLAIN_CHARACTERS = str.maketrans(
     {
         "─": "-",
@@ -59,14 +64,17 @@ def format_count(number: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with every control character shown as its escape."""
-    return _UNPRINTABLE.sub(_escape, text)
+    """`text` on one line, with every control character shown as its escape, and without a command
+    that the server around us would carry out: a backslash breaks it up."""
+    return _COMMAND.sub(r"\1\\::", _MARKER.sub(r"##\1\\[", _UNPRINTABLE.sub(_escape, text)))
 
 
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])
     if 0xDC80 <= number <= 0xDCFF:
         return f"\\x{number - 0xDC00:02x}"
+    if number > 0xFFFF:
+        return f"\\U{number:08x}"
     return {"\n": "\\n", "\r": "\\r"}.get(
         match[0], f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
     )

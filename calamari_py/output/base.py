@@ -20,6 +20,9 @@ from calamari_py.result import StepResult
 
 Stream = Literal["stdout", "stderr"]
 
+DetailTone = Literal["", "good", "warn", "bad"]
+"""What a line of a step is like; "" is like any other."""
+
 CiCommand = NewType("CiCommand", bytes)
 """One line that a CI system acts on and does not show; it may hold a secret. Only
 `calamari_py.runner.publish` makes one."""
@@ -118,10 +121,12 @@ class Reporter(Protocol):
     def output(self, stream: Stream, data: MaskedBytes) -> None:
         """Bytes of the child, to be shown at once and unchanged."""
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+    def detail(
+        self, line: Masked, event: str, fields: Mapping[str, Any], *, tone: DetailTone = ""
+    ) -> None:
         """One line of a step that calamari carries out itself, shown where a child's would be. For
         programs it is an event of the type `event` with `fields`, JSON values that are masked
-        already; with an empty `event` it is output like any other."""
+        already; with an empty `event` it is output like any other. `tone` is for a terminal."""
 
     def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
         """How far a step says it is; `percent` is 0 to 100, None where it does not say. What is

@@ -35,6 +35,7 @@ from calamari_py.output._stream import is_pipe, write_all
 from calamari_py.output._words import lines_of
 from calamari_py.output.base import (
     CiCommand,
+    DetailTone,
     Failure,
     IdentityReport,
     MaskedProblem,
@@ -117,7 +118,14 @@ class GithubReporter:
             # A colour code after a newline stands before a command of ours and spoils it.
             self._at_line_start = data.endswith(b"\n")
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def detail(
+        self,
+        line: Masked,
+        event: str,  # noqa: ARG002
+        fields: Mapping[str, Any],  # noqa: ARG002
+        *,
+        tone: DetailTone = "",  # noqa: ARG002  there is no terminal
+    ) -> None:
         """The line, where no command counts."""
         self.output("stdout", detail_bytes(line))
 

@@ -15,6 +15,7 @@ from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output._passing import A_SECOND, Interval, detail_bytes
 from calamari_py.output._stream import write_all
 from calamari_py.output.base import (
+    DetailTone,
     Failure,
     IdentityReport,
     Reporter,
@@ -122,7 +123,14 @@ class JsonReporter:
         except UnicodeDecodeError:
             self._emit("output", stream=stream, base64=b64encode(data).decode())
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:
+    def detail(
+        self,
+        line: Masked,
+        event: str,
+        fields: Mapping[str, Any],
+        *,
+        tone: DetailTone = "",  # noqa: ARG002  the fields say what it means
+    ) -> None:
         """An event of the type `event` with `fields` and ``text``; without one, ``output``."""
         if not event:
             self.output("stdout", detail_bytes(line))

@@ -28,8 +28,10 @@ from calamari_py.output._lines import Line, Span, block, plain, rule
 from calamari_py.output._passing import A_MINUTE, A_SECOND, Interval, detail_bytes, progress_line
 from calamari_py.output._service_messages import MarkerBreaker, service_message
 from calamari_py.output._stream import is_pipe, write_all
+from calamari_py.output._words import lines_of
 from calamari_py.output.base import (
     CiCommand,
+    DetailTone,
     Failure,
     IdentityReport,
     Reporter,
@@ -115,7 +117,14 @@ class OctopusReporter:
             self._warned = True
             self.warning(_BROKEN_UP, _BROKEN_UP_HINT)
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def detail(
+        self,
+        line: Masked,
+        event: str,  # noqa: ARG002
+        fields: Mapping[str, Any],  # noqa: ARG002
+        *,
+        tone: DetailTone = "",  # noqa: ARG002  there is no terminal
+    ) -> None:
         """The line, with no message in it."""
         self.output("stdout", detail_bytes(line))
 
@@ -131,7 +140,8 @@ class OctopusReporter:
             self._say([progress_line(None, message)])
         else:
             share = f"{min(max(percent, 0), 100):.0f}"
-            self._send(service_message("progress", percentage=share, message=message))
+            shown = " ".join(lines_of(message))
+            self._send(service_message("progress", percentage=share, message=shown))
 
     def note(self, message: Masked) -> None:
         """A line of the verbose log, with ``--verbose``."""
@@ -172,7 +182,7 @@ class OctopusReporter:
             self._say([closing_line(result, RULE_WIDTH)], _LEVELS.get(result.outcome, "error"))
         if not succeeded:
             message = self._result_message or Masked(ending_text(result))
-            self._send(service_message("resultMessage", message=message))
+            self._send(service_message("resultMessage", message="\n".join(lines_of(message))))
 
     def _say(self, lines: Sequence[Line], level: Level = "default") -> None:
         if not lines:

@@ -34,6 +34,7 @@ from calamari_py.output._passing import (
 from calamari_py.output._stream import is_raw, same_place, write_all
 from calamari_py.output._words import encode
 from calamari_py.output.base import (
+    DetailTone,
     Failure,
     IdentityReport,
     Reporter,
@@ -109,9 +110,21 @@ class TextReporter:
         if visible := _INVISIBLE_END.sub(b"", data):
             self._at_line_start = visible.endswith(b"\n")
 
-    def detail(self, line: Masked, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """The line, on stdout."""
-        self.output("stdout", detail_bytes(line, self._options.encoding))
+    def detail(
+        self,
+        line: Masked,
+        event: str,  # noqa: ARG002
+        fields: Mapping[str, Any],  # noqa: ARG002
+        *,
+        tone: DetailTone = "",
+    ) -> None:
+        """The line, on stdout; with its tone where that is our own terminal, too."""
+        render = self._render if self._shared else plain
+        data = detail_bytes(line, self._options.encoding, tone or "plain", render)
+        with self._lock:
+            self._wipe()
+            write_all(self._options.stdout, data, self._options.pulse)
+            self._at_line_start = self._at_line_start or self._shared
 
     def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
         """``calamari: 50% message``, once for each that differs from the one before."""

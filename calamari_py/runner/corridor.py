@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -43,6 +42,7 @@ from calamari_py.runner.publish import Publication
 from calamari_py.runner.record import RunRecord, masked_trace
 from calamari_py.runner.region import region_of
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
+from calamari_py.runner.rerun import rerun_of
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
 from calamari_py.runner.unmasked import unmasked_warnings
@@ -79,12 +79,9 @@ class Corridor:
     def walk(self) -> None:
         """From the manifest to the end of the child."""
         self.files.check()
-        if self.options.isolate:
-            from calamari_py.process.isolate import require_isolation
-
-            require_isolation()
         with self.opened(), ExitStack() as stack:
             step = self.prepare()
+            self.check_isolation()
             self.announce(step.loaded)
             folders = stack.enter_context(open_folders(self.environ, self.inbox, warn=self.warn))
             inputs = self.identity_inputs(step)
@@ -221,6 +218,14 @@ class Corridor:
         if options.fail_on_no_change:
             check_fail_on_no_change(step.kind)
 
+    def check_isolation(self) -> None:
+        """What keeps this machine from isolating anything, once it is known that it would have
+        to."""
+        if self.options.isolate:
+            from calamari_py.process.isolate import require_isolation
+
+            require_isolation()
+
     def check_no_mask(self, step: StepManifest) -> None:
         """``--no-mask`` is refused where the manifest does not allow it, and said where it does."""
         if not self.options.no_mask:
@@ -263,6 +268,11 @@ class Corridor:
             return []
         roles = step.kind.roles(step.spec)
         return policy.check_roles(role for role in roles if role[0] not in step.loaded.late_paths)
+
+    def check_role(self, loaded: LoadedManifest, path: str, arn: str) -> None:
+        """PolicyRefused for a role that only AWS knew of, and that lies outside."""
+        if self.policy is not None:
+            self.refuse(self.policy.check_roles([(path, arn)]), loaded)
 
     def refuse(self, problems: Sequence[Problem], loaded: LoadedManifest) -> None:
         """PolicyRefused, noted and with its places, where there are `problems`."""
@@ -407,7 +417,14 @@ class Corridor:
             by_hand=self.options.command is not None,
             artifacts=self.options.artifacts,
             pacing=self.doors.pacing,
-            named=shlex.quote(self.options.manifest),
+            rerun=partial(
+                rerun_of,
+                self.options,
+                step.loaded,
+                self.registry,
+                sandbox=self.sandbox is not None,
+            ),
+            check_role=partial(self.check_role, step.loaded),
             fail_on_no_change=self.options.fail_on_no_change,
         ).run_all()
 

@@ -92,6 +92,7 @@ class Execution(ChildRuns):
             needed = 0.0 if number == 1 or not kind.starts_processes else limits.timeout or 0.0
             identity = self.keeper.current(at_least=needed)
             began, clock = self.record.now(), time.monotonic()
+            noted = len(self.record.problems)
             ran = self.execute(
                 kind,
                 self.step.spec,
@@ -108,6 +109,7 @@ class Execution(ChildRuns):
                     raise ran.error
                 return
             self._forget_attempt()
+            del self.record.problems[noted:]
 
     def _note_end(self, ran: Ran, limits: Limits) -> None:
         if ran.error is not None:

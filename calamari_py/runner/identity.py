@@ -310,4 +310,5 @@ def _raise_unexpected(
         + "; ".join(mismatches),
         hint="nothing was run; correct assume_role, or expect if the manifest moved",
         trace=trace,
+        is_lasting=True,
     )

@@ -124,6 +124,7 @@ class IdentityKeeper:
             f"'{_shown(before)}'",
             hint="what the launcher's source gives has changed while the step ran",
             trace=identity.trace,
+            is_lasting=True,
         )
 
 

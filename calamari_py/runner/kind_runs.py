@@ -32,7 +32,7 @@ from calamari_py.runner.record import RunRecord
 from calamari_py.runner.step_aws import StepAws
 from calamari_py.runner.step_clock import Pacing, RunClock
 from calamari_py.runner.step_report import RunReport
-from calamari_py.steps.base import StepContext, StepKind, StepOutcome
+from calamari_py.steps.base import Rerun, StepContext, StepKind, StepOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class Ran:
 class KindRuns:
     """All that running a kind of step takes, whether it has a child or works itself. `warn` and
     `note` take plain text and mask it; `outbox` holds what other threads have to say. `pacing` is
-    how time passes for whoever waits without a child, `named` how a hint names the manifest."""
+    how time passes for whoever waits without a child, `rerun` how a hint runs the step once more,
+    `check_role` holds a role against the operator's policy."""
 
     step: PreparedStep
     keeper: IdentityKeeper
@@ -73,7 +74,8 @@ class KindRuns:
     warn: Callable[[str], None]
     note: Callable[[str], None]
     pacing: Pacing = field(default_factory=Pacing)
-    named: str = "step.yaml"
+    rerun: Callable[[], Rerun] = Rerun
+    check_role: Callable[[str, str], None] = lambda _place, _arn: None
     declared: Declared = field(default_factory=Declared)
 
     def work(
@@ -137,6 +139,8 @@ class KindRuns:
                 identity.aws,
                 current=self.credentials,
                 renewed=self._renewed,
+                # Said with the next word: an answer must not be lost to a reader that went away.
+                warn=self.outbox.warn,
                 region=region,
                 account=principal.account if principal else None,
                 partition=principal.partition if principal else partition_of(region),
@@ -148,7 +152,8 @@ class KindRuns:
                 attend=report.attend,
             ),
             timeout=limits.timeout,
-            manifest=self.named,
+            rerun=self.rerun,
+            check_role=self.check_role,
         )
 
     def say(self, text: str) -> None:
@@ -173,7 +178,8 @@ class KindRuns:
 
 def _credentials_of(identity: ResolvedIdentity) -> AwsCredentials:
     if identity.deployment is None:
-        raise IdentityError("the step has no credentials (account: none)", hint="name an account")
+        message = "the step has no credentials (account: none)"
+        raise IdentityError(message, hint="name an account", is_lasting=True)
     return identity.deployment.credentials
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from calamari_py import manifest
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import owned_names
@@ -24,12 +26,18 @@ from calamari_py.errors import (
 )
 from calamari_py.identity import RoleRequest
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
-from calamari_py.manifest.types import Account, StepManifest, as_account
+from calamari_py.manifest.launcher_files import LaunchersFiles
+from calamari_py.manifest.types import StepManifest
 from calamari_py.masking import SecretRegistry
 from calamari_py.process import KILL_DELAY, unsafe_entries
 from calamari_py.runner.region import partition_problems, region_of
 from calamari_py.runner.requests import build_role_requests, step_title
-from calamari_py.runner.wishes import check_wishes, fitting, problems_of_own_work
+from calamari_py.runner.wishes import (
+    check_wishes,
+    fitting,
+    problems_of_own_work,
+    unused_keys,
+)
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepKind, Wishes
 from calamari_py.templates import LATE_TEXT
@@ -77,8 +85,9 @@ class PreparedStep:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What its kind finds odd."""
-        return () if self.spec is None else tuple(self.kind.warnings(self.spec))
+        """What its kind finds odd, and what means nothing for it."""
+        odd = () if self.spec is None else self.kind.warnings(self.spec)
+        return (*unused_keys(self.kind, self.loaded), *odd)
 
 
 def prepare_step(
@@ -118,7 +127,7 @@ def prepare_step(
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
     found.problems += _argument_problems(loaded)
     step = loaded.manifest
-    found.problems += problems_of_own_work(kind, step.idle_timeout, step.grace, step.account)
+    found.problems += problems_of_own_work(kind, _fields_of(step))
     # Credentials are only delivered to a process: without one of its own, to that of `finally`.
     of_child = kind if kind.starts_processes else STEP_KINDS[SCRIPT]
     delivery = step.credentials.delivery or of_child.default_delivery
@@ -166,6 +175,14 @@ def complete_step(
     )
     found.without(loaded.late_paths).raise_if_any(loaded.error)
     return replace(step, loaded=loaded, spec=specs[0], finally_spec=specs[1])
+
+
+def _fields_of(step: StepManifest) -> dict[str, Any]:
+    """What the manifest says, by its keys."""
+    said = asdict(step)
+    if step.finally_ is not None:
+        said[FINALLY] = step.finally_
+    return said
 
 
 def _register(loaded: LoadedManifest, registry: SecretRegistry) -> None:
@@ -231,17 +248,14 @@ def _problems_of_fields(
     for place, section in fields.items():
         if place in STEP_KINDS or place == FINALLY:
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
-            found.problems += problems_of_own_work(
-                kind,
-                fields.get("idle_timeout"),
-                fields.get("grace"),
-                as_account(fields.get("account", Account())),
-            )
+            # Whether there is a 'finally' that could not be read is not known here.
+            found.problems += problems_of_own_work(kind, {FINALLY: None, **fields})
             context = ParseContext(
                 folder=source.folder,
                 search_path=search_path(env, environ),
                 path=place,
                 render=lambda text, _place: text,
+                launchers=LaunchersFiles(environ),
                 wishes=fitting(kind, wishes),
             )
             with found, suppress(CommandNotFound, CommandNotExecutable):
@@ -261,8 +275,12 @@ def _parse_sections(
     """The specs of the kind's section and of ``finally``, and why one of them has none."""
     step = loaded.manifest
 
+    rendered_secrets: set[str] = set()
+
     def render(text: str, place: str) -> str:
         rendered = loaded.render_text(text, place)
+        if rendered.sensitive:
+            rendered_secrets.add(place)
         for name, secret in rendered.secrets:
             registry.add(secret, name=name)
         return rendered.text
@@ -278,7 +296,8 @@ def _parse_sections(
             search_path=search_path(step.env, environ),
             path=place,
             render=render,
-            sensitive=loaded.secret_paths.__contains__,
+            sensitive=lambda path: path in loaded.secret_paths or path in rendered_secrets,
+            launchers=LaunchersFiles(environ, loaded.launcher_files),
             wishes=fitting(STEP_KINDS[kind], wishes),
             title=step_title(step),
         )
@@ -299,7 +318,7 @@ def _register_found(kind: StepKind, spec: Any, registry: SecretRegistry) -> None
     for name, value in kind.secrets(spec):
         # What stands for a late variable is no secret; its value is registered when it is there.
         if value != LATE_TEXT:
-            registry.add(value, name=name)
+            registry.add_json(value, name=name)
 
 
 @contextmanager

@@ -20,8 +20,9 @@ class StepAws:
     """An `AwsCalls`. Asks for the credentials before each call and keeps none.
 
     `current` gives the step's credentials, valid now; `renewed` ones that were obtained just now.
-    Both raise the CalamariError of a renewal that failed. One thread calls at a time, whatever
-    others do with the credentials meanwhile.
+    Both raise the CalamariError of a renewal that failed. `warn` takes what a call has found odd
+    (a clock that is off) without raising. One thread calls at a time, whatever others do with the
+    credentials meanwhile.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class StepAws:
         *,
         current: Callable[[], AwsCredentials],
         renewed: Callable[[], AwsCredentials],
+        warn: Callable[[str], None],
         region: str,
         account: str | None,
         partition: str,
@@ -40,6 +42,7 @@ class StepAws:
         self._aws = aws
         self._current = current
         self._renewed = renewed
+        self._warn = warn
         self._worked = ""
 
     def call(
@@ -54,9 +57,13 @@ class StepAws:
         """See `AwsCalls`."""
 
         def once(credentials: AwsCredentials) -> Mapping[str, Any]:
-            answer = self._aws.call(
-                credentials, service, operation, params, subject=subject, budget=budget
-            )
+            try:
+                answer = self._aws.call(
+                    credentials, service, operation, params, subject=subject, budget=budget
+                )
+            finally:
+                for warning in self._aws.take_warnings():
+                    self._warn(warning)
             self._worked = credentials.access_key_id
             return answer
 

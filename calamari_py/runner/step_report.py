@@ -15,6 +15,7 @@ from calamari_py.runner.last_line import shorten
 from calamari_py.runner.masked import mask_fields
 from calamari_py.runner.outlet import LONGEST_MESSAGE
 from calamari_py.runner.record import RunRecord
+from calamari_py.steps.base import Tone
 
 
 class RunReport:
@@ -42,11 +43,18 @@ class RunReport:
         self._attend = attend
         self._unread = False
 
-    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+    def line(
+        self,
+        text: str,
+        *,
+        event: str = "",
+        fields: Mapping[str, Any] | None = None,
+        tone: Tone = "",
+    ) -> None:
         """One line of the step's output."""
         with self._heard():
             masked = mask_fields(fields or {}, self._record.masked)
-            self._reporter.detail(self._text(text), event, masked)
+            self._reporter.detail(self._text(text), event, masked, tone=tone)
 
     def progress(self, percent: float | None, text: str) -> None:
         """Where the step is now."""
@@ -64,14 +72,15 @@ class RunReport:
             self._reporter.note(self._text(text))
 
     def hide(self, value: str, name: str) -> None:
-        """Mask `value` from now on. ManifestError where short secrets are errors."""
-        self._registry.add(value, name=name)
+        """Mask `value` from now on, and every text in it where it is JSON. ManifestError where
+        short secrets are errors."""
+        self._registry.add_json(value, name=name)
         self._warn_of_secrets()
 
     def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
         """Publish an output variable."""
         if sensitive or name in self._declared.sensitive_outputs:
-            self._registry.add(value, name=f"output {name}")
+            self._registry.add_json(value, name=f"output {name}")
             self._declared.sensitive_outputs.add(name)
             self._warn_of_secrets()
         self._declared.outputs[name] = value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from calamari_py.errors import Problem
 from calamari_py.masking import Masked
-from calamari_py.output import ending_text
+from calamari_py.output import ending_text, printable
 from calamari_py.result import OutputVariable, StepResult
 
 LONGEST_VALUE = 300
@@ -31,7 +31,7 @@ def summary_of(result: StepResult, *, mask: Callable[[str], Masked]) -> str:
 
 def escape(text: str) -> str:
     """`text` on one line, as nothing but itself in Markdown."""
-    return _SIGNS.sub(r"\\\1", " ".join(text.split()))
+    return _SIGNS.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def _facts(result: StepResult) -> Iterator[tuple[str, str]]:

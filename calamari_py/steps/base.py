@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from calamari_py.identity import AwsCredentials
 from calamari_py.process.base import Command, ProcessExit
+
+Tone = Literal["", "good", "warn", "bad"]
+"""What a line of a step is like, for those who see colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +34,13 @@ class StepOutcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """What the caller asks for beside the manifest. `action` replaces the section's own (None: it
-    stays), `dry_run` stops where something would be changed. A kind is only handed an action of its
-    `actions`, and a dry run only where it `rehearses`."""
+    stays), `dry_run` stops where something would be changed, `resume` is the operation to go on
+    with, as a lost step has printed it. A kind is only handed an action of its `actions`, a dry run
+    only where it `rehearses`, and an operation only where it `resumes`."""
 
     action: str | None = None
     dry_run: bool = False
+    resume: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,10 @@ class ParseContext:
     `folder` is what relative paths are relative to, `search_path` the PATH tools are looked up on,
     `path` the section's place in the manifest (``script``, ``finally``) for problems, and
     `render` turns a template text into its value (ManifestError when it cannot). `sensitive` says
-    whether the text at a place (``cloudformation.tags.Owner``) was made from a secret. `title` are
-    the parts that a session name is made of, for names that the kind makes up itself.
+    whether the text at a place (``cloudformation.tags.Owner``), or that of a file that was rendered
+    for it, was made from a secret, `launchers` whether a file is the launcher's own, which no step
+    may hand on. `title` are the parts that a session name is made of, for names that the kind makes
+    up itself.
     """
 
     folder: Path
@@ -54,6 +61,7 @@ class ParseContext:
     path: str
     render: Callable[[str, str], str]
     sensitive: Callable[[str], bool] = lambda _: False
+    launchers: Callable[[Path], bool] = lambda _: False
     wishes: Wishes = field(default_factory=Wishes)
     title: str = "step"
 
@@ -107,9 +115,17 @@ class StepReport(Protocol):
     """How a kind that works itself says what it does. Everything is masked before it is shown or
     kept. Where nobody reads any more the first word raises Cancelled; later ones are lost."""
 
-    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+    def line(
+        self,
+        text: str,
+        *,
+        event: str = "",
+        fields: Mapping[str, Any] | None = None,
+        tone: Tone = "",
+    ) -> None:
         """One line of the step's output. For programs it is an event of the type `event` with
-        `fields` (JSON values); without one, output like any other."""
+        `fields` (JSON values); without one, output like any other. `tone` is an emphasis where
+        there is a terminal: the text says all without it."""
 
     def progress(self, percent: float | None, text: str) -> None:
         """Where the step is now, until the next one: for those who watch, not for a log."""
@@ -156,6 +172,18 @@ class StepClock(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """How the step is run once more, as it was run this time: what a hint prints.
+
+    `words` are the command line without an ``--action``, unquoted and without any secret.
+    `remarks` say what it needs beside: ``with the same manifest on standard input``.
+    """
+
+    words: tuple[str, ...] = ("calamari", "run", "step.yaml")
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
@@ -164,7 +192,9 @@ class StepContext:
     text and masks it. `credentials` gives the step's credentials, valid now and renewed when they
     have to be: ask before each call, keep none; it raises a CalamariError when there are none.
     `timeout` is the step's limit in seconds, None for none: `run` keeps it by itself, a kind
-    without processes has to. `manifest` is how a hint names the manifest, quoted for a shell.
+    without processes has to. `rerun` is how a hint runs the step once more: ask when it
+    is printed, for what has become a secret meanwhile does not stand in it. `check_role` holds a
+    role that only AWS knew of (its place and ARN) against the operator's policy: PolicyRefused.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -176,7 +206,8 @@ class StepContext:
     report: StepReport
     clock: StepClock
     timeout: float | None = None
-    manifest: str = "step.yaml"
+    rerun: Callable[[], Rerun] = Rerun
+    check_role: Callable[[str, str], None] = lambda _place, _arn: None
 
 
 class StepKind(Protocol):
@@ -201,6 +232,8 @@ class StepKind(Protocol):
     """The legal values of ``--action``."""
     rehearses: bool = False
     """Whether there is a ``--dry-run``."""
+    resumes: bool = False
+    """Whether there is a ``--resume``: what it is given is the kind's own to read."""
     knows_changes: bool = False
     """Whether its outcome says if anything was changed: what ``--fail-on-no-change`` needs."""
     argument_fields: tuple[str, ...] = ()

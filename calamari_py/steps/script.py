@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from calamari_py.channel import write_private
 from calamari_py.errors import FileMissing, Findings, ManifestError, Problem
 from calamari_py.manifest.scalars import Duration
+from calamari_py.manifest.shapes import About
 from calamari_py.process import Command, resolve_tool
 from calamari_py.steps.base import (
     KindEnvironment,
@@ -30,20 +31,30 @@ _LIMIT = 10 * 1024 * 1024
 
 
 class ScriptSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``script``: exactly one of `run` and `file`."""
+    """``script``: a text (`run`) or a file (`file`) that an interpreter runs."""
 
-    run: str | None = None
-    file: str | None = None
-    shell: str | tuple[str, ...] | None = None
-    args: tuple[str, ...] = ()
-    working_directory: str | None = None
-    render: bool = False
+    run: Annotated[
+        str | None, About("The script itself; not a template unless render is true.")
+    ] = None
+    file: Annotated[str | None, About("The path of a script, relative to the manifest.")] = None
+    shell: Annotated[
+        str | tuple[str, ...] | None,
+        About("bash, sh, python, pwsh, or the argv of an interpreter. Default: by the file."),
+    ] = None
+    args: Annotated[
+        tuple[str, ...], About("The script's arguments. No secret may be among them.")
+    ] = ()
+    working_directory: Annotated[
+        str | None,
+        About("Where it runs, relative to the manifest. Default: the manifest's folder."),
+    ] = None
+    render: Annotated[bool, About("true renders the script as a template.")] = False
 
 
 class FinallySection(ScriptSection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``finally``: the same, with a time limit of its own."""
+    """``finally``: a script that runs after the step, however that ended."""
 
-    timeout: Duration | None = None
+    timeout: Annotated[Duration | None, About("When it is ended.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,22 @@ def test_the_code_says_the_worst(files: tuple[str, ...], code: int, call: Call) 
     assert [entry["file"] for entry in document["files"]] == list(files)
 
 
+def test_what_is_odd_is_a_warning(call: Call) -> None:
+    """The manifest is valid all the same; what is made from a secret is not shown."""
+    text = (
+        "name: odd\nassume_role: arn:aws:iam::111111111111:role/Dev\n"
+        "cloudformation: {stack_name: a, retain: [Topic], skip: [Topic]}\n"
+    )
+    Path("odd.yaml").write_text(text, encoding="utf-8")
+    ended = call("validate", "odd.yaml")
+    assert (ended.code, ended.out) == (0, "odd.yaml: ok\n")
+    retain, skip = ended.err.splitlines()
+    assert retain.startswith("odd.yaml: warning: cloudformation.retain counts for action 'delete'")
+    assert skip.startswith("odd.yaml: warning: cloudformation.skip counts for action 'rollback'")
+    (entry,) = json.loads(call("validate", "--format", "json", "odd.yaml").out)["files"]
+    assert (entry["valid"], len(entry["warnings"])) == (True, 2)
+
+
 def test_text(call: Call) -> None:
     """What is good is said on stdout; every problem with its place on stderr."""
     ended = call("validate", "good.yaml", "bad.yaml")
@@ -68,7 +84,7 @@ def test_json(call: Call) -> None:
     document = json.loads(call("validate", "--format", "json", "good.yaml", "bad.yaml").out)
     good, bad = document["files"]
     assert document["schema_version"] == 1
-    assert good == {"file": "good.yaml", "valid": True, "problems": []}
+    assert good == {"file": "good.yaml", "valid": True, "problems": [], "warnings": []}
     assert bad["valid"] is False
     assert {problem["place"] for problem in bad["problems"]} == {"bad.yaml:2:1", "bad.yaml:3:10"}
     assert {problem["path"] for problem in bad["problems"]} == {"asume_role", "timeout"}

@@ -1,4 +1,4 @@
-"""`--action`, `--dry-run` and `--fail-on-no-change` on the command line."""
+"""`--action`, `--dry-run`, `--resume` and `--fail-on-no-change` on the command line."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.process
     [
         pytest.param(("run", "--action", "deploy"), id="run --action"),
         pytest.param(("run", "--dry-run"), id="run --dry-run"),
+        pytest.param(("run", "--resume", "arn:x#1"), id="run --resume"),
         pytest.param(("run", "--fail-on-no-change"), id="run --fail-on-no-change"),
         pytest.param(("validate", "--action", "deploy"), id="validate --action"),
         pytest.param(("explain", "--action", "deploy"), id="explain --action"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.fake_cloudformation import answers, templates
@@ -54,7 +55,10 @@ class Endpoints:
         horizon = self.clock.monotonic() - self.status_lag
         seen = [entry for entry in one.statuses if entry[0] <= horizon]
         if self.status_lag and seen:
-            return answers.stack(one, seen[-1][1], seen[-1][2])
+            views = [view for view in one.views if view[0] <= horizon] or one.views[:1]
+            _, updated, outputs = views[-1]
+            there = replace(one, updated=updated, outputs=outputs)
+            return answers.stack(there, seen[-1][1], seen[-1][2])
         return answers.stack(one, one.status, one.reason)
 
     def _cloudformation_describe_stack_events(self, params: Params) -> dict[str, Any]:

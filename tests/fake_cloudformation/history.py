@@ -73,6 +73,7 @@ def add(
     stack.before, stack.resources_before = design, dict(stack.resources)
     if status == "DELETE_COMPLETE":
         stack.deleted = world.now()
+    world.keep_view(stack)
     if settles is not None:
         seconds, end = settles
         world.clock.after(seconds, lambda: world.enter(stack, end, token=token))

@@ -95,7 +95,8 @@ class FakeChangeSet:
 @dataclass(kw_only=True)
 class FakeStack:
     """A stack. `before` is what it was while an update is under way, `broken` are the logical ids
-    that a rollback or a deletion left behind."""
+    that a rollback or a deletion left behind; `views` are the times of updates and the outputs as
+    they were, each with the moment from which on."""
 
     id: str
     name: str
@@ -108,6 +109,7 @@ class FakeStack:
     outputs: dict[str, str] = field(default_factory=dict)
     events: list[FakeEvent] = field(default_factory=list)
     statuses: list[tuple[float, str, str]] = field(default_factory=list)
+    views: list[tuple[float, datetime | None, dict[str, str]]] = field(default_factory=list)
     change_sets: dict[str, FakeChangeSet] = field(default_factory=dict)
     change_set_id: str | None = None
     updated: datetime | None = None

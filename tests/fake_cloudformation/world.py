@@ -141,8 +141,13 @@ class World:
         """The stack goes into `status`, with an event that says so."""
         stack.status, stack.reason = status, reason
         stack.statuses.append((self.clock.monotonic(), status, reason))
+        self.keep_view(stack)
         itself = FakeResource(logical_id=stack.name, type=STACK_TYPE, physical_id=stack.id)
         self.emit(stack, itself, status, reason, token=token)
+
+    def keep_view(self, stack: FakeStack) -> None:
+        """Remember what DescribeStacks shows from now on: whoever is late still sees it later."""
+        stack.views.append((self.clock.monotonic(), stack.updated, dict(stack.outputs)))
 
     def resolver(self, stack: FakeStack, design: Design) -> templates.Resolver:
         """Functions of `design` over the resources that `stack` has."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from calamari_py.masking.secret import Masked, MaskedBytes
 from calamari_py.output._service_messages import MarkerBreaker, service_message
+from calamari_py.output._words import lines_of
 from calamari_py.output.base import CiCommand, CommandTaker, Failure, ServiceMessageTaker
 from calamari_py.output.octopus import OctopusReporter
 from calamari_py.result import Outcome
@@ -173,7 +174,9 @@ def test_no_text_of_ours_smuggles_a_message(chunks: list[str]) -> None:
     reporter.finished(result(Outcome.FAILED, 3, ending=masked, artifacts=(masked,)))
     read = server(screen)
     assert [message.name for message in read.messages] == ["progress", "resultMessage"]
-    assert read.named("progress") == [{"percentage": "50", "message": str(masked)}]
+    shown = " ".join(lines_of(masked))
+    assert read.named("progress") == [{"percentage": "50", "message": shown}]
+    assert read.named("resultMessage") == [{"message": "\n".join(lines_of(masked))}]
     assert read.level == "default"
 
 

@@ -19,7 +19,7 @@ from calamari_py.output.jsonl import (
     JsonReporter,
 )
 from calamari_py.result import MaskingRecord, Outcome, OutputVariable, StepIdentity, Usage
-from calamari_py.steps.base import StepReport
+from calamari_py.steps.base import StepReport, Tone
 from calamari_py.steps.cloudformation.changes import report_changes
 from calamari_py.steps.cloudformation.event_lines import fields_of
 from calamari_py.steps.cloudformation.values import Change, ChangeSet, StackEvent
@@ -66,7 +66,14 @@ class Lines:
 
     fields: Mapping[str, Any] | None = None
 
-    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+    def line(
+        self,
+        text: str,
+        *,
+        event: str = "",
+        fields: Mapping[str, Any] | None = None,
+        tone: Tone = "",
+    ) -> None:
         self.fields = fields or self.fields
 
     def fact(self, name: str, value: Any) -> None:

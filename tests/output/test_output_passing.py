@@ -9,14 +9,14 @@ import pty
 import struct
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pytest
 
 from calamari_py.masking.secret import Masked, MaskedBytes
-from calamari_py.output.base import Reporter
+from calamari_py.output.base import DetailTone, Reporter
 from calamari_py.output.github import GithubReporter
 from calamari_py.output.jsonl import JsonReporter
 from calamari_py.output.octopus import OctopusReporter
@@ -225,6 +225,50 @@ def test_a_detail_moves_no_cursor(number: int) -> None:
     screen = Screen()
     every_format(screen)[number].detail(Masked("a\x1b[2Jb\rc\ud800"), "", {})
     assert screen.out.endswith("a\\x1b[2Jb\nc\\ud800\n")
+
+
+@pytest.mark.parametrize(
+    ("tone", "code"), [("good", "32"), ("bad", "1;31"), ("warn", "33"), ("", "")]
+)
+def test_a_detail_has_its_tone_on_a_terminal(tone: DetailTone, code: str) -> None:
+    """An emphasis around the whole line, which ends before the next one begins."""
+    screen = Screen.shared()
+    reporter = on_a_terminal(screen)
+    reporter.detail(Masked("- Queue"), "", {}, tone=tone)
+    reporter.note(Masked("unseen"))
+    reporter.highlight(Masked("next"))
+    line, after = screen.out.splitlines()
+    assert line == (f"\x1b[{code}m- Queue\x1b[0m" if code else "- Queue")
+    assert not after.startswith("\x1b[0m")
+    assert shown(screen.out) == ["- Queue", "calamari: next", ""]
+
+
+@pytest.mark.parametrize(
+    ("screen", "changes"),
+    [
+        pytest.param(Screen.shared(), {"terminal": False}, id="no-terminal"),
+        pytest.param(Screen(), {"terminal": True}, id="stdout-goes-elsewhere"),
+        pytest.param(
+            Screen.shared(),
+            {"terminal": True, "environ": {**COLOUR, "NO_COLOR": "1"}},
+            id="unwanted",
+        ),
+    ],
+)
+def test_a_tone_is_for_terminals(screen: Screen, changes: dict[str, Any]) -> None:
+    """A file or a log has the text alone."""
+    TextReporter(screen.options(**changes)).detail(Masked("- Queue"), "", {}, tone="bad")
+    assert screen.out == "- Queue\n"
+
+
+@pytest.mark.parametrize("make", [GithubReporter, OctopusReporter, JsonReporter])
+def test_other_formats_have_no_tone(make: Callable[[Any], Reporter]) -> None:
+    """A CI system has colours of its own, a program none."""
+    screen = Screen()
+    make(screen.options()).detail(Masked("- Queue"), "stack_change", {}, tone="bad")
+    assert "- Queue" in screen.out
+    assert "\x1b" not in screen.out
+    assert "bad" not in screen.out
 
 
 def test_a_detail_commands_no_runner() -> None:

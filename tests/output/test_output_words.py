@@ -54,6 +54,18 @@ def test_validity_is_rounded_down(seconds: float, text: str) -> None:
         pytest.param("a\x9bb", "a\\x9bb", id="C1 control"),
         pytest.param("a\u2028b\u202eb", "a\\u2028b\\u202eb", id="separator and direction"),
         pytest.param(b"caf\xe9".decode("utf-8", "surrogateescape"), "caf\\xe9", id="no UTF-8"),
+        pytest.param(
+            "a\u200bb\u200ec\u061cd\ufeff", "a\\u200bb\\u200ec\\u061cd\\ufeff", id="unseen"
+        ),
+        pytest.param("a\U000e0041b", "a\\U000e0041b", id="unseen tag"),
+        pytest.param("x ##vso[task.y]", "x ##vso\\[task.y]", id="Azure"),
+        pytest.param("##[error]x", "##\\[error]x", id="old GitHub"),
+        pytest.param("##teamcity[y]", "##teamcity\\[y]", id="TeamCity"),
+        pytest.param("##calamari[y]", "##calamari\\[y]", id="calamari"),
+        pytest.param("##v\u200bso[y]", "##v\\u200bso[y]", id="unseen in a marker"),
+        pytest.param(" ::add-mask::x", " \\::add-mask::x", id="GitHub"),
+        pytest.param("AWS::S3::Bucket ::1", "AWS::S3::Bucket ::1", id="no command"),
+        pytest.param("::1", "::1", id="an address"),
         pytest.param("naïve → 部署", "naïve → 部署", id="other alphabets stay"),
     ],
 )

@@ -39,6 +39,7 @@ class ErrandSpec:
     dry_run: bool
     title: str
     is_secret: bool
+    resume: str | None
 
 
 class Errand(StepKind):
@@ -52,6 +53,7 @@ class Errand(StepKind):
     starts_processes = False
     actions = ("go", "look")
     rehearses = True
+    resumes = True
     knows_changes = True
 
     def __init__(self) -> None:
@@ -70,6 +72,7 @@ class Errand(StepKind):
             dry_run=context.wishes.dry_run,
             title=context.title,
             is_secret=context.sensitive("errand.what"),
+            resume=context.wishes.resume,
         )
 
     def secrets(self, spec: ErrandSpec) -> Iterable[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.masking import Secret
 from tests.fakes import LAUNCHER_KEY_ID, LAUNCHER_TOKEN, START, refusal, step_key_id
-from tests.runner.world import DEV, HUB, SCRIPT, World
+from tests.runner.world import DEV, HUB, SCRIPT, World, sandbox
 
 
 def manifest(head: str = "name: deploy\nregion: eu-west-1\n", **hop: Any) -> str:
@@ -271,19 +270,6 @@ def test_without_role_and_region_the_step_runs_nameless(world: World) -> None:
 
 
 # --- where calls go -----------------------------------------------------------------------------
-
-
-def sandbox(endpoint: str = "http://127.0.0.1:4566") -> Any:
-    """An embedded AWS that is not there: its endpoint and its launcher."""
-    launcher = LauncherCredentials(
-        credentials=AwsCredentials(
-            access_key_id="AKIASANDBOX", secret_access_key=Secret("sandbox-launcher-secret")
-        ),
-        source="sandbox",
-        description="embedded AWS",
-        arn="arn:aws:iam::123456789012:user/sandbox",
-    )
-    return SimpleNamespace(endpoint=endpoint, launcher=launcher)
 
 
 def test_the_sandbox_replaces_every_endpoint(world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from calamari_py.errors import (
 from calamari_py.masking import Secret
 from calamari_py.process import Command
 from calamari_py.result import Outcome, StepResult
+from calamari_py.runner import AdHocCommand
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import StepContext, Wishes
 from calamari_py.steps.script import ScriptKind
@@ -75,7 +78,6 @@ def test_it_is_given_aws_a_clock_and_no_process(errand: Errand, world: World) ->
     assert seen == {"started": 0, "now": timedelta(seconds=90), "spent": 30, "private": 0o700}
     assert context.environment == {}
     assert context.clock.jitter() == 0.5
-    assert context.manifest == "step.yaml"
     assert world.child.commands == []
     assert list(world.private.iterdir()) == []
 
@@ -126,12 +128,6 @@ def test_its_credentials_are_renewed_and_asked_for_as_usual(
     assert list(dict.fromkeys(held)) == [step_key_id(number) for number in (1, 2, 3)]
     assert world.reporter.warnings == []
     assert world.reporter.told("identity")[0].renewed
-
-
-def test_a_manifest_is_named_for_a_shell(errand: Errand, world: World) -> None:
-    """A hint's command can be pasted, whatever the file is called."""
-    world.run(ERRAND, named="my step.yaml")
-    assert errand.contexts[0].manifest == "'my step.yaml'"
 
 
 def test_it_cannot_start_a_process(errand: Errand, world: World) -> None:
@@ -299,6 +295,22 @@ def test_what_waits_is_said_in_time(errand: Errand, world: World) -> None:
     assert any("could not be renewed: no token today" in warning for warning in order[1:])
 
 
+def test_what_a_call_finds_odd_is_said(errand: Errand, world: World) -> None:
+    """A clock that is off is warned of with the next word, and its call is not disturbed."""
+    world.aws.answers["cloudformation:DescribeStacks"] = {"Stacks": []}
+    said: list[list[str]] = []
+
+    def act(_spec: ErrandSpec, context: StepContext) -> None:
+        world.aws.later_warnings = ("the clock is off by 90 s",)
+        context.aws.call("cloudformation", "DescribeStacks", {"StackName": "x"})
+        said.append(list(world.reporter.warnings))
+        context.report.line("next")
+        said.append(list(world.reporter.warnings))
+
+    run(world, errand, act)
+    assert said == [[], ["the clock is off by 90 s"]]
+
+
 # --- how it ends --------------------------------------------------------------------------------
 
 STACK = StackFailed("Database could not be made", hint="see it", evidence=("then\tgone",), **CLOUD)
@@ -449,6 +461,34 @@ def test_a_full_disk_stops_it_once(errand: Errand, world: World) -> None:
     assert (result.outcome, result.exit_code) == (Outcome.FAILED, 1)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Cancelled(signal.SIGTERM), id="cancelled"),
+        pytest.param(TimedOut("over"), id="timed out"),
+        pytest.param(Indeterminate("lost", **CLOUD), id="indeterminate"),
+        pytest.param(STACK, id="failed"),
+        pytest.param(ValueError("bug"), id="defect"),
+    ],
+)
+def test_the_last_that_was_told_is_kept(error: BaseException, errand: Errand, world: World) -> None:
+    """Whatever ends the step: the result and the closing line hold the last status it told."""
+
+    def act(_spec: ErrandSpec, context: StepContext) -> None:
+        for status in ("UPDATE_COMPLETE", "UPDATE_IN_PROGRESS"):
+            context.report.fact("status", status)
+            context.report.ending(f"app: {status}")
+        context.report.output("Url", "x")
+        context.report.changed()
+        raise error
+
+    result = run(world, errand, act, text=ERRAND + AGAIN)
+    assert (result.ending, result.changed) == ("app: UPDATE_IN_PROGRESS", True)
+    assert result.outputs["Url"].value == "x"
+    document = world.document()
+    assert (document["details"], document["changed"]) == ({"status": "UPDATE_IN_PROGRESS"}, True)
+
+
 # --- retry --------------------------------------------------------------------------------------
 
 BUSY = Temporary("AWS is busy", **CLOUD)
@@ -497,6 +537,21 @@ def test_a_failed_attempt_says_why_and_leaves_nothing(errand: Errand, world: Wor
     assert [attempt.exit_code for attempt in result.attempts] == [75, 0]
 
 
+def test_a_setback_of_a_repeated_attempt_is_not_the_steps(errand: Errand, world: World) -> None:
+    """It was said when it happened; what is in the result is what the step ended with."""
+
+    def first(_spec: ErrandSpec, context: StepContext) -> None:
+        context.report.setback("the policy was not set", "set it")
+        raise BUSY
+
+    def last(_spec: ErrandSpec, context: StepContext) -> None:
+        context.report.setback("the outputs were not read", "read them")
+
+    result = run(world, errand, first, last, text=ERRAND + AGAIN)
+    assert [problem.message for problem in result.problems] == ["the outputs were not read"]
+    assert "the policy was not set" in world.reporter.hints
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 
@@ -505,8 +560,11 @@ def test_a_failed_attempt_says_why_and_leaves_nothing(errand: Errand, world: Wor
     [
         pytest.param("idle_timeout: 5m\n", "idle_timeout", "step.yaml:5:15", id="idle_timeout"),
         pytest.param("grace: 5s\n", "grace", "step.yaml:5:8", id="grace"),
+        pytest.param("output_limit: 1MB\n", "output_limit", "step.yaml:5:15", id="output_limit"),
+        pytest.param("service_messages: true\n", "service_messages", "step.yaml:5:19",
+                     id="service_messages"),
     ],
-)
+)  # fmt: skip
 def test_what_is_said_of_a_process_is_refused(
     more: str, path: str, place: str, errand: Errand, world: World
 ) -> None:
@@ -514,9 +572,41 @@ def test_what_is_said_of_a_process_is_refused(
     assert run(world, errand, text=ERRAND + more).exit_code == 65
     (problem,) = world.reporter.failure.problems
     assert (problem.path, problem.place) == (path, place)
-    assert "'errand' calls AWS itself" in problem.message
+    assert "'errand' calls AWS itself" in problem.message or "starts none" in problem.message
     assert problem.hint
     assert world.aws.calls == []
+
+
+def test_finally_has_a_process(errand: Errand, world: World) -> None:
+    """What is said of output and environment counts for `finally`: nothing is refused or odd."""
+    more = (
+        "output_limit: 1MB\nservice_messages: true\nenv: {A: b}\ninherit_env: false\n"
+        "credentials: {delivery: env}\n"
+    )
+    assert run(world, errand, text=ERRAND + more + FINALLY).exit_code == 0
+    assert world.reporter.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "place"),
+    [
+        pytest.param("env: {A: b}\n", "env", "5:6", id="env"),
+        pytest.param("inherit_env: [A]\n", "inherit_env", "5:14", id="inherit_env"),
+        pytest.param("credentials: {delivery: profile}\n", "credentials.delivery", "5:25",
+                     id="delivery"),
+    ],
+)  # fmt: skip
+def test_what_only_work_by_hand_reads_is_said(
+    more: str, key: str, place: str, errand: Errand, world: World
+) -> None:
+    """It does nothing in a run, and is no mistake: `exec` and `shell` start a process."""
+    assert run(world, errand, text=ERRAND + more).exit_code == 0
+    (warning,) = world.reporter.warnings
+    assert warning == (
+        f"step.yaml:{place}: '{key}' does nothing here: 'errand' starts no process; it counts for "
+        "'finally', and for calamari exec and shell"
+    )
+    assert world.journal.index("warning") < world.journal.index("AssumeRole")
 
 
 def test_they_are_told_with_all_other_problems(errand: Errand, world: World) -> None:
@@ -550,6 +640,14 @@ def test_no_account_is_refused(errand: Errand, world: World) -> None:
     assert (problem.path, problem.place) == ("account", "step.yaml:2:10")
 
 
+def test_work_by_hand_reads_it(errand: Errand, world: World) -> None:
+    """A command in the step's place is a process, with the environment that the manifest gives."""
+    adhoc = AdHocCommand(argv=("sh",), directory=world.folder)
+    assert run(world, errand, text=ERRAND + "env: {A: b}\n", command=adhoc).exit_code == 0
+    assert world.reporter.warnings == []
+    assert world.child.environments[0]["A"] == "b"
+
+
 @pytest.mark.parametrize(
     "head", [f"name: d\nassume_role: {DEV}\n", "name: d\n"], ids=["with a role", "without"]
 )
@@ -580,6 +678,19 @@ def test_refused_options(options: dict[str, Any], named: str, errand: Errand, wo
     assert world.aws.calls == []
 
 
+def test_an_option_is_refused_before_the_machine(
+    errand: Errand, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be isolated, such a step is told that there is nothing to isolate."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert run(world, errand, isolate=True).exit_code == 2
+    assert world.reporter.failure.message.startswith("--isolate is for steps that start a process")
+
+
 def test_the_legal_actions_are_named(errand: Errand, world: World) -> None:
     """Who mistypes an action is told which there are."""
     run(world, errand, wishes=Wishes(action="fly"))
@@ -599,6 +710,7 @@ def test_a_terminal_that_nobody_asked_for_is_none(errand: Errand, world: World) 
                      id="dry run"),
         pytest.param({"fail_on_no_change": True}, "--fail-on-no-change", "leave it out",
                      id="no change"),
+        pytest.param({"wishes": Wishes(resume="arn:x#1")}, "--resume", "leave it out", id="resume"),
     ],
 )  # fmt: skip
 def test_a_script_has_none_of_them(
@@ -620,6 +732,22 @@ def test_wishes_reach_the_kind(errand: Errand, world: World) -> None:
     run(world, errand, text=ERRAND)
     run(world, errand, wishes=Wishes(action="look", dry_run=True))
     assert [(spec.action, spec.dry_run) for spec in errand.specs] == [("go", False), ("look", True)]
+
+
+def test_an_operation_to_go_on_with_reaches_the_kind(errand: Errand, world: World) -> None:
+    """As it was given; what it means is the kind's to say."""
+    run(world, errand, wishes=Wishes(resume="arn:x#1"))
+    assert errand.specs[0].resume == "arn:x#1"
+
+
+def test_a_kind_that_cannot_go_on_refuses_it(
+    errand: Errand, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a kind calls AWS itself does not say that it has operations to go on with."""
+    monkeypatch.setattr(errand, "resumes", False, raising=False)
+    assert run(world, errand, wishes=Wishes(resume="arn:x#1")).exit_code == 2
+    assert world.reporter.failure.message == "--resume is not for steps of kind 'errand'"
+    assert world.aws.calls == []
 
 
 @pytest.mark.parametrize(

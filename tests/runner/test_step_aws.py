@@ -48,12 +48,14 @@ class Renewals:
 class Room:
     aws: FakeAws = field(default_factory=FakeAws)
     renewals: Renewals = field(default_factory=Renewals)
+    warned: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.calls: AwsCalls = StepAws(
             self.aws,
             current=self.renewals.current,
             renewed=self.renewals.renewed,
+            warn=self.warned.append,
             region="eu-west-1",
             account="111111111111",
             partition="aws",

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.manifest import Overrides
+from calamari_py.masking import Secret
 from calamari_py.result import StepResult
 from calamari_py.runner import Doors, RunOptions, run_step
 from calamari_py.runner.step_clock import Pacing
@@ -29,6 +32,19 @@ DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 HUB = "arn:aws:iam::222222222222:role/HubRole"
 HEAD = f"name: deploy\nregion: eu-west-1\nassume_role: {DEV}\n"
 SCRIPT = "script: echo hi\n"
+
+
+def sandbox(endpoint: str = "http://127.0.0.1:4566") -> Any:
+    """An embedded AWS that is not there: its endpoint and its launcher."""
+    launcher = LauncherCredentials(
+        credentials=AwsCredentials(
+            access_key_id="AKIASANDBOX", secret_access_key=Secret("sandbox-launcher-secret")
+        ),
+        source="sandbox",
+        description="embedded AWS",
+        arn="arn:aws:iam::123456789012:user/sandbox",
+    )
+    return SimpleNamespace(endpoint=endpoint, launcher=launcher)
 
 
 @dataclass
@@ -81,12 +97,14 @@ class World:
         sandbox: Any = None,
         install_signals: bool = False,
         sensitive: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
+        variable_files: tuple[str, ...] = (),
         named: str = "step.yaml",
         **options: Any,
     ) -> StepResult:
         """Run `manifest` (a text; None: the file that is there) with these children. `named` is
-        the file."""
-        if manifest is not None:
+        the file, ``-`` standard input."""
+        if manifest is not None and named != "-":
             self.write(manifest, named)
         self.child.children = children
         return run_step(
@@ -94,8 +112,12 @@ class World:
                 manifest=named,
                 cwd=self.folder,
                 environ=self.environ,
-                stdin=io.BytesIO(),
-                overrides=Overrides(sensitive=sensitive or {}),
+                stdin=io.BytesIO((manifest or "").encode() if named == "-" else b""),
+                overrides=Overrides(
+                    variables=variables or {},
+                    sensitive=sensitive or {},
+                    variable_files=variable_files,
+                ),
                 **options,
             ),
             self.reporter,

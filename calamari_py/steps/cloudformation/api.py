@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from calamari_py.errors import CalamariError, CloudError, Temporary
 from calamari_py.steps.base import AwsCalls
 from calamari_py.steps.cloudformation import answers, places, refused, requests
+from calamari_py.steps.cloudformation.expected import expected
+from calamari_py.steps.cloudformation.ownership import token_of
+from calamari_py.steps.cloudformation.retained import retained
 from calamari_py.steps.cloudformation.spec import StackSpec, Template, TemplateFacts
 from calamari_py.steps.cloudformation.states import ChangeSetKind
 from calamari_py.steps.cloudformation.values import (
@@ -26,11 +30,13 @@ class StackApi:
     """CloudFormation as the step's role.
 
     Every method raises CloudError (Temporary when it is worth another try); one for a refusal names
-    the action that is missing. `stack_id` and `change_set_id` are ARNs.
+    the action that is missing. `stack_id` and `change_set_id` are ARNs. `seen` is told of every
+    stack that was found.
     """
 
-    def __init__(self, calls: AwsCalls) -> None:
+    def __init__(self, calls: AwsCalls, *, seen: Callable[[Stack], None] = lambda _: None) -> None:
         self.calls = calls
+        self._seen = seen
 
     def find(self, name_or_id: str) -> Stack | None:
         """The stack; None only when AWS says that it does not exist. A deleted one is found by its
@@ -41,7 +47,10 @@ class StackApi:
             if refused.is_missing_stack(error, name_or_id):
                 return None
             raise
-        return answers.stack(answer["Stacks"][0])
+        with expected("DescribeStacks"):
+            stack = answers.stack(answer["Stacks"][0])
+        self._seen(stack)
+        return stack
 
     def template_facts(self, template: Template) -> TemplateFacts | None:
         """What the template says of itself: AWS reads one that has a URL. None where AWS may not
@@ -55,14 +64,41 @@ class StackApi:
             if refused.is_denied(error):
                 return None
             raise
-        return answers.summary_facts(answer)
+        with expected("GetTemplateSummary"):
+            return answers.summary_facts(answer)
+
+    def stack_facts(self, stack: str) -> TemplateFacts | None:
+        """The same of the template that a stack (its name or ARN) has. A CloudError where there is
+        no such stack."""
+        try:
+            answer = self._ask("GetTemplateSummary", {"StackName": stack}, stack)
+        except CloudError as error:
+            if refused.is_denied(error):
+                return None
+            raise
+        with expected("GetTemplateSummary"):
+            return answers.summary_facts(answer)
+
+    def retained_by_template(self, stack_id: str) -> frozenset[str] | None:
+        """The resources that the stack's template keeps when it is deleted, macros carried out;
+        None where it may not or cannot be read."""
+        params = {"StackName": stack_id, "TemplateStage": "Processed"}
+        try:
+            answer = self._ask("GetTemplate", params, stack_id)
+        except CloudError as error:
+            if isinstance(error, Temporary):
+                raise
+            return None
+        return retained(answer.get("TemplateBody") or "")
 
     def event_pages(
         self, stack_id: str, *, path: tuple[str, ...] = ()
     ) -> Iterator[tuple[StackEvent, ...]]:
         """The stack's events, newest first; a page is asked for when it is taken."""
         for page in self._pages("DescribeStackEvents", {"StackName": stack_id}, stack_id):
-            yield tuple(answers.event(item, path) for item in page.get("StackEvents") or ())
+            with expected("DescribeStackEvents"):
+                events = tuple(answers.event(item, path) for item in page.get("StackEvents") or ())
+            yield events
 
     def create_change_set(
         self,
@@ -72,10 +108,14 @@ class StackApi:
         kind: ChangeSetKind,
         template_url: str | None,
         token: str,
+        for_approval: bool = False,
     ) -> tuple[str, str]:
         """Begin to make a change set; its ARN and the stack's. One that this very `token` has made
-        already is the answer to a call that was made twice."""
-        params = requests.change_set(spec, name=name, kind=kind, token=token)
+        already is the answer to a call that was made twice. It says of itself whether it is
+        left `for_approval`."""
+        params = requests.change_set(
+            spec, name=name, kind=kind, token=token, for_approval=for_approval
+        )
         if template_url is not None:
             params["TemplateURL"] = template_url
         elif spec.template is not None:
@@ -88,10 +128,12 @@ class StackApi:
             if error.code != "AlreadyExistsException":
                 raise
             answer = self._describe({"ChangeSetName": name, "StackName": spec.stack_name})
-            if answer.get("Description") != requests.description(token):
+            if token_of(answer.get("Description", "")) != token:
                 raise error from None
-            return answer["ChangeSetId"], answer["StackId"]
-        return answer["Id"], answer["StackId"]
+            with expected("DescribeChangeSet"):
+                return answer["ChangeSetId"], answer["StackId"]
+        with expected("CreateChangeSet"):
+            return answer["Id"], answer["StackId"]
 
     def change_set_state(self, change_set_id: str) -> ChangeSet:
         """The change set without its changes: one call, for waiting."""
@@ -113,11 +155,17 @@ class StackApi:
             raise
 
     def change_sets(self, stack_id: str) -> tuple[ChangeSet, ...]:
-        """All change sets of the stack, without their changes."""
+        """All change sets of the stack, without their changes; none where AWS says that there is
+        no such stack."""
         pages = self._pages("ListChangeSets", {"StackName": stack_id}, stack_id)
-        return tuple(
-            answers.change_set(item) for page in pages for item in page.get("Summaries") or ()
-        )
+        try:
+            return tuple(
+                answers.change_set(item) for page in pages for item in page.get("Summaries") or ()
+            )
+        except CloudError as error:
+            if refused.is_missing_stack_of(error, stack_id):
+                return ()
+            raise
 
     def execute(self, change_set_id: str, *, token: str, keep: bool) -> None:
         """Begin to carry out a change set; `keep` what was done when it fails."""
@@ -185,15 +233,25 @@ class StackApi:
         return places.template_url(url, self.calls.region, self.calls.partition)
 
     def store_template(self, bucket: str, key: str, text: str) -> str:
-        """Put the template into the bucket, unless it is there; its https URL. `key` has to name
-        the content, as `places.template_key` does."""
-        body = text.encode("utf-8", "surrogateescape")
-        where = {"Bucket": bucket, "Key": key}
-        if not self._is_stored(where, len(body)):
-            json = key.endswith(".json")
-            put = {"Body": body, "ContentType": "application/json" if json else "text/yaml"}
-            self._ask("PutObject", {**where, **put}, "", f"bucket '{bucket}'", service="s3")
-        return places.object_url(bucket, key, self.calls.region, self.calls.partition)
+        """Put the template into the bucket of the step's own account; its https URL.
+
+        What lies there under `key` is never taken for it: others may write to the bucket, too.
+        Where the bucket keeps versions, the URL names the one that was written.
+        """
+        params: dict[str, Any] = {
+            "Bucket": bucket,
+            "Key": key,
+            "Body": text.encode("utf-8", "surrogateescape"),
+            "ContentType": "application/json" if key.endswith(".json") else "text/yaml",
+        }
+        subject = f"bucket '{bucket}'"
+        if self.calls.account:
+            params["ExpectedBucketOwner"] = self.calls.account
+            subject += f" of account {self.calls.account}"
+        answer = self._ask("PutObject", params, "", subject, service="s3")
+        url = places.object_url(bucket, key, self.calls.region, self.calls.partition)
+        version = answer.get("VersionId")
+        return f"{url}?versionId={quote(version)}" if version else url
 
     def decode(self, message: str) -> str | None:
         """An encoded authorization message in clear (JSON); None when that is not to be had: it is
@@ -208,20 +266,6 @@ class StackApi:
         except CalamariError:
             return None
         return answer.get("DecodedMessage")
-
-    def _is_stored(self, where: Mapping[str, str], size: int) -> bool:
-        try:
-            answer = self.calls.call(
-                "s3", "HeadObject", where, subject=f"bucket '{where['Bucket']}'"
-            )
-        except Temporary:
-            raise
-        except CloudError as error:
-            # Without s3:ListBucket S3 hides that something is missing behind a refusal.
-            if refused.is_denied(error) or error.status in (403, 404):
-                return False
-            raise
-        return bool(answer.get("ContentLength") == size)
 
     def _describe(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         subject = places.named("change set", params["ChangeSetName"])

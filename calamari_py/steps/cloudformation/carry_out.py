@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from calamari_py.errors import CloudError, StackFailed
-from calamari_py.steps.cloudformation.changes import counts, refusals
-from calamari_py.steps.cloudformation.links import resume_command
-from calamari_py.steps.cloudformation.operate import (
-    Start,
-    attempt,
-    conclude,
-    reached,
-    refusal,
+from calamari_py.errors import CloudError, Indeterminate, StackFailed
+from calamari_py.steps.cloudformation.begin import Start, told_by_events
+from calamari_py.steps.cloudformation.changes import (
+    counted_refusals,
+    counts,
+    named_refusals,
+    refusals,
 )
-from calamari_py.steps.cloudformation.operation import Verb
-from calamari_py.steps.cloudformation.settle import explained, way_out
+from calamari_py.steps.cloudformation.endings import refusal
+from calamari_py.steps.cloudformation.links import resume_command
+from calamari_py.steps.cloudformation.operate import attempt, conclude, reached
+from calamari_py.steps.cloudformation.operation import Operation, Verb
+from calamari_py.steps.cloudformation.refused import is_missing_change_set
+from calamari_py.steps.cloudformation.settle import explained
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import ChangeSet, Stack
 from calamari_py.steps.cloudformation.work import Work
@@ -33,15 +35,15 @@ _MOVED = re.compile(
 
 def check_gate(work: Work, change_set: ChangeSet) -> None:
     """StackFailed that lists everything which ``change_set.refuse`` does not allow."""
-    sentences = refusals(change_set, work.spec.change_set.refuse)
-    if not sentences:
+    refused = refusals(change_set, work.spec.change_set.refuse)
+    if not refused:
         return
-    work.report.fact("refused", list(sentences))
+    work.report.fact("refused", [one.sentence for one in refused])
     raise refusal(
-        f"refused by 'change_set.refuse': {sentences[0]}",
+        f"refused by 'change_set.refuse': {counted_refusals(refused)}",
         operation="ExecuteChangeSet",
         code="ChangeRefused",
-        evidence=[f"refused\t{sentence}" for sentence in sentences[1:]],
+        evidence=[f"refused\t{named_refusals(refused)}"],
         hint="nothing was executed; change the template, or shorten 'change_set.refuse' for once",
     )
 
@@ -49,11 +51,15 @@ def check_gate(work: Work, change_set: ChangeSet) -> None:
 def check_keep(work: Work, stack: Stack) -> None:
     """StackFailed for what failed and was kept, unless it is to be kept again: AWS wants that."""
     if describe(stack.status).needs_keep and not work.spec.keep_on_failure:
-        raise explained(work, stack, "ExecuteChangeSet", way_out(work, stack))
+        raise explained(work, stack, "ExecuteChangeSet")
 
 
 def carry_out(
-    work: Work, stack: Stack, change_set: ChangeSet, *, withdraw: Callable[[], None] = lambda: None
+    work: Work,
+    stack: Stack,
+    change_set: ChangeSet,
+    *,
+    withdraw: Callable[[], object] = lambda: None,
 ) -> Stack:
     """Execute `change_set` and follow it to its truth; the stack as it is then.
 
@@ -66,19 +72,33 @@ def carry_out(
     def send() -> None:
         work.api.execute(change_set.id, token=work.token, keep=work.spec.keep_on_failure)
 
-    def begun() -> bool:
-        return work.api.change_set_state(change_set.id).execution.startswith("EXECUTE_")
+    def begun(operation: Operation) -> bool | None:
+        try:
+            state = work.api.change_set_state(change_set.id)
+        except CloudError as error:
+            if not is_missing_change_set(error):
+                raise
+            # AWS keeps the one that it carries out: somebody has deleted this, or the stack.
+            return bool(told_by_events(work, operation))
+        if not state.execution.startswith("EXECUTE_"):
+            return False
+        # Somebody else may have executed it.
+        return told_by_events(work, operation)
 
     start = Start(send=send, begun=begun, withdraw=withdraw)
     total = None if change_set.unread else len(change_set.changes) or None
-    finished = attempt(work, stack, verb, start, total)
+    place = max((len(change.shown_id) for change in change_set.changes), default=0)
+    finished = attempt(work, stack, verb, start, total, place=place)
     if work.spec.keep_on_failure and not reached(verb, finished.stack.status):
         _tell_kept(work, finished.stack)
     return conclude(work, finished, verb)
 
 
 def was_overtaken(error: CloudError) -> bool:
-    """Whether AWS refuses because somebody else did something to the stack in between."""
+    """Whether AWS refuses because somebody else did something to the stack in between. What comes
+    after our own operation has begun is never that: it is Indeterminate, or the stack's failure."""
+    if isinstance(error, Indeterminate | StackFailed):
+        return False
     if error.code in _OVERTAKEN:
         return True
     return error.code == "ValidationError" and _MOVED.search(error.message) is not None
@@ -101,7 +121,7 @@ def counted(change_set: ChangeSet) -> str:
 
 
 def _tell_kept(work: Work, stack: Stack) -> None:
-    roll_back = resume_command(work.context.manifest, "rollback")
+    roll_back = resume_command(work.context.rerun, "rollback")
     if describe(stack.status).needs_keep:
         work.report.line(
             f"what was done to stack '{stack.name}' is kept (on_failure: keep): correct the cause "

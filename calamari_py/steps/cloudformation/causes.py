@@ -15,12 +15,16 @@ from calamari_py.steps.cloudformation.values import STACK_TYPE, StackEvent
 
 _CANCELLED = re.compile(r"\s*resource\s+(\w+\s+)?(was\s+|is\s+)?cancell?ed\b", re.IGNORECASE)
 _LIST = re.compile(
-    r"\s*(the following resource\(s\) failed\b[^:]*:?|validation failed for following resources:)"
+    r"(?<!\s)\s*(the following resource\(s\) failed\b[^:]*:?|"
+    r"validation failed for following resources:)"
     r"\s*(\[[^\]]*\])?\s*[.,\s]*",
     re.IGNORECASE,
 )
+_FAILED = re.compile(
+    r"the following resource\(s\) failed\b[^:\[]{0,100}:?\s*\[(?P<names>[^\]]*)\]", re.IGNORECASE
+)
 _HOOKS = re.compile(r"\s*the following hook\(s\) failed\b", re.IGNORECASE)
-_BY_USER = re.compile(r"[\s.]*\brollback requested by user\b[\s.]*$", re.IGNORECASE)
+_BY_USER = re.compile(r"(?<![\s.])[\s.]*\brollback requested by user\b[\s.]*$", re.IGNORECASE)
 _GOES_BACK = frozenset({
     "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS",
 })  # fmt: skip
@@ -77,14 +81,29 @@ def left_behind(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
     return tuple(event for event in last.values() if event.status == "DELETE_FAILED")
 
 
+def unseen_failures(events: Sequence[StackEvent]) -> frozenset[tuple[str, str]]:
+    """Resources, by stack and logical id, that a stack says have failed and that no event tells of:
+    it is still to come. Pure."""
+    seen = {(event.stack_id, event.logical_id) for event in events if event.is_failure}
+    named = {
+        (event.stack_id, name.strip())
+        for event in events
+        if event.is_of_stack and (found := _FAILED.search(event.reason)) is not None
+        for name in found["names"].split(",")
+    }
+    return frozenset(named - seen)
+
+
 def is_cancelled(event: StackEvent) -> bool:
     """Whether a resource was given up because another one failed."""
     return event.is_failure and _CANCELLED.match(event.reason) is not None
 
 
 def reason_alone(reason: str) -> str:
-    """`reason` without what CloudFormation adds to every one that leads to a rollback."""
-    return _BY_USER.sub("", reason).strip() or reason.strip()
+    """`reason` in one line, without what CloudFormation adds to every one that leads to a
+    rollback."""
+    line = " ".join(reason.split())
+    return _BY_USER.sub("", line).strip() or line
 
 
 def _split(

@@ -1,43 +1,35 @@
-"""Making a change set, waiting until it can be judged, and cleaning up after it."""
+"""Making a change set, and waiting until it can be judged."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from calamari_py.errors import CalamariError, CloudError, StackFailed
 from calamari_py.steps.cloudformation import refused
+from calamari_py.steps.cloudformation.causes import reason_alone
 from calamari_py.steps.cloudformation.contact import is_passing
-from calamari_py.steps.cloudformation.places import (
-    MADE_BY,
-    OUR_PREFIX,
-    name_of,
-)
+from calamari_py.steps.cloudformation.denials import read_denial
+from calamari_py.steps.cloudformation.endings import refusal
+from calamari_py.steps.cloudformation.exports import similar_to_missing
+from calamari_py.steps.cloudformation.hints import hint_of
+from calamari_py.steps.cloudformation.ownership import is_ours
+from calamari_py.steps.cloudformation.pending import leaves_for_approval
+from calamari_py.steps.cloudformation.places import OUR_PREFIX, name_of
 from calamari_py.steps.cloudformation.polling import ask_patiently, rest
-from calamari_py.steps.cloudformation.requests import description
+from calamari_py.steps.cloudformation.prepared import Prepared, discard, discard_unseen
 from calamari_py.steps.cloudformation.spec import StackSpec
 from calamari_py.steps.cloudformation.states import ChangeSetKind, Phase, describe
 from calamari_py.steps.cloudformation.template_upload import uploaded
+from calamari_py.steps.cloudformation.tokens import new_token
 from calamari_py.steps.cloudformation.values import ChangeSet, Stack
 from calamari_py.steps.cloudformation.work import Work
 
+_OPERATION = "CreateChangeSet"
 _TRIES = 10
 _FIRST_PAUSE = 1.0
-_MAKE_ONE = "make one with '--action change-set', look at it, and execute it then"
 _NESTED = re.compile(r"Nested change set (arn:\S+:changeSet/\S+) was not successfully created")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A change set of this run that can be judged. `is_new`: the stack does not exist yet;
-    `made_stack`: this run made the empty stack (REVIEW_IN_PROGRESS) that holds it; `no_changes`:
-    there is nothing to do, and the change set cannot be executed."""
-
-    change_set: ChangeSet
-    is_new: bool
-    made_stack: bool
-    no_changes: bool = False
 
 
 def prepare(work: Work, stack: Stack | None) -> Prepared:
@@ -45,20 +37,17 @@ def prepare(work: Work, stack: Stack | None) -> Prepared:
 
     Raises StackFailed with AWS's reason when it could not be made, CloudError when it was refused,
     Temporary when contact is lost (nothing runs then), TimedOut, Cancelled. Whatever is raised,
-    nothing of this run is left behind.
+    nothing of this run is left behind, or a warning says what.
     """
     kind = _kind_for(work.spec, stack)
-    name = work.spec.change_set.name or f"{OUR_PREFIX}{secrets.token_hex(6)}"
-    token = f"{work.spec.token_prefix}-{secrets.token_hex(6)}"
-    is_new = stack is None or describe(stack.status).phase in (Phase.DELETED, Phase.REVIEW)
-    made_stack = stack is None or describe(stack.status).phase is Phase.DELETED
-    try:
-        made = _create(work, name, kind, token)
-    except BaseException as error:
-        if not _is_answer(error):
-            _discard_unseen(work, name, token, is_new=is_new, made_stack=made_stack)
-        raise
-    prepared = Prepared(change_set=made, is_new=is_new, made_stack=made_stack)
+    is_gone = stack is None or describe(stack.status).phase is Phase.DELETED
+    name = _name_for(work.spec)
+    asked = Prepared(
+        change_set=ChangeSet(id="", name=name, stack_id="", status="", execution=""),
+        is_new=stack is None or describe(stack.status).phase in (Phase.DELETED, Phase.REVIEW),
+        made_stack=is_gone,
+    )
+    prepared = replace(asked, change_set=_create(work, asked, kind))
     try:
         return _await(work, prepared)
     except BaseException:
@@ -66,79 +55,12 @@ def prepare(work: Work, stack: Stack | None) -> Prepared:
         raise
 
 
-def discard(work: Work, prepared: Prepared) -> None:
-    """Delete the change set, and the empty stack if this run made it and nobody else uses it.
-    What cannot be cleaned up is a warning."""
-    change_set = prepared.change_set
-    shown = f"change set '{change_set.name}' of stack '{name_of(change_set.stack_id)}'"
-    try:
-        work.api.delete_change_set(change_set.id)
-    except CalamariError as error:
-        work.report.warn(f"{shown} could not be deleted: {error.message}", error.hint)
-        return
-    if not prepared.made_stack:
-        return
-    try:
-        _delete_empty_stack(work, change_set)
-    except CalamariError as error:
-        shown = f"empty stack '{name_of(change_set.stack_id)}'"
-        work.report.warn(f"{shown} could not be deleted: {error.message}", error.hint)
-
-
-def find_pending(work: Work, stack: Stack) -> ChangeSet:
-    """The change set to execute, with its changes: the one that the manifest names, or the only one
-    of ours. StackFailed when there is none, more than one, or it cannot be executed."""
-    named = work.spec.change_set.name
-    if named is not None:
-        found = ask_patiently(
-            work, lambda: work.api.named_change_set(stack.id, named), f"change set '{named}'"
-        )
-        if found is None:
-            raise _failed(f"stack '{stack.name}' has no change set '{named}'", hint=_MAKE_ONE)
-    else:
-        found = _only_one_of_ours(work, stack)
-    if found.execution != "AVAILABLE":
-        raise _failed(_why_not(found, stack.name), hint=_MAKE_ONE)
-    pending = found.id
-    return ask_patiently(work, lambda: work.api.change_set(pending), f"change set '{found.name}'")
-
-
-def _only_one_of_ours(work: Work, stack: Stack) -> ChangeSet:
-    known = ask_patiently(
-        work, lambda: work.api.change_sets(stack.id), f"change sets of stack '{stack.name}'"
-    )
-    ours = [one for one in known if one.name.startswith(OUR_PREFIX)]
-    ready = [one for one in ours if one.execution == "AVAILABLE"]
-    if len(ready) == 1:
-        return ready[0]
-    if len(ready) > 1:
-        names = ", ".join(f"'{one.name}'" for one in ready)
-        raise _failed(
-            f"stack '{stack.name}' has more than one change set that could be executed: {names}",
-            hint="name one of them under 'change_set.name'",
-        )
-    if ours:
-        newest = max(ours, key=lambda one: one.created.timestamp() if one.created else 0.0)
-        raise _failed(_why_not(newest, stack.name), hint=_MAKE_ONE)
-    others = ", ".join(f"'{one.name}'" for one in known)
-    hint = f"{_MAKE_ONE}; to execute {others}, name it under 'change_set.name'"
-    raise _failed(
-        f"stack '{stack.name}' has no change set that calamari made",
-        hint=hint if others else _MAKE_ONE,
-    )
-
-
-def _why_not(change_set: ChangeSet, stack_name: str) -> str:
-    shown = f"change set '{change_set.name}' of stack '{stack_name}'"
-    if change_set.execution == "OBSOLETE":
-        return f"{shown} is obsolete: the stack was changed after it was made"
-    if change_set.execution == "EXECUTE_COMPLETE":
-        return f"{shown} is executed already"
-    if change_set.execution == "EXECUTE_IN_PROGRESS":
-        return f"{shown} is being executed already"
-    state = change_set.execution if change_set.status == "CREATE_COMPLETE" else change_set.status
-    reason = f": {change_set.reason.rstrip('. ')}" if change_set.reason else ""
-    return f"{shown} cannot be executed, it is in {state or 'no known state'}{reason}"
+def _name_for(spec: StackSpec) -> str:
+    """The manifest's own name is for what is to be executed: one that waits for approval under it
+    outlives a look at the changes."""
+    only_looks = spec.dry_run or spec.action == "diff"
+    named = None if only_looks else spec.change_set.name
+    return named or f"{OUR_PREFIX}{secrets.token_hex(6)}"
 
 
 def _kind_for(spec: StackSpec, stack: Stack | None) -> ChangeSetKind:
@@ -152,20 +74,67 @@ def _kind_for(spec: StackSpec, stack: Stack | None) -> ChangeSetKind:
     )
     if stack is not None and wanted not in allowed:
         status = describe(stack.status)
-        raise _failed(
+        raise refusal(
             f"no change set can be made for stack '{stack.name}' in {stack.status}: {status.said}",
+            operation=_OPERATION,
             code=stack.status,
         )
     if spec.template is None and "CREATE" in allowed:
-        raise _failed(
+        raise refusal(
             f"stack '{spec.stack_name}' does not exist yet, and there is no template to make it of",
+            operation=_OPERATION,
             hint="give a 'template'",
         )
     return wanted
 
 
-def _create(work: Work, name: str, kind: ChangeSetKind, token: str) -> ChangeSet:
+def _create(work: Work, asked: Prepared, kind: ChangeSetKind) -> ChangeSet:
+    """The change set, which AWS has begun to make."""
+    name = asked.change_set.name
     shown = f"change set '{name}' of stack '{work.spec.stack_name}'"
+    url = _uploaded(work, f"the template of {shown}")
+    token = new_token(work.spec.token_prefix)
+    lost = False
+
+    def create() -> tuple[str, str]:
+        nonlocal lost
+        try:
+            return work.api.create_change_set(
+                work.spec,
+                name=name,
+                kind=kind,
+                template_url=url,
+                token=token,
+                for_approval=leaves_for_approval(work),
+            )
+        except BaseException as error:
+            lost = lost or not isinstance(error, CloudError) or is_passing(error)
+            raise
+
+    try:
+        for _ in range(_TRIES):
+            try:
+                made, stack_id = ask_patiently(work, create, shown)
+            except CloudError as error:
+                if error.code == "InsufficientCapabilitiesException":
+                    error.hint = "add the capability that AWS names under 'capabilities'"
+                if error.code != "AlreadyExistsException":
+                    raise
+            else:
+                return replace(asked.change_set, id=made, stack_id=stack_id)
+            _make_room(work, name)
+    except BaseException:
+        discard_unseen(work, asked, token, lost=lost)
+        raise
+    raise refusal(
+        f"{shown} is still being deleted",
+        operation=_OPERATION,
+        code="AlreadyExistsException",
+        hint="run the step again in a while",
+    )
+
+
+def _uploaded(work: Work, shown: str) -> str | None:
     spec = work.spec
 
     def upload() -> str | None:
@@ -173,25 +142,7 @@ def _create(work: Work, name: str, kind: ChangeSetKind, token: str) -> ChangeSet
             work.api, spec.template, bucket=spec.artifact_bucket, prefix=spec.artifact_prefix
         )
 
-    url = ask_patiently(work, upload, f"the template of {shown}")
-
-    def create() -> tuple[str, str]:
-        return work.api.create_change_set(
-            work.spec, name=name, kind=kind, template_url=url, token=token
-        )
-
-    for _ in range(_TRIES):
-        try:
-            made, stack_id = ask_patiently(work, create, shown)
-        except CloudError as error:
-            if error.code == "InsufficientCapabilitiesException":
-                error.hint = "add the capability that AWS names under 'capabilities'"
-            if error.code != "AlreadyExistsException":
-                raise
-        else:
-            return ChangeSet(id=made, name=name, stack_id=stack_id, status="", execution="")
-        _make_room(work, name)
-    raise _failed(f"{shown} is still being deleted", hint="run the step again in a while")
+    return ask_patiently(work, upload, shown)
 
 
 def _make_room(work: Work, name: str) -> None:
@@ -202,20 +153,16 @@ def _make_room(work: Work, name: str) -> None:
     if old is None:
         return
     if not is_ours(old):
-        raise _failed(
+        raise refusal(
             f"{shown} of stack '{spec.stack_name}' exists already, and calamari did not make it",
+            operation=_OPERATION,
             code="AlreadyExistsException",
             hint="give another 'change_set.name' or none, or delete that change set",
         )
     if not old.status.startswith("DELETE_"):
         work.report.note(f"{shown} is an older one of ours and is replaced")
-        work.api.delete_change_set(old.id)
+        ask_patiently(work, lambda: work.api.delete_change_set(old.id), shown)
     rest(work, _FIRST_PAUSE)
-
-
-def is_ours(change_set: ChangeSet) -> bool:
-    """Whether calamari made it, by its name or by what it says of itself."""
-    return change_set.name.startswith(OUR_PREFIX) or change_set.description.startswith(MADE_BY)
 
 
 def _await(work: Work, prepared: Prepared) -> Prepared:
@@ -231,16 +178,36 @@ def _await(work: Work, prepared: Prepared) -> Prepared:
         if now.status == "FAILED":
             if refused.says_no_change(now.reason):
                 return replace(prepared, change_set=now, no_changes=True)
-            raise _failed(_why_failed(work, now), code="FAILED")
+            raise _not_made(work, now)
         if now.status.startswith("DELETE_"):
-            raise _failed(f"{shown} was deleted by somebody else", code=now.status)
+            raise refusal(
+                f"{shown} was deleted by somebody else", operation=_OPERATION, code=now.status
+            )
         work.deadline.check(shown)
         work.report.progress(None, f"waiting for change set '{made.name}'")
         rest(work, pause)
         pause = min(pause * 1.5, work.spec.poll_interval)
 
 
-def _why_failed(work: Work, change_set: ChangeSet) -> str:
+def _not_made(work: Work, change_set: ChangeSet) -> StackFailed:
+    """AWS's reason, and what can be done about it."""
+    reason = reason_alone(_reason_of(work, change_set))
+    denial = read_denial(reason, work.api.decode)
+    hint = hint_of(reason, who="the step's role") + similar_to_missing(work.context.aws, reason)
+    said = reason
+    if denial is not None:
+        hint, said = denial.hint, denial.shorten(reason)
+    said = " ".join(said.split()).rstrip(". ") or "AWS gives no reason"
+    return refusal(
+        f"no change set of stack '{work.spec.stack_name}' could be made: {said}",
+        operation=_OPERATION,
+        code="FAILED",
+        hint=hint,
+        evidence=[f"denied\t{denial.sentence}"] if denial is not None and denial.decoded else (),
+    )
+
+
+def _reason_of(work: Work, change_set: ChangeSet) -> str:
     """AWS's reason; that of the nested change set where the outer one only points to it."""
     reason = change_set.reason
     for _ in range(_TRIES):
@@ -254,50 +221,4 @@ def _why_failed(work: Work, change_set: ChangeSet) -> str:
         if not told.reason:
             break
         reason = f"{told.reason.rstrip('. ')} (nested stack '{name_of(told.stack_id)}')"
-    reason = reason.rstrip(". ") or "AWS gives no reason"
-    return f"no change set of stack '{work.spec.stack_name}' could be made: {reason}"
-
-
-def _is_answer(error: BaseException) -> bool:
-    """Whether AWS has said no: there is nothing then to clean up."""
-    return isinstance(error, CloudError) and not is_passing(error)
-
-
-def _discard_unseen(work: Work, name: str, token: str, *, is_new: bool, made_stack: bool) -> None:
-    """Clean up after a request that nobody heard the answer to."""
-    stack = work.spec.stack_name
-    try:
-        found = work.api.named_change_set(stack, name)
-    except CalamariError as error:
-        work.report.warn(
-            f"change set '{name}' of stack '{stack}' may have been left behind: {error.message}"
-        )
-        return
-    if found is not None and found.description == description(token):
-        discard(work, Prepared(change_set=found, is_new=is_new, made_stack=made_stack))
-
-
-def _delete_empty_stack(work: Work, ours: ChangeSet) -> None:
-    """Delete the stack if nothing but a change set was ever in it. Its ARN names this very stack:
-    one that was made later under the same name has another."""
-    for _ in range(_TRIES):
-        stack = work.api.find(ours.stack_id)
-        if stack is None or describe(stack.status).phase is not Phase.REVIEW:
-            return
-        left = work.api.change_sets(ours.stack_id)
-        if any(one.id != ours.id for one in left):
-            return
-        if not left:
-            token = f"{work.spec.token_prefix}-{secrets.token_hex(6)}"
-            work.api.delete_stack(ours.stack_id, token=token, role_arn=None)
-            return
-        # One with nested change sets goes by and by.
-        rest(work, _FIRST_PAUSE)
-    shown = f"empty stack '{name_of(ours.stack_id)}'"
-    work.report.warn(f"{shown} is left behind: its change set is still being deleted")
-
-
-def _failed(message: str, *, code: str = "NoChangeSet", hint: str | None = None) -> StackFailed:
-    return StackFailed(
-        message, service="cloudformation", operation="CreateChangeSet", code=code, hint=hint
-    )
+    return reason

@@ -5,10 +5,12 @@ Names of properties only, never a value: change sets hold parameters in clear.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from calamari_py.steps.base import StepReport
+from calamari_py.steps.base import StepReport, Tone
 from calamari_py.steps.cloudformation.places import name_of
 from calamari_py.steps.cloudformation.values import STACK_TYPE, Change, ChangeSet
 
@@ -26,6 +28,14 @@ _COUNTED_AS = {
     "imported": "imported",
     "conditional": "perhaps replaced",
     "unknown": "not known before it is executed",
+}
+_NAMED = 20
+_TONES: dict[str, Tone] = {
+    "added": "good",
+    "removed": "bad",
+    "replaced": "warn",
+    "conditional": "warn",
+    "unknown": "warn",
 }
 _KEPT = {"Retain": "is kept (Retain)", "Snapshot": "is deleted, a snapshot is kept"}
 _OLD = {
@@ -63,36 +73,67 @@ def report_changes(report: StepReport, change_set: ChangeSet) -> None:
     types = max((len(change.resource_type) for change in change_set.changes), default=0)
     for change, (shown, said) in zip(change_set.changes, rows, strict=True):
         text = f"  {shown:<{ids}}  {change.resource_type:<{types}}  {said}".rstrip()
-        report.line(text, event="stack_change", fields=_fields(change, change_set, said))
+        fields = _fields(change, change_set, said)
+        tone = _TONES.get(kind_of(change), "")
+        report.line(text, event="stack_change", fields=fields, tone=tone)
     total = counts(change_set)
     report.line(f"  {_footer(total, change_set)}")
     report.fact("changes", total)
 
 
-def refusals(change_set: ChangeSet, refuse: Sequence[str]) -> tuple[str, ...]:
-    """Why ``refuse`` (``replace``, ``delete``) does not allow the change set, a sentence for each
-    resource; () when it does. What is not known is refused."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One resource that ``refuse`` speaks against. `what` happens to it is a word to count by;
+    `sentence` is all of it."""
+
+    resource: str
+    what: str
+    sentence: str
+
+
+def refusals(change_set: ChangeSet, refuse: Sequence[str]) -> tuple[Refusal, ...]:
+    """What ``refuse`` (``replace``, ``delete``) does not allow of the change set, in AWS's order;
+    () when it allows all. What is not known is refused."""
     if not refuse:
         return ()
-    return tuple(
-        sentence
-        for change in change_set.changes
-        if (sentence := _refusal(change, change_set, refuse)) is not None
-    )
+    found: list[Refusal] = []
+    for change in change_set.changes:
+        reason = _refusal(change, change_set, refuse)
+        if reason is not None:
+            what, sentence = reason
+            found.append(Refusal(resource=change.shown_id, what=what, sentence=sentence))
+    return tuple(found)
 
 
-def _refusal(change: Change, change_set: ChangeSet, refuse: Sequence[str]) -> str | None:
+def counted_refusals(refused: Sequence[Refusal]) -> str:
+    """``27 replaced, 1 deleted``."""
+    numbers = Counter(one.what for one in refused)
+    return ", ".join(f"{number} {what}" for what, number in numbers.items())
+
+
+def named_refusals(refused: Sequence[Refusal]) -> str:
+    """``Database, Data/Queue and 8 more``."""
+    names = ", ".join(one.resource for one in refused[:_NAMED])
+    more = len(refused) - _NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _refusal(
+    change: Change, change_set: ChangeSet, refuse: Sequence[str]
+) -> tuple[str, str] | None:
+    """What happens and the sentence, None where that is allowed."""
     kind = kind_of(change)
     who = f"'{change.shown_id}' ({change.resource_type})"
     if kind == "unknown":
-        return f"what happens to {who} is not known before it is executed"
+        return "not known", f"what happens to {who} is not known before it is executed"
     if kind in ("replaced", "conditional") and _counts_as_replacement(change, refuse):
-        return f"{who} {_replacement(change)}"
+        return _COUNTED_AS.get(kind, kind), f"{who} {_replacement(change)}"
     if kind == "removed":
-        return _refused_removal(change, who, refuse)
+        removal = _refused_removal(change, who, refuse)
+        return ("deleted", removal) if removal is not None else None
     # A nested stack that is new has nothing to lose.
     if kind != "added" and change.shown_id in change_set.unread:
-        return f"what changes inside {who} is not known"
+        return "not known", f"what changes inside {who} is not known"
     return None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from calamari_py.errors import CalamariError, CloudError, IdentityError, Indeterminate, Temporary
 from calamari_py.identity import duration_text
 from calamari_py.steps.cloudformation.links import resume_command
+from calamari_py.steps.cloudformation.refused import is_denied
 from calamari_py.steps.cloudformation.work import Waiting
 
 LONGEST_PAUSE = 30.0
@@ -16,17 +17,32 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 def is_passing(error: CalamariError) -> bool:
     """Whether the next try may do better: throttled, unreachable, or without valid credentials for
     now."""
-    if isinstance(error, Temporary | IdentityError):
+    if isinstance(error, IdentityError):
+        return not error.is_lasting
+    if isinstance(error, Temporary):
         return True
     return isinstance(error, CloudError) and error.code in _EXPIRED
 
 
+def is_final(error: CalamariError) -> bool:
+    """Whether asking again cannot help: AWS may not be asked, or says that there is no such thing.
+    Any other refusal may be an odd answer that stays alone."""
+    if is_passing(error):
+        return False
+    if not isinstance(error, CloudError):
+        return True
+    is_missing = error.code.endswith(("NotFound", "NotFoundException"))
+    return is_denied(error) or error.code == "ValidationError" or is_missing
+
+
 class Contact:
     """How long AWS has not answered. `doing` completes "while AWS goes on with …"; None where
-    nothing of this run goes on, so that nobody is left in doubt when contact is lost."""
+    nothing of this run goes on, so that nobody is left in doubt when contact is lost. `resume` is
+    what a later run may go on with."""
 
-    def __init__(self, work: Waiting, doing: str | None) -> None:
+    def __init__(self, work: Waiting, doing: str | None, *, resume: str = "") -> None:
         self._work = work
+        self._resume = resume
         self._doing = doing
         self._heard = work.clock.monotonic()
         self._failures = 0
@@ -43,7 +59,7 @@ class Contact:
         error itself where there is nothing to be in doubt about."""
         self._failures += 1
         silent = self._work.clock.monotonic() - self._heard
-        if not is_passing(error) or silent >= self._work.spec.patience:
+        if is_final(error) or silent >= self._work.spec.patience:
             if self._doing is None:
                 raise error
             raise self.lost(error) from error
@@ -55,12 +71,14 @@ class Contact:
         silent = round(self._work.clock.monotonic() - self._heard)
         since = f" for {duration_text(silent)}" if silent >= 1 else ""
         cloud = error if isinstance(error, CloudError) else None
+        # What can be said of a call that may be made again is not true of the whole step.
+        before = None if isinstance(error, Temporary) else error.hint
         return Indeterminate(
             f"contact with AWS is lost{since} while it goes on with {self._doing}: {error}",
             service=cloud.service if cloud else "cloudformation",
             operation=cloud.operation if cloud else "DescribeStackEvents",
             code=cloud.code if cloud else "LostContact",
-            hint=watch_hint(self._work, error.hint),
+            hint=watch_hint(self._work, before, resume=self._resume),
         )
 
     def pause(self) -> None:
@@ -79,7 +97,7 @@ class Contact:
         self._work.clock.sleep(seconds)
 
 
-def watch_hint(work: Waiting, before: str | None = None) -> str:
-    """How to see what becomes of it."""
-    command = resume_command(work.context.manifest, "watch")
+def watch_hint(work: Waiting, before: str | None = None, *, resume: str = "") -> str:
+    """How to see what becomes of it: of the operation `resume` alone, if there is one."""
+    command = resume_command(work.context.rerun, "watch", resume)
     return f"{before}; then: {command}" if before else f"see what becomes of it: {command}"

@@ -5,48 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.operate import (
-    Start,
-    anew,
-    attempt,
-    conclude,
-    only_looked,
-    refusal,
-    was_moved,
-)
+from calamari_py.steps.cloudformation.begin import Start, has_begun
+from calamari_py.steps.cloudformation.endings import only_looked, refusal
+from calamari_py.steps.cloudformation.operate import attempt, conclude
 from calamari_py.steps.cloudformation.operation import Finished
 from calamari_py.steps.cloudformation.outputs import tell_state
-from calamari_py.steps.cloudformation.settle import refuse_nested, settle
+from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.settle import refuse_nested, settle, where
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
+from calamari_py.steps.cloudformation.ways import protection_off
 from calamari_py.steps.cloudformation.work import Work
 
 _OPERATION = "DeleteStack"
 
 
 def delete(work: Work) -> StepOutcome:
-    """Delete the stack. What cannot be deleted stays behind where ``retain`` names it: AWS takes
-    such a list only for a stack whose deletion has failed."""
+    """Delete the stack. What ``retain`` names stays behind: AWS takes such a list only for a stack
+    whose deletion has failed, and only of what it failed on. Anything else would be deleted if it
+    can be, so that the template has to keep it."""
     stack = settle(work)
     if stack is None or describe(stack.status).phase is Phase.DELETED:
         return _nothing_there(work, stack)
     tell_state(work, stack)
     refuse_nested(work, stack, _OPERATION)
     _refuse_protected(work, stack)
+    retain = _retained(work, stack)
     if work.spec.dry_run:
         work.report.line(f"stack '{stack.name}' ({stack.id}) would be deleted")
         return only_looked(work, stack.name, "would be deleted")
-    if stack.status == "DELETE_FAILED":
-        retain = _retained(work, _last_failures(work, stack))
-    else:
-        retain = ()
-        _warn_of_retain(work, stack)
-    finished = _delete(work, stack, retain)
-    if finished.stack.status == "DELETE_FAILED" and not retain:
-        retain = _retained(work, failed_resources(finished.events))
-        if retain:
-            finished = _delete(anew(work), finished.stack, retain)
-    conclude(work, finished, "delete")
+    conclude(work, _delete(work, stack, retain), "delete")
     if retain:
         work.report.fact("retained", list(retain))
     return StepOutcome(code=0, changed=True)
@@ -64,7 +52,7 @@ def failed_resources(events: Iterable[StackEvent]) -> tuple[str, ...]:
 
 def _nothing_there(work: Work, stack: Stack | None) -> StepOutcome:
     name = stack.name if stack is not None else work.spec.stack_name
-    work.report.line(f"there is no stack '{name}': nothing to delete")
+    work.report.line(f"there is no stack '{name}' in {where(work)}: nothing to delete")
     work.report.ending(f"{name}: not there")
     return StepOutcome(code=0, changed=False)
 
@@ -75,19 +63,8 @@ def _refuse_protected(work: Work, stack: Stack) -> None:
             f"the termination protection of stack '{stack.name}' is on, so it is not deleted",
             operation=_OPERATION,
             code="TerminationProtection",
-            hint="deploy it with 'termination_protection: false' first, or: aws cloudformation "
-            f"update-termination-protection --stack-name {stack.name} "
-            f"--no-enable-termination-protection --region {work.context.aws.region}",
-        )
-
-
-def _warn_of_retain(work: Work, stack: Stack) -> None:
-    if work.spec.retain:
-        names = ", ".join(f"'{name}'" for name in work.spec.retain)
-        work.report.warn(
-            f"'retain' keeps {names} only where CloudFormation fails to delete it: the deletion of "
-            f"'{stack.name}' is tried as a whole first",
-            hint="what has to stay in any case needs 'DeletionPolicy: Retain' in the template",
+            hint="deploy it with 'termination_protection: false' first, or turn it off",
+            evidence=[protection_off(work, stack)],
         )
 
 
@@ -102,23 +79,53 @@ def _delete(work: Work, stack: Stack, retain: Sequence[str]) -> Finished:
             stack.id, token=work.token, role_arn=work.spec.role_arn, retain=retain
         )
 
-    start = Start(send=send, begun=lambda: was_moved(work, stack))
+    start = Start(send=send, begun=lambda operation: has_begun(work, operation, stack))
     return attempt(work, stack, "delete", start)
 
 
-def _retained(work: Work, failed: Sequence[str]) -> tuple[str, ...]:
-    """What to leave behind: all that failed, if ``retain`` names all of it. A deletion that leaves
-    out a part of it would fail again."""
-    wanted = set(work.spec.retain)
-    return tuple(failed) if wanted and wanted.issuperset(failed) else ()
+def _retained(work: Work, stack: Stack) -> tuple[str, ...]:
+    """What AWS has to leave behind. StackFailed where a name of ``retain`` would be deleted: it is
+    not among what could not be, and the template does not keep it."""
+    wanted = work.spec.retain
+    if not wanted:
+        return ()
+    failed = _last_failures(work, stack) if stack.status == "DELETE_FAILED" else ()
+    retain = tuple(name for name in failed if name in wanted)
+    if others := [name for name in wanted if name not in retain]:
+        _refuse_unkept(work, stack, others)
+    return retain
+
+
+def _refuse_unkept(work: Work, stack: Stack, names: Sequence[str]) -> None:
+    asked = f"the template of stack '{stack.name}'"
+    kept = ask_patiently(work, lambda: work.api.retained_by_template(stack.id), asked)
+    lost = ", ".join(f"'{name}'" for name in names if kept is None or name not in kept)
+    if not lost:
+        return
+    why = f"{asked} cannot be read" if kept is None else "the template does not keep it"
+    raise refusal(
+        f"the deletion of stack '{stack.name}' would not leave behind {lost}, as 'retain' asks: "
+        f"{why}",
+        operation=_OPERATION,
+        code=stack.status,
+        hint="give it 'DeletionPolicy: Retain' in the template and deploy that first; without it "
+        "only what a deletion has failed on can be left behind",
+    )
 
 
 def _last_failures(work: Work, stack: Stack) -> tuple[str, ...]:
     """What the last deletion of the stack stumbled over."""
+    shown = f"the events of stack '{stack.name}'"
+    events = ask_patiently(work, lambda: _last_deletion(work, stack), shown)
+    return failed_resources(reversed(events))
+
+
+def _last_deletion(work: Work, stack: Stack) -> list[StackEvent]:
+    """Its events, newest first."""
     found: list[StackEvent] = []
     for page in work.api.event_pages(stack.id):
         for event in page:
             if event.is_of_stack and event.status == "DELETE_IN_PROGRESS":
-                return failed_resources(reversed(found))
+                return found
             found.append(event)
-    return failed_resources(reversed(found))
+    return found

@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from calamari_py.steps.cloudformation.links import decode_command
-
-_ENCODED = re.compile(
+ENCODED = re.compile(
     r"Encoded authorization failure message:\s*(?P<message>[\w+/=-]{16,})", re.IGNORECASE | re.ASCII
 )
-_SENTENCE = re.compile(
-    r"(?:User: (?P<who>\S+) )?is not authorized to perform: (?P<action>[\w-]+:[\w*-]+)"
+NOT_AUTHORIZED = re.compile(
+    r"(?:User: (?P<who>\S+) )?(?:is )?not authorized to perform: (?P<action>[\w-]+:[\w*-]+)"
     r"(?: on resource: \\?\"?(?P<resource>[^\s\"\\]+)\\?\"?)?"
     r"(?:,? (?P<why>with an explicit deny[^.(\"]*|because [^.(\"]*))?",
     re.ASCII,
@@ -44,10 +42,17 @@ class Denial:
         return f"{self.action}{on} is denied{to} ({self.why})"
 
     @property
+    def fact(self) -> dict[str, str]:
+        """JSON values."""
+        return {
+            "who": self.who, "action": self.action, "resource": self.resource, "why": self.why,
+        }  # fmt: skip
+
+    @property
     def hint(self) -> str:
         """What to do about it."""
         if not self.action:
-            return f"see what is denied: {decode_command(self.encoded)}"
+            return "decode the message to see what is denied"
         on = f" on '{self.resource}'" if self.resource else ""
         to = f" for '{self.who}'" if self.who else " in a policy of who works on the stack"
         if self.explicit or "permissions boundary" in self.why or "service control" in self.why:
@@ -60,20 +65,20 @@ class Denial:
         """`reason` with what the encoded message says in its place."""
         if not self.encoded:
             return reason
-        said = self.sentence if self.decoded else "see the hint for how to decode it"
+        said = self.sentence if self.decoded else "see below for how to decode it"
         return reason.replace(self.encoded, f"({said})")
 
 
 def read_denial(reason: str, decode: Callable[[str], str | None]) -> Denial | None:
     """What is denied according to `reason`; None when nothing is. `decode` gives an encoded message
     in clear, None where it may not."""
-    encoded = _ENCODED.search(reason)
+    encoded = ENCODED.search(reason)
     if encoded is not None:
         message = encoded["message"]
         found = _decoded(decode(message) or "", message)
         if found is not None:
             return found
-    sentence = _SENTENCE.search(reason)
+    sentence = NOT_AUTHORIZED.search(reason)
     message = encoded["message"] if encoded is not None else ""
     if sentence is None:
         return Denial(encoded=message) if message else None

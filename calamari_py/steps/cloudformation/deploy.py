@@ -25,17 +25,22 @@ from calamari_py.steps.cloudformation.carry_out import (
     overtaken,
     was_overtaken,
 )
-from calamari_py.steps.cloudformation.change_sets import discard, prepare
+from calamari_py.steps.cloudformation.change_sets import prepare
 from calamari_py.steps.cloudformation.changes import report_changes
+from calamari_py.steps.cloudformation.endings import only_looked
 from calamari_py.steps.cloudformation.links import resume_command
-from calamari_py.steps.cloudformation.operate import anew, only_looked
+from calamari_py.steps.cloudformation.others import wait_for_others
 from calamari_py.steps.cloudformation.outputs import publish_outputs, tell_state
-from calamari_py.steps.cloudformation.parse import secrets_of
+from calamari_py.steps.cloudformation.pending import leaves_for_approval, replace_older
+from calamari_py.steps.cloudformation.polling import ask_patiently, rest
+from calamari_py.steps.cloudformation.prepared import Prepared, discard
 from calamari_py.steps.cloudformation.recreate import prove_never_lived, remove_failed
 from calamari_py.steps.cloudformation.settings import apply_settings
-from calamari_py.steps.cloudformation.settle import explained, missing, root_of, settle, way_out
+from calamari_py.steps.cloudformation.settle import explained, missing, root_of, settle
 from calamari_py.steps.cloudformation.states import Phase, describe
+from calamari_py.steps.cloudformation.tokens import anew
 from calamari_py.steps.cloudformation.values import ChangeSet, Stack
+from calamari_py.steps.cloudformation.ways import Way, command_row
 from calamari_py.steps.cloudformation.work import Work
 
 _TRIES = 3
@@ -44,24 +49,29 @@ _OPERATION = "CreateChangeSet"
 
 def deploy(work: Work) -> StepOutcome:
     """Bring the stack to what the template says, or stop where the manifest wants to look first."""
+    before: object = ()
     for left in reversed(range(_TRIES)):
+        stack = None
         try:
-            return _try(work)
+            stack = _ready(work)
+            return _try(work, stack)
         except CloudError as error:
-            if not was_overtaken(error):
+            now = stack and (stack.id, stack.status, stack.updated)
+            if not was_overtaken(error) or (not left and now == before):
                 raise
             if not left:
                 raise overtaken(work, error) from error
             work.report.line(f"somebody else was faster ({error}): looking at the stack again")
-            work = anew(work)
+            before = now
+        work.deadline.check(f"stack '{work.spec.stack_name}', which others work on")
+        rest(work, work.spec.poll_interval)
+        work = anew(work)
     raise AssertionError
 
 
-def _try(work: Work) -> StepOutcome:
-    stack = _ready(work)
+def _try(work: Work, stack: Stack | None) -> StepOutcome:
     if stack is not None and _recreates(work, stack):
         return _would_recreate(work, stack)
-    _hide_parameters(work)
     prepared = prepare(work, stack)
     change_set = prepared.change_set
     with ExitStack() as undo:
@@ -69,23 +79,24 @@ def _try(work: Work) -> StepOutcome:
         work.report.fact("change_set", {"id": change_set.id, "name": change_set.name})
         if prepared.no_changes:
             undo.close()
-            return _unchanged(work, stack)
+            return _unchanged(work, change_set)
         report_changes(work.report, change_set)
         check_gate(work, change_set)
         if _only_looks(work):
-            undo.close()
-            return _rehearsed(work, change_set)
-        if work.spec.action == "change-set" or work.spec.change_set.approve == "manual":
             undo.pop_all()
-            return _left_for_approval(work, change_set)
-        there = stack or work.api.find(change_set.stack_id)
-        if there is None:
-            raise missing(work, "ExecuteChangeSet")
+            return _rehearsed(work, change_set, is_gone=discard(work, prepared))
+        if leaves_for_approval(work):
+            undo.pop_all()
+            return _left_for_approval(work, prepared)
+        there = stack
+        if there is None or there.id != change_set.stack_id:
+            # Not there at the first look, or made anew since.
+            there = _look_again(work, change_set, "ExecuteChangeSet")
         # From here on it is taken back only where it has not begun.
         undo.pop_all()
     done = carry_out(work, there, change_set, withdraw=lambda: discard(work, prepared))
-    apply_settings(work, done)
     publish_outputs(work, done)
+    apply_settings(work, done)
     return StepOutcome(code=0, changed=True)
 
 
@@ -104,22 +115,13 @@ def _ready(work: Work) -> Stack | None:
         remove_failed(work, stack)
         return _ready(work)
     if status.phase is Phase.NEVER_CREATED:
-        raise explained(work, stack, _OPERATION, _never_created_hint(work))
+        raise explained(work, stack, _OPERATION, _never_created(work))
     if status.needs_keep and work.spec.action == "deploy":
         check_keep(work, stack)
     if status.phase in (Phase.ROLLBACK_STUCK, Phase.DELETE_STUCK, Phase.UNKNOWN):
-        raise explained(work, stack, _OPERATION, way_out(work, stack))
+        raise explained(work, stack, _OPERATION)
     _warn_of_oddities(work, stack)
     return None if status.phase is Phase.DELETED else stack
-
-
-def _hide_parameters(work: Work) -> None:
-    """Of a template in S3 only AWS knows which parameters are secrets."""
-    template = work.spec.template
-    if template is None or template.facts is not None or template.url is None:
-        return
-    for name, value in secrets_of(work.spec, work.api.template_facts(template)):
-        work.report.hide(value, name)
 
 
 def _recreates(work: Work, stack: Stack) -> bool:
@@ -134,11 +136,11 @@ def _recreates(work: Work, stack: Stack) -> bool:
     )
 
 
-def _never_created_hint(work: Work) -> str:
-    delete = resume_command(work.context.manifest, "delete")
+def _never_created(work: Work) -> Way:
+    hint = "delete it, or say 'on_failed_create: delete'"
     if work.spec.recreate_failed:
-        return f"a deployment with automatic approval would delete it; or delete it now: {delete}"
-    return f"delete it: {delete}, or say 'on_failed_create: delete'"
+        hint = "delete it; a deployment with automatic approval would"
+    return Way(hint=hint, rows=(command_row(work, "delete it", "delete"),))
 
 
 def _warn_of_oddities(work: Work, stack: Stack) -> None:
@@ -169,38 +171,51 @@ def _would_recreate(work: Work, stack: Stack) -> StepOutcome:
     return only_looked(work, stack.name, "would be deleted and created anew")
 
 
-def _unchanged(work: Work, stack: Stack | None) -> StepOutcome:
+def _look_again(work: Work, change_set: ChangeSet, operation: str) -> Stack:
+    """The very stack that the change set is for, as it is now."""
+    shown = f"stack '{work.spec.stack_name}'"
+    stack = ask_patiently(work, lambda: work.api.find(change_set.stack_id), shown)
+    if stack is None or describe(stack.status).phase is Phase.DELETED:
+        raise missing(work, operation)
+    return stack
+
+
+def _unchanged(work: Work, change_set: ChangeSet) -> StepOutcome:
     """The stack is what the template says; what it has beside the template may still differ."""
-    if stack is None or describe(stack.status).phase is not Phase.STEADY:
-        raise (
-            missing(work, _OPERATION)
-            if stack is None
-            else explained(work, stack, _OPERATION, way_out(work, stack))
-        )
+    stack = _look_again(work, change_set, _OPERATION)
+    if not describe(stack.status).is_terminal:
+        stack = wait_for_others(work, stack)
+    if describe(stack.status).phase is not Phase.STEADY:
+        raise explained(work, stack, _OPERATION)
     work.report.line(f"no changes: stack '{stack.name}' is what the template says")
     publishes_only = _only_looks(work) or work.spec.action == "change-set"
-    changed = False if publishes_only else apply_settings(work, stack)
     publish_outputs(work, stack)
+    changed = False if publishes_only else apply_settings(work, stack)
     return StepOutcome(code=0, changed=changed)
 
 
-def _rehearsed(work: Work, change_set: ChangeSet) -> StepOutcome:
-    work.report.line("only looked: the change set is dropped, nothing was changed")
+def _rehearsed(work: Work, change_set: ChangeSet, *, is_gone: bool) -> StepOutcome:
+    dropped = "the change set is dropped, " if is_gone else ""
+    work.report.line(f"only looked: {dropped}nothing was changed")
     return only_looked(work, work.spec.stack_name, f"would be changed, {counted(change_set)}")
 
 
-def _left_for_approval(work: Work, change_set: ChangeSet) -> StepOutcome:
+def _left_for_approval(work: Work, prepared: Prepared) -> StepOutcome:
+    change_set = prepared.change_set
+    replace_older(work, change_set)
     work.report.fact("stack_id", change_set.stack_id)
     work.report.fact("stack_name", work.spec.stack_name)
     work.report.output("ChangeSetName", change_set.name)
     work.report.output("ChangeSetId", change_set.id)
     work.report.output("StackId", change_set.stack_id)
-    execute = resume_command(work.context.manifest, "execute")
     region = work.context.aws.region
     drop = ["aws", "cloudformation", "delete-change-set", "--region", region]
     drop += ["--change-set-name", change_set.id]
     work.report.line(f"change set '{change_set.name}' waits for approval")
-    work.report.line(f"carry it out:  {execute}")
+    work.report.line(f"carry it out:  {resume_command(work.context.rerun, 'execute')}")
     work.report.line(f"drop it:       {shlex.join(drop)}")
+    if prepared.is_new:
+        delete = resume_command(work.context.rerun, "delete")
+        work.report.line(f"drop it with the empty stack that holds it:  {delete}")
     would = f"change set {change_set.name} waits for approval"
     return only_looked(work, work.spec.stack_name, would)

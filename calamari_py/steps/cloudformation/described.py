@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from calamari_py.manifest.nodes import Place
 from calamari_py.steps.base import ParseContext
+from calamari_py.steps.cloudformation.addresses import secrets_in
 from calamari_py.steps.cloudformation.guards import Checks
 from calamari_py.steps.cloudformation.parameters import Given, read_given
 from calamari_py.steps.cloudformation.sections import (
@@ -25,6 +26,8 @@ from calamari_py.steps.cloudformation.template_checks import (
     ParameterChecks,
     check_capabilities,
     check_defaults,
+    check_imported,
+    check_outputs,
 )
 from calamari_py.steps.cloudformation.template_source import FIELD, read_template
 from calamari_py.templates import LATE_TEXT
@@ -36,7 +39,8 @@ _WhereIs = Callable[[str, int | None], tuple[str, Place | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """What stands in files, or may. `complete` says that the parameters could be read."""
+    """What stands in files, or may. `complete` says that the names of all
+    parameters are known."""
 
     template: Template | None
     given: Given
@@ -50,9 +54,11 @@ def read_described(
     context: ParseContext,
     *,
     needed: bool,
+    required: bool = False,
 ) -> Described:
     """The template and the parameters. Where no action needs them, they are read as well as can
-    be, and nothing is refused: what they say of secrets counts all the same."""
+    be, and nothing is refused: what they say of secrets counts all the same. `required` is a
+    template at all."""
     target = checks if needed else Checks(checks.section, context.sensitive)
     template, given = None, None
     if section.template is not None:
@@ -64,12 +70,12 @@ def read_described(
                 checks=target,
                 context=context,
             )
-    elif needed:
+    elif required:
         target.refuse(FIELD, "is missing", "write a path, s3://BUCKET/KEY or an https address")
     with target.found:
-        given = read_given(section.parameters, context)
+        given = read_given(section.parameters, context, target.found)
     tags = {**(given.tags if given else {}), **section.tags}
-    complete = given is not None
+    complete = given is not None and given.complete
     return Described(template=template, given=given or Given(), tags=tags, complete=complete)
 
 
@@ -82,6 +88,8 @@ def check_stack_template(
         check_capabilities(checks, section.capabilities, facts, by_change_set=True)
         check_defaults(checks, facts)
         _check_given(checks, facts, described, missing=_KEEP)
+        check_imported(checks, section.import_, facts)
+        check_outputs(checks, section.outputs, facts)
 
 
 def check_set_template(checks: Checks, section: StackSetSection, described: Described) -> None:
@@ -121,18 +129,18 @@ def check_against(spec: StackSpec | StackSetSpec, facts: TemplateFacts) -> None:
 def secrets_of(
     spec: StackSpec | StackSetSpec, facts: TemplateFacts | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Names and values of what the template hides (NoEcho).
+    """Names and values of what the template hides (NoEcho), and of its own signed address.
 
     `facts` are those that only AWS knew: of a template that is no file.
     """
+    if spec.template is not None and spec.template.url is not None:
+        yield from secrets_in(spec.template.url)
     facts = facts or (spec.template.facts if spec.template else None)
     if facts is None:
         return
-    values = [(item.key, item.value) for item in spec.parameters if item.value is not None]
-    if isinstance(spec, StackSetSpec):
-        for _, overrides in _overrides(spec.instances):
-            values += [(key, _joined(value)) for key, value in overrides.items()]
-    given = {item.key for item in spec.parameters}
+    values = list(_values(spec))
+    # The value that a stack keeps may be the default.
+    given = {item.key for item in spec.parameters if item.value is not None}
     values += [(name, found.default) for name, found in facts.parameters.items()
                if name not in given and found.default]  # fmt: skip
     for key, value in values:
@@ -145,15 +153,32 @@ def secrets_of(
             yield from ((f"parameter {key}", item.strip()) for item in value.split(","))
 
 
+def possible_secrets(spec: StackSpec | StackSetSpec) -> Iterator[tuple[str, str]]:
+    """Names and values of all parameters: of a template that nobody could read any may be one."""
+    for key, value in _values(spec):
+        if LATE_TEXT in value:
+            continue
+        yield f"parameter {key}", value
+        if "," in value:
+            yield from ((f"parameter {key}", item.strip()) for item in value.split(","))
+
+
+def _values(spec: StackSpec | StackSetSpec) -> Iterator[tuple[str, str]]:
+    """Every parameter that has a value, those that instances override, too."""
+    yield from ((item.key, item.value) for item in spec.parameters if item.value is not None)
+    if isinstance(spec, StackSetSpec):
+        for _, overrides in _overrides(spec.instances):
+            yield from ((key, _joined(value)) for key, value in overrides.items())
+
+
 def _check_given(
     checks: Checks, facts: TemplateFacts, described: Described, *, missing: str
 ) -> None:
-    if not described.complete:
-        return
     given = described.given
-    against = ParameterChecks(checks, facts, _at("parameters", given.places))
+    against = ParameterChecks(checks, facts, _at("parameters", given))
     against.check(given.parameters, given.lists)
-    against.check_missing({item.key for item in given.parameters}, hint=missing)
+    if described.complete:
+        against.check_missing({item.key for item in given.parameters}, hint=missing)
 
 
 def _check_overrides(
@@ -175,13 +200,13 @@ def _overrides(
             yield f"instances[{index}].account_parameters.{account}", overrides
 
 
-def _at(field: str, places: Mapping[str, Place] | None = None) -> _WhereIs:
-    """Where a parameter stands: in a file by `places`, or under `field` of the section."""
+def _at(field: str, given: Given | None = None) -> _WhereIs:
+    """Where a parameter stands: in the file that was `given`, or under `field` of the section."""
 
     def place(key: str, index: int | None) -> tuple[str, Place | None]:
-        at = (places or {}).get(f"Parameters.{key}")
-        if at is not None:
-            return f"Parameters.{key}", at
+        at = given.places.get(f"Parameters.{key}") if given else None
+        if given is not None and at is not None:
+            return f"{given.prefix}{key}", at
         return f"{field}.{key}" + ("" if index is None else f"[{index}]"), None
 
     return place

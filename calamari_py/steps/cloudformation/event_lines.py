@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC
 
 from calamari_py.result import format_time
-from calamari_py.steps.base import StepReport
+from calamari_py.steps.base import StepReport, Tone
+from calamari_py.steps.cloudformation.denials import ENCODED
 from calamari_py.steps.cloudformation.values import StackEvent
 
-_BLOB = re.compile(r"(Encoded authorization failure message:)\s*\S+", re.IGNORECASE)
+_STATUS = len("ROLLBACK_IN_PROGRESS")
+_PLACE, _WIDEST = 24, 48
 
 
 class EventLines:
-    """Tells people of events, in columns, and programs, in fields."""
+    """Tells people of events, in columns, and programs, in fields. `place` is how long the longest
+    name of a resource is: the columns stay where they are, and what is wider than its own moves
+    only its own line."""
 
-    def __init__(self, report: StepReport) -> None:
+    def __init__(self, report: StepReport, *, place: int = _PLACE) -> None:
         self._report = report
-        self._status, self._place = 18, 24
+        self._place = max(_PLACE, min(place, _WIDEST))
 
     def show(self, event: StackEvent) -> None:
         """One line."""
-        self._status = max(self._status, min(len(event.status), 28))
-        self._place = max(self._place, min(len(place_of(event)), 48))
-        line = line_of(event, status=self._status, place=self._place)
-        self._report.line(line, event="stack_event", fields=fields_of(event))
+        line = line_of(event, place=self._place)
+        self._report.line(line, event="stack_event", fields=fields_of(event), tone=tone_of(event))
 
 
 def place_of(event: StackEvent) -> str:
@@ -32,12 +33,22 @@ def place_of(event: StackEvent) -> str:
     return f"{'/'.join(event.path)}/" if event.is_of_stack and event.path else event.shown_id
 
 
-def line_of(event: StackEvent, *, status: int = 18, place: int = 24) -> str:
+def tone_of(event: StackEvent) -> Tone:
+    """What it is like: a failure, a way back, the end of the whole."""
+    if event.is_failure or event.hook_status.endswith("_FAILED"):
+        return "bad"
+    if "ROLLBACK" in event.status:
+        return "warn"
+    is_end = event.is_of_stack and not event.path and event.status.endswith("_COMPLETE")
+    return "good" if is_end else ""
+
+
+def line_of(event: StackEvent, *, place: int = _PLACE) -> str:
     """``09:30:12Z  CREATE_IN_PROGRESS  Data/Database  AWS::RDS::DBInstance  reason``, with so many
-    columns for status and place."""
+    columns for the place."""
     parts = (
         event.time.astimezone(UTC).strftime("%H:%M:%SZ"),
-        f"{event.status:<{status}}",
+        f"{event.status:<{_STATUS}}",
         f"{place_of(event):<{place}}",
         f"{event.resource_type:<26}",
         shortened(_reason_of(event)),
@@ -47,7 +58,10 @@ def line_of(event: StackEvent, *, status: int = 18, place: int = 24) -> str:
 
 def shortened(reason: str) -> str:
     """`reason` in one line, without an encoded message that nobody can read."""
-    return " ".join(_BLOB.sub(r"\1 …", reason).split())
+    encoded = ENCODED.search(reason)
+    if encoded is not None:
+        reason = reason.replace(encoded["message"], "…")
+    return " ".join(reason.split())
 
 
 def fields_of(event: StackEvent) -> dict[str, object]:

@@ -60,7 +60,8 @@ class EventFeed:
     """The events of one operation on the stack `stack_id` and the stacks nested in it.
 
     `token` is the operation's, None where nobody knows it; `known` are ids of events that were
-    there before it, `began` a time that is not after its first event. `warn` takes a sentence.
+    there before it, `began` a time that is not after its first event. `now` gives AWS's time,
+    `warn` takes a sentence.
     """
 
     def __init__(
@@ -71,15 +72,18 @@ class EventFeed:
         token: str | None,
         known: frozenset[str],
         began: datetime | None,
+        now: Callable[[], datetime],
         warn: Callable[[str], None],
     ) -> None:
         self._source = source
+        self._now = now
         self._token = token
         self._known = known
         self._warn = warn
         self._root = _Source(stack_id=stack_id, path=())
         self._nested: dict[str, _Source] = {}
         self._pending: list[StackEvent] = []
+        self._young: list[StackEvent] = []
         self._joined: set[str | None] = set()
         self._began = began
         self._has_tokens = False
@@ -95,8 +99,10 @@ class EventFeed:
     def read(self, *, everything: bool = False) -> tuple[StackEvent, ...]:
         """What is new, the oldest first; with `everything` of nested stacks that have ended, too.
         Raises what the calls raise; nothing is lost then: what was read already comes with the next
-        answer."""
+        answer. So does what is younger than the look at the stack itself, which may have more to
+        tell of that time."""
         self._take(self._root)
+        looked = self._now()
         for source in self._nested.values():
             source.is_active = source.is_active or (everything and not source.is_refused)
         # Events of a nested stack may tell of stacks that are nested deeper.
@@ -110,8 +116,10 @@ class EventFeed:
                 read.add(source.stack_id)
                 self._take_nested(source)
         # Times decide across stacks, and within one the order that AWS gives.
-        events = in_order(self._pending)
-        self._pending.clear()
+        ready = [event for event in self._pending if everything or event.time <= looked]
+        young = [event for event in self._pending if not everything and event.time > looked]
+        events = in_order((*self._young, *ready))
+        self._pending, self._young = [], young
         return events
 
     def _take_nested(self, source: _Source) -> None:
@@ -169,7 +177,7 @@ class EventFeed:
         if not self._is_own(event) and not self._is_intervention(event):
             return False
         self.started = self.started or event
-        if event.is_of_stack and (self.status is None or event.time >= self.status.time):
+        if event.is_of_stack and (self.status is None or _goes_on(self.status, event)):
             self.status = event
             self.ended = event if describe(event.status).is_terminal else None
         return True
@@ -219,34 +227,57 @@ def key_of(event: StackEvent) -> Key:
 
 
 def in_order(events: Iterable[StackEvent]) -> tuple[StackEvent, ...]:
-    """By time; those of one stack and one moment stay as they are. Where a nested stack and its
-    parent tell of the same moment, what happened inside comes before its end as the parent tells
-    it."""
+    """By time, whenever they came. In one moment a stack first begins, then what is in it has its
+    events as they came, then the stack turns back, or ends; what happens inside of a nested stack
+    comes before its end as the parent tells it."""
     ordered: list[StackEvent] = []
     for _, group in groupby(sorted(events, key=_time_of), key=_time_of):
-        ordered.extend(_one_moment(tuple(group)))
+        moment = tuple(group)
+        ordered.extend(_one_moment(moment) if len(moment) > 1 else moment)
     return tuple(ordered)
 
 
 def _one_moment(events: Sequence[StackEvent]) -> Sequence[StackEvent]:
     by_path: dict[tuple[str, ...], list[StackEvent]] = {}
-    for event in events:
+    for event in sorted(events, key=_part_of):
         by_path.setdefault(event.path, []).append(event)
-    if len(by_path) == 1:
-        return events
     told: list[StackEvent] = []
 
     def tell(place: tuple[str, ...]) -> None:
         """All at `place` and below."""
-        inside = sorted((path for path in by_path if path[: len(place)] == place), key=len)
-        for path in inside:
-            for event in by_path.pop(path, ()):
-                if _is_of_nested(event) and not event.status.endswith("_IN_PROGRESS"):
-                    tell((*event.path, event.logical_id))
-                told.append(event)
+        here = by_path.pop(place, [])
+        for event in here:
+            if _part_of(event) >= _TURNS:
+                continue
+            if _is_of_nested(event) and not event.status.endswith("_IN_PROGRESS"):
+                tell((*event.path, event.logical_id))
+            told.append(event)
+        for path in sorted((path for path in by_path if path[: len(place)] == place), key=len):
+            tell(path)
+        told.extend(event for event in here if _part_of(event) >= _TURNS)
 
     tell(())
     return told
+
+
+_TURNS = 2
+
+
+def _part_of(event: StackEvent) -> int:
+    """Where an event belongs among those of its stack in one moment."""
+    if not event.is_of_stack:
+        return 1
+    status = describe(event.status)
+    if status.is_terminal:
+        return _TURNS + 1
+    is_asked_for = event.reason.strip().casefold() == "user initiated"
+    turns = "ROLLBACK" in event.status or status.is_cleanup
+    return _TURNS if turns and not is_asked_for else 0
+
+
+def _goes_on(status: StackEvent, event: StackEvent) -> bool:
+    """Whether `event` comes after `status`, the last one known: in one moment ends come last."""
+    return (event.time, _part_of(event)) >= (status.time, _part_of(status))
 
 
 def _time_of(event: StackEvent) -> datetime:

@@ -12,10 +12,10 @@ from calamari_py.steps.cloudformation.carry_out import (
     overtaken,
     was_overtaken,
 )
-from calamari_py.steps.cloudformation.change_sets import find_pending
 from calamari_py.steps.cloudformation.changes import report_changes
-from calamari_py.steps.cloudformation.operate import only_looked
+from calamari_py.steps.cloudformation.endings import only_looked
 from calamari_py.steps.cloudformation.outputs import publish_outputs, tell_state
+from calamari_py.steps.cloudformation.pending import find_pending
 from calamari_py.steps.cloudformation.settings import apply_settings
 from calamari_py.steps.cloudformation.settle import missing, settle
 from calamari_py.steps.cloudformation.work import Work
@@ -44,6 +44,6 @@ def execute(work: Work) -> StepOutcome:
         if was_overtaken(error):
             raise overtaken(work, error) from error
         raise
-    apply_settings(work, done)
     publish_outputs(work, done)
+    apply_settings(work, done)
     return StepOutcome(code=0, changed=True)

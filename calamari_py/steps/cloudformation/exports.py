@@ -29,6 +29,13 @@ def similar_exports(aws: AwsCalls, name: str) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(name, there, n=3, cutoff=0.6))
 
 
+def similar_to_missing(aws: AwsCalls, reason: str) -> str:
+    """``; similar ones: …``, the end of a hint about an export that `reason` misses; else ""."""
+    missing = missing_export(reason)
+    similar = similar_exports(aws, missing) if missing else ()
+    return f"; similar ones: {', '.join(similar)}" if similar else ""
+
+
 def _exports(aws: AwsCalls) -> Iterator[str]:
     token: str | None = None
     while True:

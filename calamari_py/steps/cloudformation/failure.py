@@ -3,75 +3,144 @@ now, what can be done."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from calamari_py.errors import StackFailed
-from calamari_py.steps.cloudformation.causes import Causes, find_causes, reason_alone
+from calamari_py.steps.cloudformation.causes import find_causes, reason_alone
 from calamari_py.steps.cloudformation.denials import Denial, read_denial
 from calamari_py.steps.cloudformation.exports import missing_export, similar_exports
 from calamari_py.steps.cloudformation.hints import hint_for
-from calamari_py.steps.cloudformation.links import (
-    console_url,
-    continue_rollback_command,
-    resume_command,
-)
-from calamari_py.steps.cloudformation.operation import Finished
+from calamari_py.steps.cloudformation.links import console_url, decode_command
+from calamari_py.steps.cloudformation.operation import NOUNS, Finished, Verb
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
+from calamari_py.steps.cloudformation.ways import Way, command_row, stuck_rollback
 from calamari_py.steps.cloudformation.work import Work
 
-_DONE = {
+_DONE: dict[Verb, str] = {
     "create": "created",
     "update": "updated",
     "delete": "deleted",
     "rollback": "rolled back",
     "import": "imported into",
 }
-_OPERATIONS = {"delete": "DeleteStack", "rollback": "ContinueUpdateRollback"}
+_OPERATIONS: dict[Verb, str] = {"delete": "DeleteStack", "rollback": "ContinueUpdateRollback"}
 _WORDS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
 _BY_PEOPLE = frozenset({"", "user initiated"})
 
 
-def stack_failed(work: Work, finished: Finished, *, verb: str) -> StackFailed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A cause as people read it: `reason` in one line, with what an encoded message says in its
+    place; `denial` is what it tells of a permission."""
+
+    event: StackEvent
+    reason: str
+    denial: Denial | None
+
+    @property
+    def fact(self) -> dict[str, object]:
+        """JSON values."""
+        event = self.event
+        return {
+            "logical_id": event.logical_id,
+            "resource_type": event.resource_type,
+            "stack": event.stack_name,
+            "path": list(event.path),
+            "status": event.status,
+            "reason": self.reason,
+        }
+
+
+class _Reader:
+    """Reads causes. Whoever may not decode one message may decode none: asked once."""
+
+    def __init__(self, work: Work) -> None:
+        self._api = work.api
+        self._may_decode = True
+
+    def read(self, event: StackEvent) -> _Told:
+        denial = read_denial(event.reason, self._decode)
+        reason = reason_alone(event.reason)
+        return _Told(
+            event=event, reason=denial.shorten(reason) if denial else reason, denial=denial
+        )
+
+    def _decode(self, message: str) -> str | None:
+        text = self._api.decode(message) if self._may_decode else None
+        self._may_decode = text is not None
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Story:
+    """What went wrong, as `Causes` has it."""
+
+    first: _Told | None
+    others: tuple[_Told, ...]
+    cancelled: int
+    rollback: _Told | None
+
+
+def stack_failed(work: Work, finished: Finished, *, verb: Verb) -> StackFailed:
     """The error of an operation that did not do what was asked. Its facts are kept in the result:
-    ``first_cause`` (None where no event tells it), ``followers``, ``status``, ``console_url``."""
-    stack, causes = finished.stack, find_causes(finished.events)
-    first = causes.first
-    denial = read_denial(first.reason, work.api.decode) if first else None
-    message = _message(first, verb, denial) if first else _unexplained(stack, verb)
+    ``first_cause`` (None where no event tells it), ``other_causes``, ``rollback_cause``,
+    ``denied``, ``followers``, ``status``, ``console_url``."""
+    stack, story = finished.stack, _story(work, finished)
     url = console_url(work.context.aws.region, work.context.aws.partition, stack.id)
-    work.report.fact("first_cause", _fact_of(first))
-    work.report.fact("followers", causes.cancelled)
-    work.report.fact("status", stack.status)
-    work.report.fact("console_url", url or None)
+    _tell_facts(work, stack, story, url)
+    way = _way(work, stack, story, verb)
     return StackFailed(
-        message,
+        _message(story.first, verb) if story.first else _unexplained(stack, verb),
         service="cloudformation",
         operation=_OPERATIONS.get(verb, "ExecuteChangeSet"),
         code=stack.status,
-        evidence=_evidence(stack, causes, denial, url, verb),
-        hint=_hint(work, stack, causes, denial, verb),
+        evidence=(*_evidence(stack, story, url, verb), *way.rows),
+        hint=way.hint,
     )
 
 
-def _message(event: StackEvent, verb: str, denial: Denial | None) -> str:
-    reason = reason_alone(event.reason)
-    if event.is_of_stack and reason.casefold() in _BY_PEOPLE:
+def _story(work: Work, finished: Finished) -> _Story:
+    causes, read = find_causes(finished.events), _Reader(work).read
+    return _Story(
+        first=read(causes.first) if causes.first else None,
+        others=tuple(read(event) for event in causes.others),
+        cancelled=causes.cancelled,
+        rollback=read(causes.rollback) if causes.rollback else None,
+    )
+
+
+def _tell_facts(work: Work, stack: Stack, story: _Story, url: str) -> None:
+    first, rollback = story.first, story.rollback
+    denial = first.denial if first is not None else None
+    work.report.fact("first_cause", first.fact if first is not None else None)
+    work.report.fact("other_causes", [told.fact for told in story.others])
+    work.report.fact("rollback_cause", rollback.fact if rollback is not None else None)
+    work.report.fact("denied", denial.fact if denial is not None and denial.action else None)
+    work.report.fact("followers", story.cancelled)
+    work.report.fact("status", stack.status)
+    work.report.fact("console_url", url or None)
+
+
+def _message(told: _Told, verb: Verb) -> str:
+    event = told.event
+    if event.is_of_stack and told.reason.casefold() in _BY_PEOPLE:
         who = f" by '{event.token}'" if event.token else ""
-        return f"the {verb} of stack '{event.stack_name}' was stopped and taken back{who}"
-    if denial is not None:
-        reason = denial.shorten(reason)
+        return f"the {NOUNS[verb]} of stack '{event.stack_name}' was stopped and taken back{who}"
     what = _what_failed(event, verb)
-    return f"{what}: {reason}" if reason else f"{what}, and CloudFormation gives no reason"
+    return (
+        f"{what}: {told.reason}" if told.reason else f"{what}, and CloudFormation gives no reason"
+    )
 
 
-def _what_failed(event: StackEvent, verb: str) -> str:
-    """``Database (AWS::RDS::DBInstance) in nested stack my-app-Data-1X could not be created``."""
-    if event.is_of_stack:
-        nested = "nested " if event.path else ""
-        done = _word_of(event.status) if event.path else _DONE.get(verb, verb)
-        return f"{nested}stack '{event.stack_name}' could not be {done}"
-    where = f" in nested stack {event.stack_name}" if event.path else ""
-    done = _word_of(event.status)
-    return f"{event.logical_id} ({event.resource_type}){where} could not be {done}"
+def _what_failed(event: StackEvent, verb: Verb) -> str:
+    """``Data/Database (AWS::RDS::DBInstance) could not be created``."""
+    if not event.is_of_stack:
+        return f"{event.shown_id} ({event.resource_type}) could not be {_word_of(event.status)}"
+    if event.path:
+        return f"nested stack {'/'.join(event.path)} could not be {_word_of(event.status)}"
+    return f"stack '{event.stack_name}' could not be {_DONE[verb]}"
 
 
 def _word_of(status: str) -> str:
@@ -80,36 +149,33 @@ def _word_of(status: str) -> str:
     return _WORDS.get(status.partition("_")[0], "changed")
 
 
-def _unexplained(stack: Stack, verb: str) -> str:
+def _unexplained(stack: Stack, verb: Verb) -> str:
     reason = reason_alone(stack.reason)
-    said = f"stack '{stack.name}' could not be {_DONE.get(verb, verb)}"
+    said = f"stack '{stack.name}' could not be {_DONE[verb]}"
     return f"{said}: {reason}" if reason else f"{said}: it is {stack.status}, and no event says why"
 
 
-def _evidence(
-    stack: Stack, causes: Causes, denial: Denial | None, url: str, verb: str
-) -> tuple[str, ...]:
-    rows: list[str] = []
+def _evidence(stack: Stack, story: _Story, url: str, verb: Verb) -> Iterator[str]:
+    first, rollback = story.first, story.rollback
+    if first is not None and first.event.path:
+        yield f"stack\t{first.event.stack_name}"
+    denial = first.denial if first is not None else None
     if denial is not None and denial.decoded:
-        rows.append(f"denied\t{denial.sentence}")
-    rows += [
-        f"then\t{_what_failed(event, verb)}: {reason_alone(event.reason)}"
-        for event in causes.others
-    ]
-    if causes.cancelled:
-        plural = "" if causes.cancelled == 1 else "s"
-        rows.append(f"then\t{causes.cancelled} resource{plural} cancelled")
-    if causes.rollback is not None:
-        event = causes.rollback
+        yield f"denied\t{denial.sentence}"
+    if denial is not None and not denial.action:
+        yield f"decode\t{decode_command(denial.encoded)}"
+    for told in story.others:
+        yield f"then\t{_what_failed(told.event, verb)}: {told.reason}"
+    if story.cancelled:
+        plural = "" if story.cancelled == 1 else "s"
+        yield f"then\t{story.cancelled} resource{plural} cancelled"
+    if rollback is not None:
+        event = rollback.event
         name = event.shown_id if not event.is_of_stack else event.stack_name
-        rows.append(
-            f"then\tthe rollback failed on {name} ({event.resource_type}): "
-            f"{reason_alone(event.reason)}"
-        )
-    rows.append(f"state\t{stack.name} is {stack.status}: {_state_of(stack)}")
+        yield f"then\tthe rollback failed on {name} ({event.resource_type}): {rollback.reason}"
+    yield f"state\t{stack.name} is {stack.status}: {_state_of(stack)}"
     if url:
-        rows.append(f"console\t{url}")
-    return tuple(rows)
+        yield f"console\t{url}"
 
 
 def _state_of(stack: Stack) -> str:
@@ -117,66 +183,48 @@ def _state_of(stack: Stack) -> str:
     return said.replace("the stack", "it", 1) if said.startswith("the stack") else said
 
 
-def _hint(work: Work, stack: Stack, causes: Causes, denial: Denial | None, verb: str) -> str:
+def _way(work: Work, stack: Stack, story: _Story, verb: Verb) -> Way:
     """What to do about the cause, then about the stack."""
-    first = causes.first
-    cause = "look at the stack's events in the console"
-    if first is not None:
-        cause = hint_for(first, denial, role_arn=stack.role_arn or work.spec.role_arn)
-        missing = missing_export(first.reason)
-        similar = similar_exports(work.context.aws, missing) if missing else ()
-        if similar:
-            cause = f"{cause}; similar ones: {', '.join(similar)}"
-    again = resume_command(work.context.manifest, "delete")
+    cause = _cure(work, stack, story.first)
     match describe(stack.status).phase:
         case Phase.ROLLBACK_STUCK if stack.status == "UPDATE_ROLLBACK_FAILED":
-            return f"{_continue_hint(work, stack, causes)}; then {cause}"
+            way = stuck_rollback(work, stack)
+            return Way(hint=f"{way.hint}; then {cause}", rows=way.rows)
         case Phase.NEVER_CREATED:
-            return (
-                f"{cause}; the stack that is left has to be deleted before the next try: {again}, "
-                "or write 'on_failed_create: delete'"
+            return Way(
+                hint=f"{cause}; the stack that is left has to be deleted before the next try, or "
+                "write 'on_failed_create: delete'",
+                rows=(command_row(work, "delete it", "delete"),),
             )
         case Phase.DELETE_STUCK if verb == "delete":
-            names = ", ".join(_failed_names(causes))
+            names = ", ".join(_failed_names(story))
             leave = f", or leave it where it is with 'retain: [{names}]'" if names else ""
-            return f"{cause}{leave}, and delete again: {again}"
+            return Way(
+                hint=f"{cause}{leave}, and delete again",
+                rows=(command_row(work, "delete again", "delete"),),
+            )
         case Phase.FAILED_STEADY:
-            back = resume_command(work.context.manifest, "rollback")
-            return f"{cause}; then run again with 'on_failure: keep', or go back: {back}"
+            return Way(
+                hint=f"{cause}; then run again with 'on_failure: keep', or go back",
+                rows=(command_row(work, "go back", "rollback"),),
+            )
         case _:
-            return cause
+            return Way(hint=cause)
 
 
-def _continue_hint(work: Work, stack: Stack, causes: Causes) -> str:
-    ours = resume_command(work.context.manifest, "rollback")
+def _cure(work: Work, stack: Stack, first: _Told | None) -> str:
+    if first is None:
+        return "look at the stack's events in the console"
     role_arn = stack.role_arn or work.spec.role_arn
-    theirs = continue_rollback_command(
-        stack.name, work.context.aws.region, role_arn=role_arn, skip=work.spec.skip
-    )
-    on = causes.rollback or causes.first
-    what = f"'{on.shown_id}'" if on is not None else "what the rollback stumbled over"
-    return (
-        f"do not delete the stack: repair {what} and continue the rollback: {ours}, or: {theirs} "
-        "('skip' names resources to be left as they are)"
-    )
+    cure = hint_for(first.event, first.denial, role_arn=role_arn)
+    missing = missing_export(first.event.reason)
+    similar = similar_exports(work.context.aws, missing) if missing else ()
+    return f"{cure}; similar ones: {', '.join(similar)}" if similar else cure
 
 
-def _failed_names(causes: Causes) -> list[str]:
+def _failed_names(story: _Story) -> list[str]:
     """Resources of the stack itself that could not be deleted: what ``retain`` may name."""
-    failed = [event for event in (causes.first, *causes.others) if event is not None]
+    failed = [told.event for told in (story.first, *story.others) if told is not None]
     names = [event.path[0] if event.path else event.logical_id for event in failed]
     stacks = {event.logical_id for event in failed if event.is_of_stack and not event.path}
     return [name for name in dict.fromkeys(names) if name not in stacks]
-
-
-def _fact_of(event: StackEvent | None) -> dict[str, object] | None:
-    if event is None:
-        return None
-    return {
-        "logical_id": event.logical_id,
-        "resource_type": event.resource_type,
-        "stack": event.stack_name,
-        "path": list(event.path),
-        "status": event.status,
-        "reason": event.reason,
-    }

@@ -7,9 +7,10 @@ before; and events come later than what they tell of.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from calamari_py.errors import CloudError, IdentityError, Indeterminate, TimedOut
-from calamari_py.steps.cloudformation.causes import left_behind
+from calamari_py.steps.cloudformation.causes import left_behind, unseen_failures
 from calamari_py.steps.cloudformation.contact import Contact, watch_hint
 from calamari_py.steps.cloudformation.event_lines import EventLines
 from calamari_py.steps.cloudformation.events import EventFeed, in_order
@@ -20,7 +21,8 @@ from calamari_py.steps.cloudformation.operation import (
     known_events,
     latest_operation,
 )
-from calamari_py.steps.cloudformation.progress import Progress, elapsed_text
+from calamari_py.steps.cloudformation.outputs import tell_state
+from calamari_py.steps.cloudformation.progress import Progress
 from calamari_py.steps.cloudformation.refused import is_denied
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
@@ -33,11 +35,12 @@ __all__ = [
     "follow",
     "known_events",
     "latest_operation",
-    "wait_for_others",
 ]
 
 LAG = 60.0
 """Seconds for which event and stack may contradict each other, or the last event be missing."""
+_NOTED = timedelta(seconds=5)
+"""An update may be noted with the stack so long before its first event."""
 _DRAINS = 3
 """How often the events are read again after the last one, while that brings more."""
 
@@ -49,45 +52,6 @@ def follow(work: Work, operation: Operation) -> Finished:
     when AWS does not answer for `spec.patience` seconds, or nobody can know how it ended.
     """
     return _Following(work, operation).to_the_end()
-
-
-def wait_for_others(work: Work, stack: Stack) -> Stack:
-    """The stack once nobody works on it any longer. Says who does; bounded by the step's time."""
-    since = work.clock.monotonic()
-    who = _who(work, stack)
-    work.report.line(f"stack '{stack.name}' is {stack.status}: waiting for {who}")
-    contact = Contact(work, None)
-    while not describe(stack.status).is_terminal:
-        work.deadline.check(f"{who}, with stack '{stack.name}' in {stack.status}")
-        waited = elapsed_text(work.clock.monotonic() - since)
-        work.report.progress(None, f"waiting for {who}, {stack.status}, {waited}")
-        contact.pause()
-        try:
-            found = work.api.find(stack.id)
-        except (CloudError, IdentityError) as error:
-            contact.failed(error)
-            continue
-        contact.answered()
-        stack = found or replace(stack, status="DELETE_COMPLETE")
-    work.report.line(f"stack '{stack.name}' is {stack.status}: going on")
-    return stack
-
-
-def _who(work: Work, stack: Stack) -> str:
-    """``'Console-UpdateStack-1b2c', at work for 3m20s``."""
-    try:
-        operation = latest_operation(work, stack)
-    except (CloudError, IdentityError) as error:
-        work.report.note(f"who works on stack '{stack.name}' is unknown: {error}")
-        operation = None
-    if operation is None:
-        return "somebody unknown"
-    who = f"'{operation.token}'" if operation.token else "somebody without a request token"
-    if operation.began is None:
-        return who
-    return (
-        f"{who}, at work for {elapsed_text((work.clock.now() - operation.began).total_seconds())}"
-    )
 
 
 class _Following:
@@ -102,22 +66,28 @@ class _Following:
             token=operation.token,
             known=operation.known,
             began=operation.began,
+            now=work.clock.now,
             warn=work.report.warn,
         )
-        self._contact = Contact(work, operation.title)
-        self._lines = EventLines(work.report)
+        self._contact = Contact(work, operation.title, resume=operation.handle)
+        self._lines = EventLines(work.report, place=operation.place)
         self._progress = Progress(operation.total)
         self._events: list[StackEvent] = []
         self._since = work.clock.monotonic()
         self._stack: Stack | None = None
+        self._told = ""
         self._is_blind = False
         self._was_seen_running = False
         self._contradicted: float | None = None
+        self._ended: float | None = None
         self._drains = 0
 
     def to_the_end(self) -> Finished:
+        if self._operation.token is not None:
+            self._work.report.fact("token", self._operation.token)
         while True:
             finished = self._look()
+            self._tell_status()
             if finished is None:
                 finished = self._check_time()
             if finished is not None:
@@ -132,7 +102,7 @@ class _Following:
             has_more = self._read(everything=False)
             if self._feed.ended is not None:
                 # Whatever was late has to be there before the stack is asked.
-                has_more = self._read(everything=True)
+                has_more = self._read(everything=True) or has_more
             elif has_more and not self._is_blind:
                 self._contact.answered()
                 self._contradicted = None
@@ -171,29 +141,52 @@ class _Following:
         """What it means that AWS has no such stack: nothing, but for one that is deleted."""
         if self._operation.verb != "delete":
             return None
-        name, stack_id = self._operation.name, self._operation.stack_id
-        return Stack(id=stack_id, name=name, status="DELETE_COMPLETE")
+        return self._stack_in("DELETE_COMPLETE")
+
+    def _stack_in(self, status: str) -> Stack:
+        """All that is known of the stack without asking for it."""
+        return Stack(id=self._operation.stack_id, name=self._operation.name, status=status)
+
+    def _tell_status(self) -> None:
+        """The last status that was seen: whatever ends the step, that is what it tells. The events
+        know it first."""
+        status = self._feed.status.status if self._feed.status is not None else ""
+        if not status and self._stack is not None and not self._is_of_before(self._stack):
+            status = self._stack.status
+        if status not in ("", self._told):
+            self._told = status
+            tell_state(self._work, self._stack_in(status))
 
     def _conclude(self, stack: Stack, has_more: bool) -> Finished | None:
         ended = self._feed.ended
         if ended is None:
             return self._conclude_without_end(stack)
-        if self._feed.successor is not None:
-            self._work.report.warn(
-                f"another operation on stack '{stack.name}' has begun since "
-                f"({self._feed.successor.status})"
-            )
-            return self._finish(replace(stack, status=ended.status, reason=ended.reason))
-        if stack.status == ended.status:
+        if self._feed.successor is not None or _is_later(stack.updated, ended.time):
+            return self._superseded(stack, ended)
+        if stack.status == ended.status and not self._has_old_outputs(stack):
             self._drains += 1
             if has_more and self._drains < _DRAINS:
                 return None
-            return self._finish(stack)
-        if self._is_contradicted_for(LAG):
+            return None if self._misses_causes() else self._finish(stack)
+        is_late = self._is_of_before(stack) or not describe(stack.status).is_terminal
+        if self._is_contradicted_for(self._work.spec.patience if is_late else LAG):
             raise self._doubt(
                 f"its last event says {ended.status}, and the stack is {stack.status}"
             )
         return None
+
+    def _superseded(self, stack: Stack, ended: StackEvent) -> Finished:
+        """The end of this operation, though another one has begun since."""
+        successor = self._feed.successor
+        text = f"another operation on stack '{stack.name}' has begun since"
+        text += f" ({successor.status})" if successor is not None else ""
+        outputs = stack.outputs
+        if _is_later(stack.updated, ended.time) or self._is_of_before(stack):
+            outputs = {}
+            text += ": the outputs are no longer this one's, and left out"
+        self._work.report.warn(text)
+        stack = replace(stack, status=ended.status, reason=ended.reason, outputs=outputs)
+        return self._finish(stack, superseded=True)
 
     def _conclude_without_end(self, stack: Stack) -> Finished | None:
         """The last event has not come: it is late, or the stack has not begun to change."""
@@ -212,16 +205,46 @@ class _Following:
             self._work.report.warn(f"the last event of {self._operation.title} has not come")
         return self._finish(stack)
 
+    def _is_of_before(self, stack: Stack) -> bool:
+        """Whether this is the stack as it was before the operation: AWS may show it for long."""
+        before, began = self._operation.before, self._operation.began
+        updated = stack.updated or stack.created
+        if before is not None:
+            known = before.updated or before.created
+            is_older = updated is not None and known is not None and updated < known
+            return is_older or (stack.status == before.status and updated == known)
+        if self._operation.verb not in ("update", "import") or began is None:
+            return False
+        if stack.updated is None:
+            return describe(stack.status).verb == "create"
+        return stack.updated < began - _NOTED
+
+    def _has_old_outputs(self, stack: Stack) -> bool:
+        """Whether outputs of before would be taken for those of an update that has succeeded."""
+        is_update = self._operation.verb in ("update", "import")
+        if not is_update or not describe(stack.status).succeeded:
+            return False
+        # Not everything that answers like CloudFormation says when a stack was updated.
+        return stack.updated is not None and self._is_of_before(stack)
+
     def _is_certain(self, stack: Stack) -> bool:
         """Whether the stack's status is this operation's, and not that of one before."""
+        if self._operation.verb == "delete" and stack.status == "DELETE_COMPLETE":
+            return True
+        if self._is_of_before(stack):
+            return False
         if self._was_seen_running or self._feed.started is not None:
             return True
-        if self._operation.verb == "create":
+        if self._operation.verb == "create" or self._operation.before is not None:
             return True
-        if self._operation.verb == "delete":
-            return stack.status == "DELETE_COMPLETE"
         began, updated = self._operation.began, stack.updated
-        return began is not None and updated is not None and updated > began
+        return began is not None and _is_later(updated, began)
+
+    def _misses_causes(self) -> bool:
+        """Whether the stack names resources that failed and whose events are still to come."""
+        now = self._work.clock.monotonic()
+        self._ended = now if self._ended is None else self._ended
+        return bool(unseen_failures(self._events)) and now - self._ended < LAG
 
     def _is_contradicted_for(self, seconds: float) -> bool:
         now = self._work.clock.monotonic()
@@ -229,8 +252,8 @@ class _Following:
             self._contradicted = now
         return now - self._contradicted >= seconds
 
-    def _finish(self, stack: Stack) -> Finished:
-        return Finished(stack=stack, events=in_order(self._events))
+    def _finish(self, stack: Stack, *, superseded: bool = False) -> Finished:
+        return Finished(stack=stack, events=in_order(self._events), superseded=superseded)
 
     def _doubt(self, said: str) -> Indeterminate:
         return Indeterminate(
@@ -238,8 +261,11 @@ class _Following:
             service="cloudformation",
             operation="DescribeStacks",
             code="Contradiction",
-            hint=watch_hint(self._work),
+            hint=self._watch_hint(),
         )
+
+    def _watch_hint(self) -> str:
+        return watch_hint(self._work, resume=self._operation.handle)
 
     def _check_time(self) -> Finished | None:
         """TimedOut when the time is over; but an outcome that is decided is no longer waited
@@ -251,7 +277,7 @@ class _Following:
                 return decided
             is_cancelled = self._work.spec.cancel_update and self._operation.verb == "update"
             goes_on = "" if is_cancelled else "; CloudFormation goes on with it"
-            raise TimedOut(f"{error.message}{goes_on}", hint=watch_hint(self._work)) from None
+            raise TimedOut(f"{error.message}{goes_on}", hint=self._watch_hint()) from None
         return None
 
     def _decided(self) -> Finished | None:
@@ -264,14 +290,26 @@ class _Following:
             stack = self._work.api.find(self._operation.stack_id)
         except (CloudError, IdentityError):
             stack = self._stack
+        if event is not None and is_cleanup:
+            stack = self._as_told(stack, event)
         if stack is None:
             return None
         self._work.report.warn(
             f"the time is over, and CloudFormation still removes what stack '{stack.name}' no "
             "longer needs: the outcome is decided",
-            watch_hint(self._work),
+            self._watch_hint(),
         )
         return self._finish(stack)
+
+    def _as_told(self, stack: Stack | None, event: StackEvent) -> Stack:
+        """The stack as its last event tells of it, whatever AWS still shows."""
+        ends = (event.status, event.status.replace("_CLEANUP_IN_PROGRESS", ""))
+        if stack is not None and stack.status in ends and not self._is_of_before(stack):
+            return stack
+        self._work.report.warn(
+            f"AWS still shows stack '{self._operation.name}' as it was: its outputs are not known"
+        )
+        return self._stack_in(event.status)
 
     def _stack_cleans_up(self) -> bool:
         return self._stack is not None and describe(self._stack.status).is_cleanup
@@ -291,3 +329,7 @@ class _Following:
                 f"needed and could not be removed: {event.reason}",
                 "it stays, outside of the stack: remove it by hand",
             )
+
+
+def _is_later(time: datetime | None, than: datetime) -> bool:
+    return time is not None and time > than

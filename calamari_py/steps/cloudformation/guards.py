@@ -8,10 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from calamari_py.errors import Findings, Problem
 from calamari_py.manifest.nodes import Place
 from calamari_py.manifest.report import Report
+from calamari_py.steps.base import AwsCalls
+from calamari_py.steps.cloudformation.addresses import climbs
 from calamari_py.steps.cloudformation.sections import ImportSection, RollbackTriggersSection
+from calamari_py.steps.cloudformation.spec import StackSpec
 
 _NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,127}", re.ASCII)
 _STACK_ARN = re.compile(r"arn:[a-z-]+:cloudformation:[a-z0-9-]+:\d{12}:stack/[^/\s]+/\S+", re.ASCII)
+_TOKEN = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}", re.ASCII)
 _TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[-\w]{1,256}(\.fifo)?", re.ASCII)
 _ALARM = re.compile(r"arn:[a-z-]+:cloudwatch:[a-z0-9-]+:\d{12}:alarm:.+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -88,13 +92,48 @@ class Checks:
 
 def check_name(checks: Checks, field: str, name: str, *, arn: bool = False) -> None:
     """The name of a stack, a stack set or a change set; `arn` lets a stack's ARN pass."""
-    checks.public(field, "in the console and in CloudTrail")
     if _NAME.fullmatch(name) or (arn and _STACK_ARN.fullmatch(name)):
         return
     hint = "use 1 to 128 letters, digits and hyphens, a letter first"
     if _STACK_ARN.fullmatch(name):
         hint = "write the stack's name, not its ARN: a stack is made by its name"
     checks.refuse(field, f"{checks.shown(field, name)} is no name that AWS takes", hint)
+
+
+def check_resume(checks: Checks, handle: str | None, name: str, action: str) -> None:
+    """``--resume``: the ARN of the stack and the token of the operation, for `watch` alone."""
+    if handle is None:
+        return
+    stack, _, token = handle.rpartition("#")
+    message, hint = None, "paste the whole command that the lost step printed"
+    if action != "watch":
+        message, hint = f"is for action 'watch', not '{action}'", "write --action watch, too"
+    elif not (_STACK_ARN.fullmatch(stack) and _TOKEN.fullmatch(token)):
+        message = f"'{handle}' is no operation, which is written STACK_ARN#TOKEN"
+    elif name not in (stack, stack.split("/")[1]):
+        message = f"names stack '{stack.split('/')[1]}', and the manifest stack '{name}'"
+    if message is not None:
+        checks.found.problems.append(Problem(path="--resume", message=message, hint=hint))
+
+
+def check_home(spec: StackSpec, aws: AwsCalls) -> None:
+    """A stack that is named by its ARN is one of the step's own partition, region and account:
+    elsewhere it would not be found, or another one would. Raises ManifestError."""
+    checks = Checks("cloudformation")
+    stack = spec.resume.rpartition("#")[0] if spec.resume else spec.stack_name
+    if not stack.startswith("arn:"):
+        return
+    _, partition, _, region, account, *_ = stack.split(":")
+    for what, there, here in (
+        ("partition", partition, aws.partition),
+        ("region", region, aws.region),
+        ("account", account, aws.account),
+    ):
+        if here is not None and there != here:
+            message = f"is in {what} {there}, and this step works in {what} {here}"
+            hint = "run it as a role of that account, in that region, or correct the ARN"
+            checks.refuse("stack_name", message, hint)
+    checks.found.raise_if_any()
 
 
 def check_tags(checks: Checks, tags: Mapping[str, str], places: Mapping[str, Place]) -> None:
@@ -104,8 +143,6 @@ def check_tags(checks: Checks, tags: Mapping[str, str], places: Mapping[str, Pla
     for key, value in tags.items():
         place = places.get(f"Tags.{key}")
         field = f"Tags.{key}" if place else f"tags.{key}"
-        if not place:
-            checks.public(field, "to everybody who may see the resources")
         for message, hint in _tag_faults(key, value):
             checks.refuse(field, message, hint, place)
 
@@ -133,14 +170,17 @@ def check_topics(checks: Checks, arns: Sequence[str]) -> None:
 
 def check_triggers(checks: Checks, triggers: RollbackTriggersSection) -> None:
     """Alarms, and how long they are watched: whole minutes, 3 hours at most."""
-    if len(triggers.alarms) > MAX_ALARMS:
-        message = f"names {len(triggers.alarms)} alarms, and CloudFormation takes {MAX_ALARMS}"
-        checks.refuse("rollback_triggers.alarms", message, "join them in a composite alarm")
-    for index, arn in enumerate(triggers.alarms):
-        field = f"rollback_triggers.alarms[{index}]"
-        if not _ALARM.fullmatch(arn):
-            message = f"{checks.shown(field, arn)} is no ARN of a CloudWatch alarm"
-            checks.refuse(field, message, "write arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME")
+    count = len(triggers.alarms) + len(triggers.composite_alarms)
+    if count > MAX_ALARMS:
+        message = f"names {count} alarms, and CloudFormation takes {MAX_ALARMS}"
+        hint = "join them in a composite alarm, and name that under 'composite_alarms'"
+        checks.refuse("rollback_triggers.alarms", message, hint)
+    for name in ("alarms", "composite_alarms"):
+        for index, arn in enumerate(getattr(triggers, name)):
+            field = f"rollback_triggers.{name}[{index}]"
+            if not _ALARM.fullmatch(arn):
+                message = f"{checks.shown(field, arn)} is no ARN of a CloudWatch alarm"
+                checks.refuse(field, message, "write arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME")
     seconds = triggers.monitoring_time
     if seconds is not None and (seconds > MAX_MONITORING or seconds % 60):
         field = "rollback_triggers.monitoring_time"
@@ -174,17 +214,25 @@ def check_imports(checks: Checks, imports: Sequence[ImportSection], *, template:
             checks.refuse(f"{field}.identifier", "does not say which one", hint)
 
 
+def is_importable(item: ImportSection) -> bool:
+    """Whether what it names can be the name and the type of a resource at all."""
+    return bool(_LOGICAL_ID.fullmatch(item.logical_id)) and bool(
+        _RESOURCE_TYPE.fullmatch(item.resource_type)
+    )
+
+
 def check_bucket(checks: Checks, bucket: str | None, prefix: str) -> None:
     """Where a large template goes. Source: S3 user guide, bucket naming rules."""
-    if bucket is not None:
-        checks.public("artifact_bucket", "in CloudTrail")
-        if not is_bucket(bucket):
-            message = f"{checks.shown('artifact_bucket', bucket)} is no name of a bucket"
-            hint = "use 3 to 63 lower-case letters, digits and hyphens; write no s3://"
-            checks.refuse("artifact_bucket", message, hint)
+    if bucket is not None and not is_bucket(bucket):
+        message = f"{checks.shown('artifact_bucket', bucket)} is no name of a bucket"
+        hint = "use 3 to 63 lower-case letters, digits and hyphens; write no s3://"
+        checks.refuse("artifact_bucket", message, hint)
     if len(prefix) > MAX_PREFIX or not prefix.isprintable():
         message = f"must be printable text of at most {MAX_PREFIX} characters"
         checks.refuse("artifact_prefix", message)
+    elif climbs(prefix):
+        message = "has a '.' or '..' between its slashes"
+        checks.refuse("artifact_prefix", message, "write it as S3 is to list it")
 
 
 def is_bucket(name: str) -> bool:

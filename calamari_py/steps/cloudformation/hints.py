@@ -7,6 +7,7 @@ import re
 from calamari_py.steps.cloudformation.denials import Denial
 from calamari_py.steps.cloudformation.values import StackEvent
 
+# Reasons may be long, and somebody else writes them: no pattern may look back and forth for ever.
 _KNOWN = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
@@ -18,15 +19,18 @@ _KNOWN = tuple(
             ),
         ),
         (
-            r"(?P<name>\S+) cannot be (?:deleted|updated) as it is in use by (?P<by>[^.]+)",
+            (
+                r"(?<!\S)(?P<name>\S{1,300}) cannot be (?:deleted|updated) as it is in use by "
+                r"(?P<by>[^.]+)"
+            ),
             "stacks that import '{name}' have to give it up first: {by}",
         ),
         (
-            r"requires capabilities\s*:\s*\[(?P<names>[^\]]*)\]",
+            r"requires capabilities\s*:\s*\[(?P<names>[^\]]{0,300})\]",
             "write 'capabilities: [{names}]' in the manifest",
         ),
         (
-            r"parameter value (?P<value>.*?) for parameter name (?P<name>\w+) does not exist",
+            r"parameter value .{0,1000}? for parameter name (?P<name>\w+) does not exist",
             (
                 "correct parameter '{name}': what it names is not in this account and region, or "
                 "whoever works on the stack may not look it up"
@@ -41,7 +45,7 @@ _KNOWN = tuple(
             "the stack policy protects it: change 'stack_policy', or leave the resource as it is",
         ),
         (
-            r"rename (?P<name>.+?) and update the stack again",
+            r"rename (?P<name>.{1,300}?) and update the stack again",
             "give the resource another name, or none: one with a fixed name cannot be replaced",
         ),
         (

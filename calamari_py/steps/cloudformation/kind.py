@@ -6,6 +6,7 @@ Known at every start, so nothing of what it does is loaded before it is done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from calamari_py.steps.base import ParseContext, StepContext, StepKind, StepOutcome
@@ -26,6 +27,7 @@ class CloudFormationKind(StepKind):
     starts_processes = False
     actions: tuple[str, ...] = get_args(Action)
     rehearses = True
+    resumes = True
     knows_changes = True
 
     def parse(self, section: CloudFormationSection, context: ParseContext) -> StackSpec:
@@ -52,19 +54,26 @@ class CloudFormationKind(StepKind):
 
     def execute(self, spec: StackSpec, context: StepContext) -> StepOutcome:
         from calamari_py.steps.cloudformation.api import StackApi
-        from calamari_py.steps.cloudformation.operate import new_token
-        from calamari_py.steps.cloudformation.work import Deadline, Work
+        from calamari_py.steps.cloudformation.guards import check_home
+        from calamari_py.steps.cloudformation.learn import learn
+        from calamari_py.steps.cloudformation.sensitive import HiddenOutputs
+        from calamari_py.steps.cloudformation.tokens import new_token
+        from calamari_py.steps.cloudformation.work import BoundedCalls, Deadline, Work
 
+        check_home(spec, context.aws)
         limit = context.timeout
         ends = None if limit is None else context.clock.monotonic() + limit
+        deadline = Deadline(clock=context.clock, at=ends, limit=limit)
+        context = replace(context, aws=BoundedCalls(context.aws, deadline, spec.patience))
         work = Work(
             spec=spec,
-            api=StackApi(context.aws),
+            api=StackApi(context.aws, seen=HiddenOutputs(spec, context.report)),
             context=context,
             token=new_token(spec.token_prefix),
-            deadline=Deadline(clock=context.clock, at=ends, limit=limit),
+            deadline=deadline,
         )
         context.report.fact("action", spec.action)
+        learn(work)
         return _act(spec.action)(work)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
+
+from calamari_py.steps.base import Rerun
 
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -35,11 +37,15 @@ def stack_set_url(region: str, partition: str, stack_set_id: str) -> str:
     )
 
 
-def resume_command(manifest: str, action: str) -> str:
-    """Runs the step again, for something else: ``calamari run step.yaml --action watch``."""
-    # An option's name must not be what a file is called.
-    shown = f"./{manifest}" if manifest.startswith("-") else manifest
-    return shlex.join(["calamari", "run", shown, "--action", action])
+def resume_command(again: Callable[[], Rerun], action: str, resume: str = "") -> str:
+    """Runs the step again, for something else: ``calamari run step.yaml --action watch``.
+
+    `again` is `StepContext.rerun`, `resume` the operation to go on with, ``<stack ARN>#<token>``.
+    """
+    rerun = again()
+    wanted = ["--action", action, *(["--resume", resume] if resume else [])]
+    command = shlex.join([*rerun.words, *wanted])
+    return f"{command}  # {'; '.join(rerun.remarks)}" if rerun.remarks else command
 
 
 def continue_rollback_command(

@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 
-from calamari_py.errors import (
-    CalamariError,
-    Cancelled,
-    CloudError,
-    IdentityError,
-    Indeterminate,
-    StackFailed,
-    Temporary,
-    TimedOut,
-)
-from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.contact import LONGEST_PAUSE, watch_hint
+from calamari_py.errors import CalamariError, Cancelled, Indeterminate, TimedOut
+from calamari_py.steps.cloudformation.begin import Start, ask, begin
+from calamari_py.steps.cloudformation.contact import watch_hint
 from calamari_py.steps.cloudformation.failure import stack_failed
 from calamari_py.steps.cloudformation.follow import follow
-from calamari_py.steps.cloudformation.operation import Finished, Operation, Verb, known_events
-from calamari_py.steps.cloudformation.outputs import tell_state
+from calamari_py.steps.cloudformation.operation import (
+    Finished,
+    Operation,
+    Verb,
+    known_events,
+    latest_operation,
+)
+from calamari_py.steps.cloudformation.outputs import tell_begun, tell_state, tell_unknown
 from calamari_py.steps.cloudformation.states import achieved
+from calamari_py.steps.cloudformation.tokens import new_token
 from calamari_py.steps.cloudformation.values import Stack
-from calamari_py.steps.cloudformation.work import Waiting, Work
+from calamari_py.steps.cloudformation.work import Work
 
 _CLEANUP = "_CLEANUP_IN_PROGRESS"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """How an operation is begun. `send` asks AWS for it, as often as need be: the request token
-    makes one of many. `begun` says whether AWS has taken it, None where nobody can know, and
-    `withdraw` takes back what was prepared for an operation that has not begun."""
-
-    send: Callable[[], None]
-    begun: Callable[[], bool]
-    withdraw: Callable[[], None] = lambda: None
-
-
-def new_token(prefix: str) -> str:
-    """A client request token that nobody has used."""
-    return f"{prefix}-{secrets.token_hex(6)}"
-
-
-def anew(work: Work) -> Work:
-    """The same with another token: to AWS a second operation with the first one's would be the
-    first one."""
-    return replace(work, token=new_token(work.spec.token_prefix))
+_LOOKS = 3
+_BETWEEN_LOOKS = 2.0
+_APART = timedelta(seconds=3)
 
 
 def operate(work: Work, stack: Stack, verb: Verb, start: Start, total: int | None = None) -> Stack:
@@ -61,40 +39,49 @@ def operate(work: Work, stack: Stack, verb: Verb, start: Start, total: int | Non
 
 
 def attempt(
-    work: Work, stack: Stack, verb: Verb, start: Start, total: int | None = None
+    work: Work, stack: Stack, verb: Verb, start: Start, total: int | None = None, *, place: int = 0
 ) -> Finished:
-    """The same, however it ends."""
+    """The same, however it ends. `total` and `place` are those of an `Operation`."""
+    operation = Operation(
+        stack_id=stack.id,
+        name=stack.name,
+        verb=verb,
+        token=work.token,
+        before=stack,
+        total=total,
+        place=place,
+    )
     try:
-        operation = Operation(
-            stack_id=stack.id,
-            name=stack.name,
-            verb=verb,
-            token=work.token,
-            known=known_events(work, stack.id),
-            began=None,
-            total=total,
-        )
-        _begin(work, operation, start)
+        operation = replace(operation, known=known_events(work, stack.id))
+        begin(work, operation, start)
     except Indeterminate:
         raise
     except CalamariError:
         start.withdraw()
         raise
     except Cancelled:
-        if _ask(start.begun) is False:
+        begun = ask(start, operation)
+        if begun is False:
             start.withdraw()
+            raise
+        if begun:
+            work.report.changed()
+            tell_begun(work, stack, verb)
         else:
-            _let_go(work, stack, verb)
+            tell_unknown(work, operation)
+        _let_go(work, operation)
         raise
     work.report.changed()
+    tell_begun(work, stack, verb)
     try:
         return follow(work, operation)
     except Cancelled:
-        _let_go(work, stack, verb)
+        _let_go(work, operation)
         raise
     except TimedOut:
-        # Its own hint says how to go on.
-        _cancel(work, stack, verb)
+        # Where nothing is to be cancelled the error itself says that CloudFormation goes on.
+        if _wants_cancel(work, operation):
+            _let_go(work, operation)
         raise
 
 
@@ -111,112 +98,48 @@ def reached(verb: str, status: str) -> bool:
     return achieved(verb, status.removesuffix(_CLEANUP))
 
 
-def only_looked(work: Waiting, name: str, would: str) -> StepOutcome:
-    """The outcome of a rehearsal. Nothing was changed, but it is not that there was nothing to
-    change: `changed` is unknown."""
-    work.report.ending(f"{name}: {would}")
-    return StepOutcome(code=0, changed=None)
-
-
-def was_moved(work: Work, stack: Stack) -> bool:
-    """Whether the stack is no longer in the state it was in."""
-    there = work.api.find(stack.id)
-    return there is None or there.status != stack.status
-
-
-def refusal(
-    message: str,
-    *,
-    operation: str,
-    code: str = "",
-    hint: str | None = None,
-    evidence: Sequence[str] = (),
-) -> StackFailed:
-    """A step that ends because of what its stack is, not of what AWS answered."""
-    return StackFailed(
-        message,
-        service="cloudformation",
-        operation=operation,
-        code=code,
-        hint=hint,
-        evidence=evidence,
-    )
-
-
-def _begin(work: Work, operation: Operation, start: Start) -> None:
-    """Have AWS begin it. An answer that is lost says nothing: it may have begun all the same."""
-    lost: Temporary | None = None
-    since, pause = work.clock.monotonic(), work.spec.poll_interval
-    known: bool | None = None
-    while True:
-        try:
-            start.send()
-        except Temporary as error:
-            lost = error
-        except CloudError:
-            # The one before it may have been taken: this one is refused because of that.
-            if lost is None or _ask(start.begun) is not True:
-                raise
-            return
-        else:
-            return
-        known = _ask(start.begun)
-        if known:
-            return
-        if work.clock.monotonic() - since >= work.spec.patience or _is_over(work):
-            break
-        work.clock.sleep(pause * (0.5 + work.clock.jitter()))
-        pause = min(LONGEST_PAUSE, pause * 2)
-    if known is False:
-        work.deadline.check(f"AWS to begin the {operation.verb} of stack '{operation.name}'")
-        raise lost
-    raise Indeterminate(
-        f"contact with AWS was lost while the {operation.verb} of stack '{operation.name}' was "
-        f"started: nobody knows whether it has begun",
-        service=lost.service,
-        operation=lost.operation,
-        code=lost.code,
-        hint=watch_hint(work),
-    ) from None
-
-
-def _is_over(work: Work) -> bool:
-    left = work.deadline.left()
-    return left is not None and left <= 0
-
-
-def _ask(begun: Callable[[], bool]) -> bool | None:
-    try:
-        return begun()
-    except (CloudError, IdentityError):
-        return None
-
-
-def _let_go(work: Work, stack: Stack, verb: Verb) -> None:
+def _let_go(work: Work, operation: Operation) -> None:
     """Nobody waits any longer. CloudFormation goes on, unless the manifest wants it to stop."""
-    if not _cancel(work, stack, verb):
-        work.report.warn(
-            f"CloudFormation goes on with the {verb} of stack '{stack.name}'", hint=watch_hint(work)
-        )
+    hint = watch_hint(work, resume=operation.handle)
+    if not (_wants_cancel(work, operation) and _cancel(work, operation, hint)):
+        work.report.warn(f"CloudFormation goes on with {operation.title}", hint=hint)
 
 
-def _cancel(work: Work, stack: Stack, verb: Verb) -> bool:
-    """Whether the update is being cancelled: wanted, and only one that is under way can be."""
-    if not work.spec.cancel_update or verb != "update":
-        return False
+def _wants_cancel(work: Work, operation: Operation) -> bool:
+    return work.spec.cancel_update and operation.verb == "update"
+
+
+def _cancel(work: Work, operation: Operation, hint: str) -> bool:
+    """Whether the update is being cancelled: only one that is under way can be, and only ours."""
     try:
-        now = work.api.find(stack.id)
+        now = work.api.find(operation.stack_id)
         if now is None or now.status != "UPDATE_IN_PROGRESS":
             return False
-        work.api.cancel_update(stack.id, token=new_token(work.spec.token_prefix))
+        if not _is_ours(work, now):
+            work.report.warn(
+                f"{operation.title} is not cancelled: it may be somebody else's update that runs"
+            )
+            return False
+        work.api.cancel_update(operation.stack_id, token=new_token(work.spec.token_prefix))
     except CalamariError as error:
-        work.report.warn(
-            f"the update of stack '{stack.name}' could not be cancelled: {error}", error.hint
-        )
+        work.report.warn(f"{operation.title} could not be cancelled: {error}", error.hint)
         return False
     work.report.warn(
-        f"the update of stack '{stack.name}' is being cancelled (on_cancel: cancel-update): "
-        "CloudFormation rolls it back",
-        hint=watch_hint(work),
+        f"{operation.title} is being cancelled (on_cancel: cancel-update): CloudFormation rolls it "
+        "back",
+        hint,
     )
     return True
+
+
+def _is_ours(work: Work, stack: Stack) -> bool:
+    """Whether the update that runs is this run's. Its first event may come a moment late; and where
+    somebody else's has not come yet, the stack's own time tells of it."""
+    for look in range(_LOOKS):
+        if look:
+            work.clock.sleep(_BETWEEN_LOOKS)
+        newest = latest_operation(work, stack)
+        if newest is not None and newest.token == work.token and newest.ended is None:
+            began, updated = newest.began, stack.updated
+            return began is None or updated is None or updated - began < _APART
+    return False

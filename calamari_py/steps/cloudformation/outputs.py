@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from calamari_py.steps.cloudformation.operation import Operation
+from calamari_py.steps.cloudformation.sensitive import sensitive_values
 from calamari_py.steps.cloudformation.values import Stack
 from calamari_py.steps.cloudformation.work import Work
+
+_STARTED = {
+    "create": "CREATE_IN_PROGRESS",
+    "update": "UPDATE_IN_PROGRESS",
+    "delete": "DELETE_IN_PROGRESS",
+    "import": "IMPORT_IN_PROGRESS",
+}
+
+
+def tell_begun(work: Work, stack: Stack, verb: str) -> None:
+    """The state that AWS puts `stack` into as `verb` begins: whatever ends the step from now on,
+    the state of before is not told as that of the end."""
+    rollback = "ROLLBACK_IN_PROGRESS"
+    if stack.status != "CREATE_FAILED":
+        rollback = f"UPDATE_{rollback}"
+    tell_state(work, replace(stack, status=_STARTED.get(verb, rollback)))
+
+
+def tell_unknown(work: Work, operation: Operation) -> None:
+    """Nobody knows whether it has begun, and so not what state the stack is in."""
+    work.report.fact("status", None)
+    work.report.ending(f"{operation.name}: nobody knows whether the {operation.verb} has begun")
 
 
 def tell_state(work: Work, stack: Stack) -> None:
@@ -19,8 +45,8 @@ def publish_outputs(work: Work, stack: Stack) -> None:
     tell_state(work, stack)
     sensitive = work.spec.sensitive_outputs
     # A text that holds a secret may stand in another output, too: all of them are known first.
-    for key in sorted(sensitive & stack.outputs.keys()):
-        work.report.hide(stack.outputs[key], f"stack output {key}")
+    for name, value in sensitive_values(work.spec, stack):
+        work.report.hide(value, name)
     work.report.output("StackId", stack.id)
     work.report.output("StackName", stack.name)
     for key, value in stack.outputs.items():

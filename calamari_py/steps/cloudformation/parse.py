@@ -23,12 +23,14 @@ from calamari_py.steps.cloudformation.guards import (
     check_bucket,
     check_imports,
     check_name,
+    check_resume,
     check_tags,
     check_times,
     check_topics,
     check_triggers,
 )
 from calamari_py.steps.cloudformation.parameters import Given
+from calamari_py.steps.cloudformation.public import check_public
 from calamari_py.steps.cloudformation.sections import (
     Action,
     CloudFormationSection,
@@ -36,13 +38,10 @@ from calamari_py.steps.cloudformation.sections import (
     StackSetSection,
 )
 from calamari_py.steps.cloudformation.set_guards import check_stack_set
-from calamari_py.steps.cloudformation.spec import StackSetSpec, StackSpec
-from calamari_py.steps.cloudformation.template_checks import check_outputs
+from calamari_py.steps.cloudformation.spec import DESCRIBING, StackSetSpec, StackSpec
 
 __all__ = ["check_against", "parse_stack", "parse_stack_set", "secrets_of"]
 
-DESCRIBING = ("deploy", "change-set", "diff")
-"""The actions that hand a template to CloudFormation."""
 _POLICY_LIMIT = 16_384
 """Bytes. Source: API reference, SetStackPolicy."""
 _TOKEN_LENGTH = 100
@@ -55,13 +54,13 @@ def parse_stack(section: CloudFormationSection, context: ParseContext) -> StackS
     checks = Checks(context.path, context.sensitive)
     describes = action in DESCRIBING
     parts = read_described(section, checks, context, needed=describes)
+    check_public(checks, section)
     check_name(checks, "stack_name", section.stack_name, arn=not describes)
+    check_resume(checks, context.wishes.resume, section.stack_name, action)
     _check_stack(section, checks, action)
     if describes:
         check_stack_template(checks, section, parts)
         check_imports(checks, section.import_, template=section.template is not None)
-        if parts.template and parts.template.facts:
-            check_outputs(checks, section.outputs, parts.template.facts)
     target = checks if describes or action == "execute" else Checks(context.path)
     policy = _stack_policy(section.stack_policy, parts.given, target, context)
     check_tags(checks, parts.tags, parts.given.places)
@@ -89,6 +88,7 @@ def parse_stack(section: CloudFormationSection, context: ParseContext) -> StackS
         artifact_prefix=section.artifact_prefix.strip("/"),
         retain=section.retain,
         skip=section.skip,
+        resume=context.wishes.resume,
         sensitive_outputs=frozenset(section.outputs.sensitive),
         poll_interval=section.poll_interval,
         patience=section.patience,
@@ -101,7 +101,8 @@ def parse_stack_set(section: StackSetSection, context: ParseContext) -> StackSet
     action = cast("SetAction", context.wishes.action or section.action)
     checks = Checks(context.path, context.sensitive)
     describes = action == "deploy"
-    parts = read_described(section, checks, context, needed=describes)
+    parts = read_described(section, checks, context, needed=describes, required=describes)
+    check_public(checks, section)
     check_name(checks, "name", section.name)
     check_times(checks, section.poll_interval)
     check_bucket(checks, section.artifact_bucket, section.artifact_prefix)
@@ -138,6 +139,9 @@ def _check_stack(section: CloudFormationSection, checks: Checks, action: Action)
         check_triggers(checks, section.rollback_triggers)
     check_bucket(checks, section.artifact_bucket, section.artifact_prefix)
     check_times(checks, section.poll_interval)
+    if action in DESCRIBING and section.template is None and section.on_failed_create == "delete":
+        message = "needs a template to make the stack anew of"
+        checks.refuse("on_failed_create", message, "name the template, or remove it")
     if section.retain and action != "delete":
         # Whoever takes it for a DeletionPolicy loses what a deployment removes.
         checks.warn(

@@ -1,4 +1,4 @@
-"""Names and addresses: whose a change set is, where S3 shows a template."""
+"""Names and addresses: what a stack is called, where S3 shows a template."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from urllib.parse import quote, urlsplit
 
 OUR_PREFIX = "calamari-"
 """How the names of change sets begin that we make up."""
-MADE_BY = "made by calamari:"
-"""How the description of every change set of ours begins."""
 
 # botocore's partitions.json, ``dnsSuffix``.
-_SUFFIXES = {
+SUFFIXES_OF = {
     "aws": "amazonaws.com",
     "aws-cn": "amazonaws.com.cn",
     "aws-eusc": "amazonaws.eu",
@@ -21,6 +19,7 @@ _SUFFIXES = {
     "aws-iso-f": "csp.hci.ic.gov",
     "aws-us-gov": "amazonaws.com",
 }
+SUFFIXES = frozenset(SUFFIXES_OF.values())
 
 
 def name_of(name_or_arn: str) -> str:
@@ -45,7 +44,7 @@ def template_key(prefix: str, text: str) -> str:
 def object_url(bucket: str, key: str, region: str, partition: str) -> str:
     """The https URL of an object. A bucket with a dot in its name fits no certificate as part of
     the host name and goes into the path."""
-    host = f"s3.{region}.{_SUFFIXES.get(partition, _SUFFIXES['aws'])}"
+    host = f"s3.{region}.{SUFFIXES_OF.get(partition, SUFFIXES_OF['aws'])}"
     path = quote(key, safe="/~")
     if "." in bucket:
         return f"https://{host}/{bucket}/{path}"

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from calamari_py.errors import CloudError
+from calamari_py.steps.cloudformation.denials import NOT_AUTHORIZED
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_SENTENCE = re.compile(
-    r"not authorized to perform: (?P<action>[\w-]+:[\w*-]+)"
-    r"(?: on resource: (?P<resource>\S+))?"
-    r"(?: (?P<why>with an explicit deny.*|because .*))?",
-    re.ASCII,
-)
 # What IAM calls an operation that is not called like its own action.
 _ACTIONS = {"s3:HeadObject": "s3:GetObject"}
 # What a change set says that would change nothing; the last when a macro took part.
@@ -58,7 +51,7 @@ def denied(error: CloudError, subject: str) -> CloudError:
     """The same with what is missing: AWS's sentence names the action (a call may need that of
     another service, ``iam:PassRole``), and the resource."""
     asked = f"{error.service}:{error.operation}"
-    sentence = _SENTENCE.search(error.message)
+    sentence = NOT_AUTHORIZED.search(error.message)
     action = sentence["action"] if sentence else _ACTIONS.get(asked, asked)
     resource = (sentence["resource"] or "").rstrip(".,") if sentence else ""
     on = f" on '{resource}'" if resource else f" ({subject})" if subject else ""

@@ -5,24 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from calamari_py.steps.cloudformation.places import MADE_BY
+from calamari_py.steps.cloudformation.ownership import description
 from calamari_py.steps.cloudformation.spec import StackSpec
 from calamari_py.steps.cloudformation.states import ChangeSetKind
 
 
-def description(token: str) -> str:
-    """What our change sets say of themselves: who made them."""
-    return f"{MADE_BY} {token}"
-
-
-def change_set(spec: StackSpec, *, name: str, kind: ChangeSetKind, token: str) -> dict[str, Any]:
-    """``CreateChangeSet`` but for the template."""
+def change_set(
+    spec: StackSpec, *, name: str, kind: ChangeSetKind, token: str, for_approval: bool = False
+) -> dict[str, Any]:
+    """``CreateChangeSet`` but for the template. `for_approval` says so at AWS."""
     params: dict[str, Any] = {
         "StackName": spec.stack_name,
         "ChangeSetName": name,
         "ChangeSetType": kind,
         "ClientToken": token,
-        "Description": description(token),
+        "Description": description(token, for_approval=for_approval),
         "IncludeNestedStacks": spec.change_set.nested,
         "Parameters": [
             {"ParameterKey": one.key, "UsePreviousValue": True}
@@ -58,9 +55,12 @@ def change_set(spec: StackSpec, *, name: str, kind: ChangeSetKind, token: str) -
 def _rollback_configuration(spec: StackSpec) -> dict[str, Any]:
     triggers = spec.rollback_triggers
     assert triggers is not None
+    alarms = {"Alarm": triggers.alarms, "CompositeAlarm": triggers.composite_alarms}
     configuration: dict[str, Any] = {
         "RollbackTriggers": [
-            {"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in triggers.alarms
+            {"Arn": arn, "Type": f"AWS::CloudWatch::{kind}"}
+            for kind, arns in alarms.items()
+            for arn in arns
         ]
     }
     if triggers.monitoring_time is not None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from calamari_py.steps.base import StepOutcome
+from calamari_py.steps.cloudformation.begin import Start, has_begun
+from calamari_py.steps.cloudformation.endings import only_looked
 from calamari_py.steps.cloudformation.follow import follow
-from calamari_py.steps.cloudformation.operate import (
-    Start,
-    conclude,
-    only_looked,
-    operate,
-    was_moved,
-)
+from calamari_py.steps.cloudformation.operate import conclude, operate
 from calamari_py.steps.cloudformation.operation import latest_operation
 from calamari_py.steps.cloudformation.outputs import publish_outputs, tell_state
-from calamari_py.steps.cloudformation.settle import (
-    explained,
-    missing,
-    refuse_nested,
-    settle,
-    way_out,
-)
+from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.settle import explained, missing, refuse_nested, settle
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import Stack
 from calamari_py.steps.cloudformation.work import Work
@@ -30,7 +23,8 @@ _ROLL_BACK = "RollbackStack"
 
 def roll_back(work: Work) -> StepOutcome:
     """Bring the stack back to its last steady state, or say that there is nothing to do."""
-    stack = work.api.find(work.spec.stack_name)
+    name = work.spec.stack_name
+    stack = ask_patiently(work, lambda: work.api.find(name), f"stack '{name}'")
     if stack is not None and _is_rolling_back(stack):
         joined = _join(work, stack)
         if joined is not None:
@@ -49,7 +43,7 @@ def roll_back(work: Work) -> StepOutcome:
         case Phase.NEVER_CREATED if stack.status == "ROLLBACK_COMPLETE":
             return _nothing_to_do(work, stack)
         case _:
-            raise explained(work, stack, _ROLL_BACK, way_out(work, stack))
+            raise explained(work, stack, _ROLL_BACK)
 
 
 def _continue(work: Work, stack: Stack) -> StepOutcome:
@@ -65,7 +59,7 @@ def _continue(work: Work, stack: Stack) -> StepOutcome:
             stack.id, token=work.token, role_arn=work.spec.role_arn, skip=skip
         )
 
-    return _finish(work, stack, Start(send=send, begun=lambda: was_moved(work, stack)))
+    return _finish(work, stack, send)
 
 
 def _roll_back(work: Work, stack: Stack) -> StepOutcome:
@@ -77,10 +71,11 @@ def _roll_back(work: Work, stack: Stack) -> StepOutcome:
     def send() -> None:
         work.api.roll_back(stack.id, token=work.token, role_arn=work.spec.role_arn)
 
-    return _finish(work, stack, Start(send=send, begun=lambda: was_moved(work, stack)))
+    return _finish(work, stack, send)
 
 
-def _finish(work: Work, stack: Stack, start: Start) -> StepOutcome:
+def _finish(work: Work, stack: Stack, send: Callable[[], None]) -> StepOutcome:
+    start = Start(send=send, begun=lambda operation: has_begun(work, operation, stack))
     done = operate(work, stack, "rollback", start)
     if describe(done.status).phase is not Phase.DELETED:
         publish_outputs(work, done)
@@ -92,10 +87,12 @@ def _join(work: Work, stack: Stack) -> StepOutcome | None:
     tell_state(work, stack)
     if work.spec.dry_run:
         return _rehearsed(work, stack, f"stack '{stack.name}' is being rolled back already")
-    work.report.line(f"stack '{stack.name}' is being rolled back already: following it")
-    operation = latest_operation(work, stack)
-    if operation is None:
+    asked = f"the events of stack '{stack.name}'"
+    operation = ask_patiently(work, lambda: latest_operation(work, stack), asked)
+    if operation is None or operation.ended is not None:
+        # Its events are late: it is waited for like anybody's.
         return None
+    work.report.line(f"stack '{stack.name}' is being rolled back already: following it")
     done = conclude(work, follow(work, operation), "rollback")
     publish_outputs(work, done)
     return StepOutcome(code=0, changed=True)

@@ -16,15 +16,17 @@ _ROLE_NAME = re.compile(r"[a-zA-Z_0-9+=,.@-]{1,64}", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _NUMBER = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 MAX_DESCRIPTION = 1024
+_NO_UNION = (
+    "write two groups: the units alone, and the accounts with their own units and "
+    "account_filter: intersection"
+)
 
 
 def check_stack_set(checks: Checks, section: StackSetSection) -> None:
     """Everything that stands in the section alone. Source: API reference, CreateStackSet and
     CreateStackInstances."""
-    if section.description is not None:
-        checks.public("description", "in the console")
-        if not 1 <= len(section.description) <= MAX_DESCRIPTION:
-            checks.refuse("description", f"must have 1 to {MAX_DESCRIPTION} characters")
+    if section.description is not None and not 1 <= len(section.description) <= MAX_DESCRIPTION:
+        checks.refuse("description", f"must have 1 to {MAX_DESCRIPTION} characters")
     role = section.execution_role_name
     if role is not None and not _ROLE_NAME.fullmatch(role):
         message = f"{checks.shown('execution_role_name', role)} is no name of a role"
@@ -84,7 +86,11 @@ def _check_targets(
             "names accounts and organizational_units",
             "write one of them, or an account_filter that says which accounts are meant",
         )
-    if group.account_filter is not None and not (units and group.accounts):
+    if group.account_filter == "union":
+        # Source: API reference, DeploymentTargets.AccountFilterType.
+        message = "is 'union', for which AWS makes no instances"
+        checks.refuse(f"{field}.account_filter", message, _NO_UNION)
+    elif group.account_filter is not None and not (units and group.accounts):
         message = "needs accounts and organizational_units"
         checks.refuse(f"{field}.account_filter", message, "remove it")
     for index, unit in enumerate(units or ()):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
-from calamari_py.errors import CloudError
+from calamari_py.errors import CalamariError
+from calamari_py.steps.cloudformation.polling import ask_patiently
 from calamari_py.steps.cloudformation.values import Stack
 from calamari_py.steps.cloudformation.work import Work
 
 
 def apply_settings(work: Work, stack: Stack) -> bool:
-    """Set what differs; whether anything was set. The stack is deployed by now: what does not work
-    is a setback of the step, not the end of it."""
+    """Set what differs; whether anything was set. The stack is deployed by now, and its outputs are
+    published: what does not work is a setback of the step, not the end of it."""
     changed = False
     for name, apply in (("stack policy", _policy), ("termination protection", _protection)):
+        call = partial(apply, work, stack)
         try:
-            changed = apply(work, stack) or changed
-        except CloudError as error:
+            changed = ask_patiently(work, call, f"the {name} of stack '{stack.name}'") or changed
+        except CalamariError as error:
             work.report.setback(
                 f"stack '{stack.name}' is deployed, but its {name} could not be set: {error}",
                 hint=error.hint,

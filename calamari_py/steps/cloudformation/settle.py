@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from calamari_py.errors import CloudError, StackFailed
-from calamari_py.steps.cloudformation.follow import wait_for_others
-from calamari_py.steps.cloudformation.links import (
-    console_url,
-    continue_rollback_command,
-    resume_command,
-)
-from calamari_py.steps.cloudformation.operate import refusal
+from calamari_py.steps.cloudformation.endings import refusal
+from calamari_py.steps.cloudformation.links import console_url
+from calamari_py.steps.cloudformation.others import wait_for_others
 from calamari_py.steps.cloudformation.places import name_of
 from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.service_role import check_service_role
 from calamari_py.steps.cloudformation.states import Phase, describe
 from calamari_py.steps.cloudformation.values import Stack
+from calamari_py.steps.cloudformation.ways import Way, way_out
 from calamari_py.steps.cloudformation.work import Work
 
 _DEPTH = 20
@@ -27,6 +25,7 @@ def settle(work: Work) -> Stack | None:
         if stack is None or describe(stack.status).phase is Phase.DELETED:
             return stack
         if describe(stack.status).is_terminal:
+            check_service_role(work, stack)
             return stack
         wait_for_others(work, stack)
         work.deadline.check(f"stack '{stack.name}', which others work on")
@@ -35,15 +34,16 @@ def settle(work: Work) -> Stack | None:
 def missing(work: Work, operation: str) -> StackFailed:
     """There is no such stack, and there should be one."""
     return refusal(
-        f"there is no stack '{work.spec.stack_name}' in {_where(work)}",
+        f"there is no stack '{work.spec.stack_name}' in {where(work)}",
         operation=operation,
         code="ValidationError",
         hint="is it the right account and region? A deleted stack is found by its ARN only",
     )
 
 
-def explained(work: Work, stack: Stack, operation: str, hint: str) -> StackFailed:
-    """The stack's state does not allow what is asked."""
+def explained(work: Work, stack: Stack, operation: str, way: Way | None = None) -> StackFailed:
+    """The stack's state does not allow what is asked; `way` is what can be done about it."""
+    way = way or way_out(work, stack)
     status = describe(stack.status)
     said = status.said.replace("the stack", f"stack '{stack.name}'", 1)
     evidence = [f"state\t{stack.name} is {stack.status}"]
@@ -53,7 +53,8 @@ def explained(work: Work, stack: Stack, operation: str, hint: str) -> StackFaile
     if url:
         evidence.append(f"console\t{url}")
         work.report.fact("console_url", url)
-    return refusal(said, operation=operation, code=stack.status, hint=hint, evidence=evidence)
+    evidence += way.rows
+    return refusal(said, operation=operation, code=stack.status, hint=way.hint, evidence=evidence)
 
 
 def root_of(work: Work, stack: Stack) -> str | None:
@@ -83,36 +84,7 @@ def refuse_nested(work: Work, stack: Stack, operation: str) -> None:
         )
 
 
-def way_out(work: Work, stack: Stack) -> str:
-    """What can be done about a stack that takes no deployment."""
-    roll_back = resume_command(work.context.manifest, "rollback")
-    delete = resume_command(work.context.manifest, "delete")
-    match describe(stack.status).phase:
-        case Phase.FAILED_STEADY:
-            return f"correct the cause and say 'on_failure: keep', or go back: {roll_back}"
-        case Phase.NEVER_CREATED | Phase.DELETE_STUCK:
-            return f"delete it: {delete}; 'retain' leaves out what cannot be deleted"
-        case Phase.ROLLBACK_STUCK if stack.status == "UPDATE_ROLLBACK_FAILED":
-            return stuck_hint(work, stack)
-        case _:
-            return "see the console for what it needs; nothing was done to it"
-
-
-def stuck_hint(work: Work, stack: Stack) -> str:
-    """How a rollback that failed is continued, ready to paste."""
-    ours = resume_command(work.context.manifest, "rollback")
-    theirs = continue_rollback_command(
-        stack.name,
-        work.context.aws.region,
-        role_arn=work.spec.role_arn,
-        skip=work.spec.skip,
-    )
-    return (
-        f"repair what the rollback stumbled over, then: {ours}, or: {theirs}; "
-        "'skip' names resources that are to be left as they are"
-    )
-
-
-def _where(work: Work) -> str:
+def where(work: Work) -> str:
+    """``eu-west-1 of account 111111111111``, as far as it is known."""
     account = work.context.aws.account
     return f"{work.context.aws.region} of account {account}" if account else work.context.aws.region

@@ -21,6 +21,8 @@ INLINE_LIMIT = 51_200
 """Bytes of a template that fit into a request; more must come from S3."""
 TEMPLATE_LIMIT = 1_048_576
 """Bytes of a template at all."""
+DESCRIBING = ("deploy", "change-set", "diff")
+"""The actions that hand a template to CloudFormation, or keep the one that the stack has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,19 @@ class TemplateParameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateResource:
+    """A resource as the template has it. `has_policy` says whether there is a DeletionPolicy."""
+
+    type: str
+    has_policy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFacts:
     """What a template says of itself. `capabilities` are those it needs, `reasons` the resource
     types or transforms that need them; `outputs` its output names, `resources` how many: None where
-    a macro or a loop decides, and then there may be more outputs, too."""
+    a macro or a loop decides, and then there may be more outputs, too; `named` are those that are
+    written out."""
 
     parameters: Mapping[str, TemplateParameter]
     capabilities: frozenset[str] = frozenset()
@@ -46,6 +57,7 @@ class TemplateFacts:
     transforms: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     resources: int | None = None
+    named: Mapping[str, TemplateResource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +116,16 @@ class StackSpec:
     retain: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     sensitive_outputs: frozenset[str] = frozenset()
+    resume: str | None = None
+    """The one operation to watch: ``<stack ARN>#<client request token>``."""
     poll_interval: float = 5.0
     patience: float = 600.0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def describes(self) -> bool:
+        """Whether the action hands a template to CloudFormation."""
+        return self.action in DESCRIBING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

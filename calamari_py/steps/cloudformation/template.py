@@ -18,7 +18,7 @@ from calamari_py.manifest.nodes import (
     unprintable,
 )
 from calamari_py.manifest.report import Report
-from calamari_py.steps.cloudformation.spec import TemplateFacts, TemplateParameter
+from calamari_py.steps.cloudformation.spec import TemplateFacts, TemplateParameter, TemplateResource
 
 IAM = "CAPABILITY_IAM"
 NAMED_IAM = "CAPABILITY_NAMED_IAM"
@@ -40,7 +40,7 @@ _IAM_NAMES = {
 }
 _LOOP = "Fn::ForEach::"
 _NEEDED = "Resources"
-_TRUE = ("true", "yes", "on", "y")
+_FALSE = ("false", "no", "off", "n", "null", "~", "")
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 # What YAML 1.1, which CloudFormation reads, may make another value of than the text that is there.
 _CHANGED_BY_YAML = re.compile(r"(?i)yes|no|on|off|y|n|0[xb].*|[-+.0-9][-+.:_0-9ETZ ]*")
@@ -80,6 +80,7 @@ def read_facts(text: str, *, file: str = "") -> TemplateFacts:
         transforms=transforms,
         outputs=tuple(name for name in outputs.entries if not name.startswith("Fn::")),
         resources=_count(resources, outputs, transforms),
+        named={name: _resource(node) for name, node in _each(resources)},
     )
 
 
@@ -168,7 +169,7 @@ def _parameter(name: str, node: Mapping) -> TemplateParameter:
 def _is_hidden(node: Node | None) -> bool:
     """NoEcho; what nobody can read here hides the value, to be safe."""
     if isinstance(node, Scalar):
-        return node.text.strip().lower() in _TRUE
+        return node.text.strip().lower() not in _FALSE
     return node is not None
 
 
@@ -228,6 +229,12 @@ def _count(resources: Mapping, outputs: Mapping, transforms: tuple[str, ...]) ->
     if set(transforms) - {"AWS::LanguageExtensions"}:
         return None
     return len(resources.entries)
+
+
+def _resource(node: Mapping) -> TemplateResource:
+    type_ = node.get("Type")
+    written = type_.text if isinstance(type_, Scalar) else ""
+    return TemplateResource(type=written, has_policy="DeletionPolicy" in node.entries)
 
 
 def _iam_resources(resources: Mapping) -> Iterator[tuple[str, str]]:

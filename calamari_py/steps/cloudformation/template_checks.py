@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal, InvalidOperation
 
 from calamari_py.manifest.nodes import Place
-from calamari_py.steps.cloudformation.guards import Checks
-from calamari_py.steps.cloudformation.sections import OutputsSection
+from calamari_py.steps.cloudformation.guards import Checks, is_importable
+from calamari_py.steps.cloudformation.sections import ImportSection, OutputsSection
 from calamari_py.steps.cloudformation.spec import Parameter, TemplateFacts, TemplateParameter
 from calamari_py.steps.cloudformation.template import AUTO_EXPAND, IAM, NAMED_IAM, TRANSFORM
 
@@ -129,6 +129,30 @@ def _is_allowed(value: str, declared: TemplateParameter) -> bool:
         return Decimal(value) in {Decimal(text) for text in declared.allowed_values}
     except InvalidOperation:
         return False
+
+
+def check_imported(checks: Checks, imports: Sequence[ImportSection], facts: TemplateFacts) -> None:
+    """What is imported is described, and says what becomes of it when it is removed again. Source:
+    user guide, "Resource import", prerequisites."""
+    if facts.resources is None:
+        return
+    for index, item in enumerate(imports):
+        if not is_importable(item):
+            continue
+        described = facts.named.get(item.logical_id)
+        field = f"import[{index}].logical_id"
+        if described is None:
+            near = checks.near(item.logical_id, facts.named)
+            message = f"the template has no resource '{item.logical_id}'"
+            message += f"; {near}" if near else ""
+            checks.refuse(field, message, "describe it in the template as it is")
+            continue
+        if described.type != item.resource_type:
+            message = f"the template has '{item.logical_id}' as {described.type or 'no known type'}"
+            checks.refuse(f"import[{index}].resource_type", message, "write the same in both")
+        if not described.has_policy:
+            message = f"'{item.logical_id}' has no DeletionPolicy in the template: AWS imports none"
+            checks.refuse(field, message, "write DeletionPolicy: Retain beside its Type")
 
 
 def check_defaults(checks: Checks, facts: TemplateFacts) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from calamari_py.errors import Problem
 from calamari_py.steps.base import ParseContext
+from calamari_py.steps.cloudformation.addresses import climbs, is_s3, shown
 from calamari_py.steps.cloudformation.files import read_text
 from calamari_py.steps.cloudformation.guards import Checks, is_bucket
 from calamari_py.steps.cloudformation.spec import (
@@ -40,7 +41,7 @@ def read_template(
     if refused:
         checks.refuse(FIELD, *refused)
         return None
-    return Template(shown=written, url=written)
+    return Template(shown=shown(written), url=written)
 
 
 def _address_fault(scheme: str, url: str) -> tuple[str, str] | None:
@@ -62,24 +63,25 @@ def _object_fault(scheme: str, url: str) -> tuple[str, str] | None:
 
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return "is no valid address", _S3_HINT
     if not parts.path.strip("/"):
         return "names no object", _S3_HINT
+    if climbs(parts.path):
+        return "has a '.' or '..' between its slashes", "write the key as S3 lists it"
     if scheme == "https":
-        return None if _is_s3(host) else _not_s3(host)
+        return _host_fault(host, is_plain="@" not in parts.netloc and port is None)
     if not is_bucket(parts.netloc):
         return "names no bucket that can exist", _S3_HINT
     queried = set(dict(parse_qsl(parts.query, keep_blank_values=True)))
     return ("has a query", "the only one is ?versionId=…") if queried - {"versionId"} else None
 
 
-def _is_s3(host: str) -> bool:
-    return any(
-        label == "s3" or (label.startswith("s3-") and not label.startswith("s3-website"))
-        for label in host.split(".")
-    )
+def _host_fault(host: str, *, is_plain: bool) -> tuple[str, str] | None:
+    if not is_plain:
+        return "names a user or a port", "write the host alone: https://BUCKET.s3…"
+    return None if is_s3(host) else _not_s3(host)
 
 
 def _not_s3(host: str) -> tuple[str, str]:
@@ -95,6 +97,12 @@ def _file(
 ) -> Template:
     text = read_text(written, context, FIELD)
     rendered = context.render(text, checks.path(FIELD)) if render else text
+    if render and checks.is_secret(FIELD):
+        checks.refuse(
+            FIELD,
+            "is made from a sensitive variable, and everybody who may read the stack sees it",
+            "hand the value over as a parameter with NoEcho: true, and refer to that",
+        )
     _check_size(rendered, bucket, checks)
     facts: TemplateFacts | None = None
     # Where other problems of the manifest are looked for, nothing can be rendered yet.

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from calamari_py.errors import TimedOut
 from calamari_py.identity import duration_text
-from calamari_py.steps.base import StepClock, StepContext, StepReport
+from calamari_py.steps.base import AwsCalls, StepClock, StepContext, StepReport
 from calamari_py.steps.cloudformation.api import StackApi
 from calamari_py.steps.cloudformation.spec import StackSpec
+
+_CALL_SECONDS = 30.0
+"""What one call with all its attempts may take at most."""
+_LAST_WORDS = 5.0
+"""What one may take when the time is over: something is taken back, or looked at once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,35 @@ class Deadline:
         if left is not None and left <= 0:
             limit = duration_text(int(self.limit or 0))
             raise TimedOut(f"still waiting for {waiting_for} after {limit} (timeout)")
+
+
+class BoundedCalls:
+    """`calls`, none of which goes on for longer than the step may, or than `patience` seconds. An
+    `AwsCalls`."""
+
+    def __init__(self, calls: AwsCalls, deadline: Deadline, patience: float) -> None:
+        self.region = calls.region
+        self.account = calls.account
+        self.partition = calls.partition
+        self._calls = calls
+        self._deadline = deadline
+        self._longest = min(patience, _CALL_SECONDS)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+        budget: float | None = None,
+    ) -> Mapping[str, Any]:
+        """See `AwsCalls`."""
+        seconds = self._longest if budget is None else min(budget, self._longest)
+        left = self._deadline.left()
+        if left is not None:
+            seconds = min(seconds, max(left, _LAST_WORDS))
+        return self._calls.call(service, operation, params, subject=subject, budget=seconds)
 
 
 class Pace(Protocol):

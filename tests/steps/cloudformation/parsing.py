@@ -19,6 +19,7 @@ def context(
     section: str = "cloudformation",
     action: str | None = None,
     dry_run: bool = False,
+    resume: str | None = None,
     secret: tuple[str, ...] = (),
     render: Callable[[str, str], str] = lambda text, _: text,
     title: str = "payments-dev-network",
@@ -30,7 +31,7 @@ def context(
         path=section,
         render=render,
         sensitive=lambda path: path in secret,
-        wishes=Wishes(action=action, dry_run=dry_run),
+        wishes=Wishes(action=action, dry_run=dry_run, resume=resume),
         title=title,
     )
 

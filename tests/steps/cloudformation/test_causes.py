@@ -9,9 +9,10 @@ from calamari_py.steps.cloudformation.causes import (
     is_cancelled,
     left_behind,
     reason_alone,
+    unseen_failures,
 )
 from calamari_py.steps.cloudformation.values import StackEvent
-from tests.steps.cloudformation.told import below, resource, stack
+from tests.steps.cloudformation.told import arn_of, below, resource, stack
 
 PASSWORD = "The parameter MasterUserPassword is not a valid password. (Service: Rds, 400)"
 LIST = "The following resource(s) failed to create: [Database]. Rollback requested by user."
@@ -477,3 +478,16 @@ def test_the_words_that_every_rollback_has_are_left_out(reason: str, alone: str)
 def test_only_failures_are_cancelled() -> None:
     """A resource that goes on is not given up."""
     assert not is_cancelled(resource("A", "CREATE_IN_PROGRESS", "Resource creation Initiated"))
+
+
+def test_failures_that_are_only_named_are_still_to_come() -> None:
+    """A stack lists what failed; those whose own event is there are no longer missed."""
+    said = "The following resource(s) failed to create: [A, B]. Rollback requested by user."
+    events = [
+        resource("A", "CREATE_FAILED", "why"),
+        resource("B", "CREATE_IN_PROGRESS"),
+        stack("ROLLBACK_IN_PROGRESS", said),
+    ]
+    assert unseen_failures(events) == {(arn_of(), "B")}
+    assert unseen_failures([*events, resource("B", "CREATE_FAILED", "x")]) == frozenset()
+    assert unseen_failures([stack("UPDATE_COMPLETE")]) == frozenset()

@@ -1,10 +1,9 @@
-"""change_sets.py: a change set is made, waited for, judged, and cleaned up."""
+"""change_sets.py: a change set is made, waited for, judged."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,78 +17,16 @@ from calamari_py.errors import (
     TimedOut,
 )
 from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.change_sets import (
-    Prepared,
-    discard,
-    find_pending,
-    is_ours,
-    prepare,
-)
+from calamari_py.steps.cloudformation.change_sets import prepare
+from calamari_py.steps.cloudformation.prepared import discard
 from calamari_py.steps.cloudformation.sections import ChangeSetSection, ImportSection
 from calamari_py.steps.cloudformation.spec import Template
 from calamari_py.steps.cloudformation.states import STATUSES, Phase
-from calamari_py.steps.cloudformation.values import ChangeSet, Stack
-from calamari_py.steps.cloudformation.work import Deadline, Work
-from tests.fake_cloudformation import (
-    NO_CHANGES,
-    NO_UPDATES,
-    FakeCloudFormation,
-    Fault,
-    JumpingClock,
-)
-from tests.steps.cloudformation.scripted import (
-    CHANGE_SET_ID,
-    STACK_ID,
-    ScriptedCalls,
-    refusal,
-    throttled,
-)
-from tests.steps.cloudformation.world import NAME, ONE, PREFIX, TWO, Report, StackWorld
-
-CHANGING = {"CreateChangeSet", "DeleteChangeSet", "DeleteStack", "ExecuteChangeSet", "PutObject"}
-
-
-class Room:
-    """A step's work on one stack, in front of the fake AWS."""
-
-    def __init__(self, *, timeout: float | None = 3600.0, calls: Any = None) -> None:
-        self.world = StackWorld(timeout=timeout)
-        self.aws: FakeCloudFormation = calls or self.world.aws
-        self.clock: JumpingClock = self.world.clock
-        self.report: Report = self.world.report
-        self.timeout = timeout
-
-    def work(self, **changes: Any) -> Work:
-        """The work; `changes` of its spec."""
-        context = replace(self.world.context(), aws=self.aws)
-        at = None if self.timeout is None else self.clock.monotonic() + self.timeout
-        return Work(
-            spec=replace(self.world.spec, **changes),
-            api=StackApi(self.aws),
-            context=context,
-            token=f"{PREFIX}-0123456789ab",
-            deadline=Deadline(clock=self.clock, at=at, limit=self.timeout),
-        )
-
-    def prepare(self, **changes: Any) -> Prepared:
-        """Prepare for the stack as it is now."""
-        work = self.work(**changes)
-        return prepare(work, work.api.find(NAME))
-
-    @property
-    def changed(self) -> list[str]:
-        """The operations that change something, in order."""
-        return [one.operation for one in self.aws.calls if one.operation in CHANGING]
-
-    def left(self) -> list[str]:
-        """Names of the change sets of the stack that are there."""
-        return list(self.aws.stack(NAME).change_sets)
-
-
-def template(text: str) -> Template:
-    """A template of this text."""
-    return Template(shown="template.json", text=text)
-
+from calamari_py.steps.cloudformation.values import Stack
+from tests.fake_cloudformation import NO_CHANGES, NO_UPDATES, Fault
+from tests.steps.cloudformation.room import Room, template
+from tests.steps.cloudformation.scripted import CHANGE_SET_ID, STACK_ID, ScriptedCalls, refusal
+from tests.steps.cloudformation.world import NAME, ONE, PREFIX, TWO
 
 # ---- making
 
@@ -123,6 +60,27 @@ def test_an_empty_stack_in_review_is_used_again() -> None:
     prepared = room.prepare()
     assert (prepared.is_new, prepared.made_stack) == (True, False)
     assert prepared.change_set.stack_id == discarded.change_set.stack_id
+    asked = next(one for one in room.aws.calls[::-1] if one.operation == "CreateChangeSet")
+    assert asked.params["ChangeSetType"] == "CREATE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        pytest.param({"action": "change-set"}, True, id="change-set"),
+        pytest.param({"change_set": ChangeSetSection(approve="manual")}, True, id="manual"),
+        pytest.param({}, False, id="deploy"),
+        pytest.param({"action": "diff", "change_set": ChangeSetSection(approve="manual")}, False,
+                     id="diff"),
+        pytest.param({"action": "change-set", "dry_run": True}, False, id="dry-run"),
+    ],
+)  # fmt: skip
+def test_what_waits_for_approval_says_so_at_aws(changes: dict[str, Any], waits: bool) -> None:
+    """In its description, which everybody sees who approves it: without the words of a run."""
+    made = Room().prepare(**changes).change_set.description
+    command = ", for approval: calamari run MANIFEST --action execute"
+    assert made.startswith(f"made by calamari: {PREFIX}-")
+    assert made.endswith(command) is waits
 
 
 def test_a_stack_that_is_deleted_is_a_new_one() -> None:
@@ -311,18 +269,137 @@ def test_a_change_set_that_somebody_deletes_meanwhile_is_a_failure() -> None:
 def test_a_missing_capability_says_where_to_add_it() -> None:
     """AWS names it; nothing was made, nothing is deleted."""
     error = refusal("InsufficientCapabilitiesException", "Requires capabilities : [X]")
-    calls = ScriptedCalls(("CreateChangeSet", error))
+    look = refusal("ValidationError", f"Stack [{NAME}] does not exist")
+    calls = ScriptedCalls(("CreateChangeSet", error), ("DescribeChangeSet", look))
     with pytest.raises(CloudError) as caught:
         prepare(Room(calls=calls).work(), None)
     assert caught.value.hint == "add the capability that AWS names under 'capabilities'"
 
 
-def test_a_refused_request_leaves_nothing_to_clean_up() -> None:
-    """AWS's no is the error, and nothing more is asked."""
-    calls = ScriptedCalls(("CreateChangeSet", refusal("ValidationError", "Template format error")))
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(refusal("ValidationError", f"Stack [{NAME}] does not exist"), id="nothing"),
+        pytest.param(refusal("AccessDenied", "no", operation="DescribeChangeSet"), id="denied"),
+    ],
+)
+def test_a_refused_request_leaves_nothing_to_clean_up(look: Exception) -> None:
+    """AWS's no is the error; one look, and no word about it."""
+    error = refusal("ValidationError", "Template format error")
+    calls = ScriptedCalls(("CreateChangeSet", error), ("DescribeChangeSet", look))
+    room = Room(calls=calls)
     with pytest.raises(CloudError, match="Template format error"):
-        prepare(Room(calls=calls).work(), None)
+        prepare(room.work(), None)
     assert calls.is_done
+    assert room.report.said("warning") == []
+
+
+def test_a_request_that_was_lost_and_then_refused_is_cleaned_up() -> None:
+    """It was made all the same: the refusal is of the next try."""
+    room = Room()
+    room.aws.faults.append(Fault(operation="CreateChangeSet", error="Unreachable", lost=True))
+    room.aws.faults.append(Fault(operation="CreateChangeSet", error="AccessDenied"))
+    with pytest.raises(CloudError, match="is not allowed 'cloudformation:CreateChangeSet'"):
+        room.prepare()
+    assert room.changed[-2:] == ["DeleteChangeSet", "DeleteStack"]
+
+
+def test_a_request_that_was_lost_where_nobody_may_look_is_told() -> None:
+    """Change set and empty stack may stay: that is said."""
+    room = Room()
+    room.aws.faults.append(Fault(operation="CreateChangeSet", error="Unreachable", lost=True))
+    room.aws.faults.append(Fault(operation="CreateChangeSet", error="AccessDenied"))
+    room.aws.faults.append(Fault(operation="DescribeChangeSet", error="AccessDenied"))
+    with pytest.raises(CloudError):
+        room.prepare()
+    (warning,) = room.report.said("warning")
+    assert ", and the empty stack with it, may have been left behind: " in warning
+
+
+def test_the_upload_of_a_template_is_waited_for() -> None:
+    """What passes ends nothing there, either."""
+    room = Room()
+    room.aws.faults.append(Fault(operation="PutObject", error="Throttling", times=3))
+    room.prepare(template=template(ONE + " " * 51_200), artifact_bucket="artifacts")
+    assert len(room.aws.objects) == 1
+
+
+def test_a_look_leaves_the_change_set_of_the_manifests_name_alone() -> None:
+    """It may wait for approval."""
+    room = Room()
+    room.aws.add_stack(NAME, template=ONE)
+    named = ChangeSetSection(name="release")
+    room.prepare(template=template(TWO), change_set=named, action="change-set")
+    looked = room.prepare(template=template(TWO), change_set=named, dry_run=True)
+    assert looked.change_set.name.startswith("calamari-")
+    assert "release" in room.left()
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        pytest.param(
+            "Requires capabilities : [CAPABILITY_IAM]",
+            "write 'capabilities: [CAPABILITY_IAM]' in the manifest",
+            id="capability",
+        ),
+        pytest.param(
+            "Limit exceeded for resource of type 'AWS::EC2::VPC'.",
+            "raise the quota of the account in this region, or remove what is no longer needed",
+            id="quota",
+        ),
+        pytest.param(
+            "User: arn:aws:iam::111111111111:user/a is not authorized to perform: ssm:GetParameters"
+            " on resource: arn:aws:ssm:x because no identity-based policy allows it",
+            "allow 'ssm:GetParameters' on 'arn:aws:ssm:x' for 'arn:aws:iam::111111111111:user/a'",
+            id="denied",
+        ),
+    ],
+)
+def test_a_failure_says_what_can_be_done(reason: str, hint: str) -> None:
+    """By the words of AWS's reason."""
+    room = Room()
+    room.aws.change_sets.fail_next = reason
+    with pytest.raises(StackFailed) as caught:
+        room.prepare()
+    assert caught.value.hint == hint
+
+
+def test_a_missing_export_names_similar_ones() -> None:
+    """A slip of the pen is the usual cause."""
+    calls = ScriptedCalls(
+        ("CreateChangeSet", {"Id": CHANGE_SET_ID, "StackId": STACK_ID}),
+        (
+            "DescribeChangeSet",
+            {"Status": "FAILED", "StatusReason": "No export named vpc-idd found. Rollback"},
+        ),
+        ("ListExports", {"Exports": [{"Name": "vpc-id"}, {"Name": "else"}]}),
+        ("DeleteChangeSet", {}),
+    )
+    with pytest.raises(StackFailed) as caught:
+        prepare(Room(calls=calls).work(), Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE"))
+    assert (caught.value.hint or "").endswith("; similar ones: vpc-id")
+
+
+def test_an_encoded_refusal_is_decoded() -> None:
+    """The message has what it says, the evidence the whole sentence."""
+    said = (
+        '{"allowed": false, "explicitDeny": false, "context": {"principal": {"arn": "arn:role"}, '
+        '"action": "ec2:DescribeImages", "resource": "*"}}'
+    )
+    reason = f"Encoded authorization failure message: {'A' * 40}"
+    calls = ScriptedCalls(
+        ("CreateChangeSet", {"Id": CHANGE_SET_ID, "StackId": STACK_ID}),
+        ("DescribeChangeSet", {"Status": "FAILED", "StatusReason": reason}),
+        ("DecodeAuthorizationMessage", {"DecodedMessage": said}),
+        ("DeleteChangeSet", {}),
+    )
+    with pytest.raises(StackFailed) as caught:
+        prepare(Room(calls=calls).work(), Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE"))
+    assert "A" * 20 not in caught.value.message
+    assert caught.value.evidence == (
+        "denied\tec2:DescribeImages on * is denied to arn:role (no statement allows it)",
+    )
 
 
 # ---- lost contact, time, cancellation
@@ -513,280 +590,3 @@ def test_a_name_that_does_not_get_free_is_given_up() -> None:
             Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE"),
         )
     assert calls.is_done
-
-
-@pytest.mark.parametrize(
-    ("name", "said", "ours"),
-    [
-        ("calamari-ab12", "", True),
-        ("release", "made by calamari: calamari-payments-1", True),
-        ("release", "", False),
-        ("release", "not made by calamari: x", False),
-        ("my-calamari-x", "", False),
-    ],
-)
-def test_whose_a_change_set_is(name: str, said: str, ours: bool) -> None:
-    """By its name or by what it says of itself."""
-    assert is_ours(_change_set(name=name, description=said)) is ours
-
-
-# ---- cleaning up
-
-
-def _discard(calls: ScriptedCalls, *, made_stack: bool = True) -> Report:
-    room = Room(calls=calls)
-    prepared = Prepared(change_set=_change_set(), is_new=True, made_stack=made_stack)
-    discard(room.work(), prepared)
-    assert calls.is_done
-    return room.report
-
-
-def _stack_in(status: str) -> dict[str, Any]:
-    return {"Stacks": [{"StackId": STACK_ID, "StackName": NAME, "StackStatus": status}]}
-
-
-def test_the_empty_stack_of_this_run_goes_with_its_change_set() -> None:
-    """It is looked at by its ARN first: in review, with no other change set."""
-    calls = ScriptedCalls(
-        ("DeleteChangeSet", {}),
-        ("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")),
-        ("ListChangeSets", {}),
-        ("DeleteStack", {}),
-    )
-    assert _discard(calls).said("warning") == []
-    assert calls.asked[0][2] == {"ChangeSetName": CHANGE_SET_ID}
-    assert calls.asked[1][2] == {"StackName": STACK_ID}
-    assert calls.params["StackName"] == STACK_ID
-
-
-def test_a_stack_that_this_run_did_not_make_is_not_even_looked_at() -> None:
-    """Only the change set is deleted."""
-    _discard(ScriptedCalls(("DeleteChangeSet", {})), made_stack=False)
-
-
-@pytest.mark.parametrize("status", sorted(set(STATUSES) - {"REVIEW_IN_PROGRESS"}))
-def test_a_stack_in_any_other_status_is_never_deleted(status: str) -> None:
-    """Somebody has executed something meanwhile: it is alive."""
-    _discard(ScriptedCalls(("DeleteChangeSet", {}), ("DescribeStacks", _stack_in(status))))
-
-
-def test_a_stack_that_is_gone_need_not_be_deleted() -> None:
-    """Nothing to do, nothing to say."""
-    gone = refusal("ValidationError", f"Stack with id {STACK_ID} does not exist")
-    report = _discard(ScriptedCalls(("DeleteChangeSet", {}), ("DescribeStacks", gone)))
-    assert report.said("warning") == []
-
-
-def test_a_stack_with_another_change_set_is_never_deleted() -> None:
-    """Somebody else works on it."""
-    other = {"Summaries": [{"ChangeSetId": "arn:other", "Status": "CREATE_IN_PROGRESS"}]}
-    _discard(
-        ScriptedCalls(
-            ("DeleteChangeSet", {}),
-            ("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")),
-            ("ListChangeSets", other),
-        )
-    )
-
-
-def test_a_change_set_that_goes_slowly_is_waited_for() -> None:
-    """Nested ones are deleted by and by; the stack is looked at anew each time."""
-    mine = {"Summaries": [{"ChangeSetId": CHANGE_SET_ID, "Status": "DELETE_IN_PROGRESS"}]}
-    _discard(
-        ScriptedCalls(
-            ("DeleteChangeSet", {}),
-            ("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")),
-            ("ListChangeSets", mine),
-            ("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")),
-            ("ListChangeSets", {}),
-            ("DeleteStack", {}),
-        )
-    )
-
-
-def test_a_change_set_that_does_not_go_leaves_the_stack_with_a_warning() -> None:
-    """The wait is bounded."""
-    mine = {"Summaries": [{"ChangeSetId": CHANGE_SET_ID, "Status": "DELETE_IN_PROGRESS"}]}
-    look = [("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")), ("ListChangeSets", mine)]
-    report = _discard(ScriptedCalls(("DeleteChangeSet", {}), *(look * 10)))
-    assert report.said("warning") == [
-        "empty stack 'my-app' is left behind: its change set is still being deleted"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("script", "warning"),
-    [
-        pytest.param(
-            [("DeleteChangeSet", refusal("AccessDenied", "no", operation="DeleteChangeSet"))],
-            "change set 'calamari-ab12' of stack 'my-app' could not be deleted: the step's role is "
-            "not allowed 'cloudformation:DeleteChangeSet' (change set 'calamari-ab12')",
-            id="change-set",
-        ),
-        pytest.param(
-            [
-                ("DeleteChangeSet", {}),
-                ("DescribeStacks", _stack_in("REVIEW_IN_PROGRESS")),
-                ("ListChangeSets", {}),
-                ("DeleteStack", refusal("AccessDenied", "no", operation="DeleteStack")),
-            ],
-            "empty stack 'my-app' could not be deleted: the step's role is not allowed "
-            "'cloudformation:DeleteStack' (stack 'my-app')",
-            id="stack",
-        ),
-        pytest.param(
-            [("DeleteChangeSet", throttled())],
-            "change set 'calamari-ab12' of stack 'my-app' could not be deleted: cloudformation:X "
-            "failed for now (Throttling, 5 tries in 30 s): Rate exceeded",
-            id="throttled",
-        ),
-    ],
-)
-def test_what_cannot_be_cleaned_up_is_a_warning(script: list[Any], warning: str) -> None:
-    """The step's own outcome stays what it is."""
-    assert _discard(ScriptedCalls(*script)).said("warning") == [warning]
-
-
-# ---- finding the one to execute
-
-
-def _pending(*summaries: dict[str, Any], **changes: Any) -> tuple[ChangeSet, ScriptedCalls]:
-    """What is found among these."""
-    calls = ScriptedCalls(
-        ("ListChangeSets", {"Summaries": list(summaries)}),
-        ("DescribeChangeSet", {"ChangeSetName": "found", "ExecutionStatus": "AVAILABLE"}),
-    )
-    work = Room(calls=calls).work(**changes)
-    return find_pending(work, Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE")), calls
-
-
-def _summary(name: str, execution: str = "AVAILABLE", **more: Any) -> dict[str, Any]:
-    status = "CREATE_COMPLETE"
-    return {
-        "ChangeSetId": f"arn:{name}",
-        "ChangeSetName": name,
-        "Status": status,
-        "ExecutionStatus": execution,
-        **more,
-    }
-
-
-def test_the_only_one_of_ours_is_found_and_read() -> None:
-    """Among those of others and those that cannot be executed any more."""
-    found, calls = _pending(
-        _summary("by-hand"),
-        _summary("calamari-old", "OBSOLETE"),
-        _summary("calamari-new"),
-    )
-    assert found.name == "found"
-    assert calls.params == {"ChangeSetName": "arn:calamari-new"}
-
-
-@pytest.mark.parametrize(
-    ("summaries", "message", "hint"),
-    [
-        pytest.param(
-            [],
-            "stack 'my-app' has no change set that calamari made",
-            "make one with '--action change-set', look at it, and execute it then",
-            id="none",
-        ),
-        pytest.param(
-            [_summary("by-hand")],
-            "stack 'my-app' has no change set that calamari made",
-            "make one with '--action change-set', look at it, and execute it then; to execute "
-            "'by-hand', name it under 'change_set.name'",
-            id="of-others",
-        ),
-        pytest.param(
-            [_summary("calamari-a"), _summary("calamari-b")],
-            "stack 'my-app' has more than one change set that could be executed: 'calamari-a', "
-            "'calamari-b'",
-            "name one of them under 'change_set.name'",
-            id="two",
-        ),
-        pytest.param(
-            [_summary("calamari-a", "OBSOLETE")],
-            "change set 'calamari-a' of stack 'my-app' is obsolete: the stack was changed after it "
-            "was made",
-            "make one with '--action change-set', look at it, and execute it then",
-            id="obsolete",
-        ),
-    ],
-)
-def test_none_that_could_be_executed(
-    summaries: list[dict[str, Any]], message: str, hint: str
-) -> None:
-    """Why, and what to do."""
-    with pytest.raises(StackFailed) as caught:
-        _pending(*summaries)
-    assert (caught.value.message, caught.value.hint) == (message, hint)
-
-
-def test_the_one_that_is_named_is_read() -> None:
-    """Whoever made it."""
-    calls = ScriptedCalls(
-        ("DescribeChangeSet", _summary("release")),
-        ("DescribeChangeSet", {"ChangeSetName": "found", "ExecutionStatus": "AVAILABLE"}),
-    )
-    work = Room(calls=calls).work(change_set=ChangeSetSection(name="release"))
-    stack = Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE")
-    assert find_pending(work, stack).name == "found"
-    assert calls.asked[0][2] == {"ChangeSetName": "release", "StackName": STACK_ID}
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        pytest.param(
-            refusal("ChangeSetNotFound", "ChangeSet [release] does not exist"),
-            "stack 'my-app' has no change set 'release'",
-            id="missing",
-        ),
-        pytest.param(
-            _summary("release", "EXECUTE_COMPLETE"),
-            "change set 'release' of stack 'my-app' is executed already",
-            id="executed",
-        ),
-        pytest.param(
-            _summary("release", "EXECUTE_IN_PROGRESS"),
-            "change set 'release' of stack 'my-app' is being executed already",
-            id="being-executed",
-        ),
-        pytest.param(
-            _summary("release", "UNAVAILABLE", Status="FAILED", StatusReason="broken."),
-            "change set 'release' of stack 'my-app' cannot be executed, it is in FAILED: broken",
-            id="failed",
-        ),
-        pytest.param(
-            _summary("release", "UNAVAILABLE", Status="CREATE_IN_PROGRESS"),
-            "change set 'release' of stack 'my-app' cannot be executed, it is in "
-            "CREATE_IN_PROGRESS",
-            id="not-made-yet",
-        ),
-        pytest.param(
-            _summary("release", "EXECUTE_FAILED"),
-            "change set 'release' of stack 'my-app' cannot be executed, it is in EXECUTE_FAILED",
-            id="execution-failed",
-        ),
-    ],
-)
-def test_the_one_that_is_named_cannot_be_executed(answer: Any, message: str) -> None:
-    """Nothing else is taken in its place."""
-    calls = ScriptedCalls(("DescribeChangeSet", answer))
-    work = Room(calls=calls).work(change_set=ChangeSetSection(name="release"))
-    with pytest.raises(StackFailed) as caught:
-        find_pending(work, Stack(id=STACK_ID, name=NAME, status="CREATE_COMPLETE"))
-    assert caught.value.message == message
-    assert calls.is_done
-
-
-def _change_set(**changes: Any) -> ChangeSet:
-    fields: dict[str, Any] = {
-        "id": CHANGE_SET_ID,
-        "name": "calamari-ab12",
-        "stack_id": STACK_ID,
-        "status": "CREATE_COMPLETE",
-        "execution": "AVAILABLE",
-    }
-    return ChangeSet(**{**fields, **changes})

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from calamari_py.steps.cloudformation.changes import counts, kind_of, refusals, report_changes
+from calamari_py.steps.cloudformation.changes import (
+    Refusal,
+    counted_refusals,
+    counts,
+    kind_of,
+    named_refusals,
+    refusals,
+    report_changes,
+)
 from calamari_py.steps.cloudformation.values import STACK_TYPE, Change, ChangeSet
 from tests.steps.cloudformation.scripted import CHANGE_SET_ID, STACK_ID
 from tests.steps.cloudformation.world import Report
@@ -305,7 +313,8 @@ def test_programs_get_every_change_and_the_numbers() -> None:
 )
 def test_the_gate(change: Change, refuse: tuple[str, ...], sentence: str | None) -> None:
     """What `refuse` says to one change."""
-    assert refusals(made_of(change), refuse) == ((sentence,) if sentence else ())
+    told = tuple(one.sentence for one in refusals(made_of(change), refuse))
+    assert told == ((sentence,) if sentence else ())
 
 
 @pytest.mark.parametrize("refuse", [("replace",), ("delete",)])
@@ -335,8 +344,44 @@ def test_without_a_gate_what_is_not_known_may_be_executed() -> None:
 
 def test_the_gate_names_every_resource() -> None:
     """All of them, in the order of AWS."""
-    sentences = refusals(made_of(QUEUE, BUCKET, DATABASE), ("replace", "delete"))
-    assert [sentence.split("'")[1] for sentence in sentences] == ["Queue", "Database"]
+    refused = refusals(made_of(QUEUE, BUCKET, DATABASE), ("replace", "delete"))
+    assert [one.resource for one in refused] == ["Queue", "Database"]
+
+
+def test_a_refusal_is_counted_by_what_happens() -> None:
+    """One short line: the diff above it says the rest."""
+    change_set = made_of(
+        QUEUE,
+        DATABASE,
+        replace(DATABASE, logical_id="Other", path=("Data",)),
+        replace(DATABASE, replacement="Conditional"),
+        replace(BUCKET, action="Dynamic"),
+        NESTED,
+        unread=("Data",),
+    )
+    assert counted_refusals(refusals(change_set, ("replace", "delete"))) == (
+        "1 deleted, 2 replaced, 1 perhaps replaced, 2 not known"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "end"), [(1, "R0"), (20, ", R19"), (21, ", R19 and 1 more"), (28, " and 8 more")]
+)
+def test_a_refusal_names_so_many(number: int, end: str) -> None:
+    """The others are in the fact `refused`."""
+    refused = [Refusal(resource=f"R{one}", what="deleted", sentence="") for one in range(number)]
+    assert named_refusals(refused).endswith(end)
+    assert named_refusals(refused).count(",") == min(number, 20) - 1
+
+
+def test_the_diff_has_tones() -> None:
+    """For those who see colours; the marks say the same."""
+    report = Report()
+    change_set = made_of(
+        BUCKET, QUEUE, DATABASE, replace(DATABASE, replacement="Conditional"), FUNCTION
+    )
+    report_changes(report, change_set)
+    assert report.tones == ["", "good", "bad", "warn", "warn", "", ""]
 
 
 @pytest.mark.parametrize("change", [BUCKET, FUNCTION, DATABASE, QUEUE, NESTED])

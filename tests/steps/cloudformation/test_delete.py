@@ -6,11 +6,20 @@ from typing import Any
 
 import pytest
 
-from calamari_py.errors import Cancelled, StackFailed
+from calamari_py.errors import Cancelled, ManifestError, StackFailed
 from calamari_py.steps.cloudformation.delete import failed_resources
+from calamari_py.steps.cloudformation.retained import retained
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.fake_cloudformation import START, Fault, nested
-from tests.steps.cloudformation.world import NAME, ONE, TWO, StackWorld
+from tests.steps.cloudformation.world import (
+    BUCKET,
+    NAME,
+    ONE,
+    QUEUE,
+    TWO,
+    StackWorld,
+    template_text,
+)
 
 ROLE = "arn:aws:iam::111111111111:role/cfn"
 
@@ -29,6 +38,7 @@ def test_a_missing_stack_is_fine(world: StackWorld) -> None:
     outcome = world.run(action="delete")
     assert (outcome.code, outcome.changed) == (0, False)
     assert world.called() == []
+    assert "in eu-west-1 of account 111111111111" in world.report.text
 
 
 def test_a_refused_look_is_not_a_missing_stack(world: StackWorld) -> None:
@@ -66,7 +76,7 @@ def test_termination_protection_is_honoured(world: StackWorld) -> None:
     error = world.fail(action="delete")
     assert isinstance(error, StackFailed)
     assert "termination protection" in error.message
-    assert "--no-enable-termination-protection" in (error.hint or "")
+    assert any("--no-enable-termination-protection" in row for row in error.evidence)
     assert world.called() == []
 
 
@@ -110,27 +120,93 @@ def test_all_that_fails_is_named(world: StackWorld) -> None:
     assert world.report.facts["status"] == "DELETE_FAILED"
 
 
-def test_what_retain_names_is_left_behind(world: StackWorld) -> None:
-    """All that failed is in `retain`: a second deletion, with a token of its own, leaves it out."""
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"])
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry", "real"])
+def test_what_would_be_lost_is_refused(world: StackWorld, status: str, dry_run: bool) -> None:
+    """`retain` names what a deletion would delete: nothing is called, the cure is said."""
+    _has(world, status=status)
+    error = world.fail(action="delete", retain=("Bucket", "Else"), dry_run=dry_run)
+    assert isinstance(error, StackFailed)
+    assert "'Bucket', 'Else'" in error.message
+    assert "DeletionPolicy: Retain" in (error.hint or "")
+    assert world.called() == []
+
+
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_what_the_template_keeps_may_be_named(world: StackWorld, policy: str) -> None:
+    """It stays in any case."""
+    _has(world, template_text(Bucket={**BUCKET, "DeletionPolicy": policy}, Queue=QUEUE))
+    assert world.run(action="delete", retain=("Bucket",)).changed
+    assert world.status() is None
+    assert world.params("GetTemplate")[0]["TemplateStage"] == "Processed"
+    assert "retained" not in world.report.facts
+
+
+@pytest.mark.parametrize("wrong", ["Snapshot", "Delete"])
+def test_another_policy_keeps_nothing(world: StackWorld, wrong: str) -> None:
+    """A snapshot is not the resource."""
+    _has(world, template_text(Bucket={**BUCKET, "DeletionPolicy": wrong}, Queue=QUEUE))
+    assert "'Bucket'" in world.fail(action="delete", retain=("Bucket",)).message
+    assert world.called() == []
+
+
+def test_a_template_that_cannot_be_read_keeps_nothing(world: StackWorld) -> None:
+    """Where nobody can know, nothing is deleted."""
+    _has(world, template_text(Bucket={**BUCKET, "DeletionPolicy": "Retain"}, Queue=QUEUE))
+    world.aws.faults.append(Fault(operation="GetTemplate", error="AccessDenied", times=None))
+    error = world.fail(action="delete", retain=("Bucket",))
+    assert "cannot be read" in error.message
+    assert world.called() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        pytest.param({"Resources": {"A": {"DeletionPolicy": "Retain"}}}, {"A"}, id="mapping"),
+        pytest.param("Resources:\n  A:\n    DeletionPolicy: Retain\n  B: {}\n", {"A"}, id="yaml"),
+        pytest.param("Resources:\n  A:\n    DeletionPolicy: !Ref P\n", set(), id="function"),
+        pytest.param("Resources: [", None, id="broken"),
+        pytest.param("", None, id="empty"),
+        pytest.param("[]", None, id="list"),
+    ],
+)
+def test_what_a_template_keeps(body: Any, kept: set[str] | None) -> None:
+    """As botocore gives it: JSON read already, YAML as text."""
+    assert retained(body) == kept
+
+
+def test_a_failed_deletion_names_what_retain_may(world: StackWorld) -> None:
+    """The way on is a second run: nothing is left behind that the manifest does not name."""
     _has(world)
     world.aws.script("Bucket", fail_delete="not empty")
-    assert world.run(action="delete", retain=("Bucket", "Else")).changed
-    first, second = world.params("DeleteStack")
-    assert "RetainResources" not in first
-    assert second["RetainResources"] == ["Bucket"]
-    assert first["ClientRequestToken"] != second["ClientRequestToken"]
-    assert world.report.facts["retained"] == ["Bucket"]
-    assert world.status() is None
-    assert any("DeletionPolicy: Retain" in hint for hint in world.report.hints)
+    error = world.fail(action="delete")
+    assert isinstance(error, StackFailed)
+    assert "retain: [Bucket]" in (error.hint or "")
+    assert world.called() == ["DeleteStack"]
 
 
-def test_retain_that_names_a_part_is_not_enough(world: StackWorld) -> None:
-    """A deletion that leaves out a part of what failed would fail again."""
+def test_retain_that_names_a_part(world: StackWorld) -> None:
+    """What it names of what failed is left behind; the rest is tried again."""
     _has(world)
     world.aws.script("Bucket", fail_delete="not empty")
     world.aws.script("Queue", fail_delete="denied")
+    world.fail(action="delete")
     assert isinstance(world.fail(action="delete", retain=("Bucket",)), StackFailed)
-    assert world.called() == ["DeleteStack"]
+    (params,) = world.params("DeleteStack")
+    assert params["RetainResources"] == ["Bucket"]
+    assert world.report.facts["first_cause"]["logical_id"] == "Queue"
+
+
+@pytest.mark.parametrize(
+    ("region", "account"), [("us-east-1", "111111111111"), ("eu-west-1", "222222222222")]
+)
+@pytest.mark.parametrize("action", ["delete", "deploy", "watch"])
+def test_a_stack_of_elsewhere(world: StackWorld, region: str, account: str, action: str) -> None:
+    """Its ARN names another region or account: it is not that there is no stack."""
+    arn = f"arn:aws:cloudformation:{region}:{account}:stack/{NAME}/1b2c"
+    error = world.fail(action=action, stack_name=arn)
+    assert isinstance(error, ManifestError)
+    assert world.aws.calls == []
 
 
 def test_a_stack_in_delete_failed_retains_at_once(world: StackWorld) -> None:
@@ -141,6 +217,15 @@ def test_a_stack_in_delete_failed_retains_at_once(world: StackWorld) -> None:
     assert world.run(action="delete", retain=("Bucket",)).changed
     (params,) = world.params("DeleteStack")
     assert params["RetainResources"] == ["Bucket"]
+
+
+def test_what_it_stumbled_over_is_asked_for_again(world: StackWorld) -> None:
+    """One throttled look at the events is no end."""
+    _has(world)
+    world.aws.script("Bucket", fail_delete="not empty")
+    world.fail(action="delete")
+    world.aws.faults.append(Fault(operation="DescribeStackEvents", error="Throttling"))
+    assert world.run(action="delete", retain=("Bucket",)).changed
 
 
 def test_a_stack_in_delete_failed_is_tried_again(world: StackWorld) -> None:

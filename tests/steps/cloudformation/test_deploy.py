@@ -190,6 +190,34 @@ def test_looking_leaves_nothing_behind(
         assert world.change_sets() == []
 
 
+def test_a_change_set_that_stays_is_not_said_to_be_dropped(world: StackWorld) -> None:
+    """The role may make change sets and not delete them: a warning, and no claim."""
+    world.has()
+    world.aws.faults.append(Fault(operation="DeleteChangeSet", error="AccessDenied", times=None))
+    assert world.run(template=TWO, dry_run=True).changed is None
+    assert "is dropped" not in world.report.text
+    assert "nothing was changed" in world.report.text
+    assert world.report.said("warning")
+
+
+def test_progress_counts_the_resources_of_the_change_set(world: StackWorld) -> None:
+    """How many there are is known before anything begins."""
+    world.run(template=TWO)
+    assert any("/2 resources" in text for text in world.report.said("progress"))
+
+
+def test_a_change_set_that_is_executed_is_followed_by_the_settings(world: StackWorld) -> None:
+    """Policy and protection belong to the second half of a deployment, too."""
+    world.has()
+    wanted: dict[str, Any] = {"stack_policy": '{"Statement": []}', "termination_protection": True}
+    world.run(template=TWO, action="change-set", **wanted)
+    assert not world.aws.stack(NAME).protected
+    world.run(action="execute", **wanted)
+    assert world.called()[1:] == ["SetStackPolicy", "UpdateTerminationProtection"]
+    assert world.aws.stack(NAME).protected
+    assert "Outputs.QueueRef" in world.report.outputs
+
+
 @pytest.mark.parametrize(
     "wish",
     [
@@ -211,15 +239,15 @@ def test_a_change_set_waits_for_approval(world: StackWorld, wish: dict[str, Any]
 
 @pytest.mark.parametrize("wish", [{}, {"action": "change-set"}, {"dry_run": True}])
 def test_the_gate_lists_what_it_refuses(world: StackWorld, wish: dict[str, Any]) -> None:
-    """All refused changes are in the error, and the change set is gone."""
+    """Its error counts and names all refused changes, and the change set is gone."""
     world.has(TWO)
     policy = ChangeSetSection(refuse=("delete",))
     template = template_text(Other=BUCKET)
     error = world.fail(template=template, change_set=policy, **wish)
     assert isinstance(error, StackFailed)
-    first, second = world.report.facts["refused"]
-    assert error.message.endswith(first)
-    assert f"refused\t{second}" in error.evidence
+    assert len(world.report.facts["refused"]) == 2
+    assert error.message.endswith("2 deleted")
+    assert "refused\tBucket, Queue" in error.evidence
     assert world.change_sets() == []
     assert "ExecuteChangeSet" not in world.called()
 
@@ -249,7 +277,7 @@ def test_a_root_cause_three_stacks_deep_comes_first(world: StackWorld) -> None:
     world.aws.script("Outer/Middle/Inner/Database", fail=reason)
     error = world.fail(template=json.dumps(nested(outer, "Outer")))
     assert isinstance(error, StackFailed)
-    assert error.message.startswith("Database (AWS::RDS::DBInstance) in nested stack")
+    assert error.message.startswith("Outer/Middle/Inner/Database (AWS::RDS::DBInstance) ")
     assert reason.rstrip(".") in error.message
     assert world.report.facts["first_cause"]["logical_id"] == "Database"
 

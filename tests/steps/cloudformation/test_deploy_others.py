@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from calamari_py.errors import Indeterminate, StackFailed, Temporary, TimedOut
+from calamari_py.errors import (
+    CalamariError,
+    Cancelled,
+    CloudError,
+    Indeterminate,
+    StackFailed,
+    Temporary,
+    TimedOut,
+)
 from tests.fake_cloudformation import Fault, nested
+from tests.fake_cloudformation.faults import cloud_error
 from tests.steps.cloudformation.world import (
     BUCKET,
     NAME,
@@ -77,6 +88,15 @@ def test_somebody_deletes_the_stack_meanwhile(world: StackWorld) -> None:
     assert world.params("CreateChangeSet")[-1]["ChangeSetType"] == "CREATE"
 
 
+def test_somebody_deletes_the_stack_before_it_is_executed(world: StackWorld) -> None:
+    """The change set is gone with it: nothing of ours has begun, and it is a new stack."""
+    world.has()
+    world.after_call("DescribeStackEvents", lambda: setattr(world.aws.stack(NAME), *_GONE))
+    assert world.run(template=TWO).changed
+    assert world.params("CreateChangeSet")[-1]["ChangeSetType"] == "CREATE"
+    assert world.clock.monotonic() < 120
+
+
 def test_a_nested_stack_is_deployed_with_a_warning(world: StackWorld) -> None:
     """The next deployment of its root will undo it: said, also where the root may not be seen."""
     url = world.aws.upload("t/one.json", ONE)
@@ -95,16 +115,69 @@ def test_a_nested_stack_is_deployed_with_a_warning(world: StackWorld) -> None:
     assert any("nested stack of 'root'" in text for text in world.report.said("warning"))
 
 
+def _refused(world: StackWorld, meanwhile: Callable[[], object]) -> CalamariError | Cancelled:
+    """The end of a deployment whose change set is refused each time, and `meanwhile` happens."""
+
+    def refuse() -> BaseException:
+        meanwhile()
+        return cloud_error("cloudformation", "ExecuteChangeSet", "InvalidChangeSetStatus", "no")
+
+    world.aws.faults.append(Fault(operation="ExecuteChangeSet", error=refuse, times=None))
+    return world.fail(template=TWO)
+
+
 def test_somebody_always_faster_ends_the_step(world: StackWorld) -> None:
-    """Three times is enough; nothing is left behind."""
+    """Three times is enough; nothing is left behind, and AWS gets a rest in between."""
     world.has()
-    world.aws.faults.append(
-        Fault(operation="ExecuteChangeSet", error="InvalidChangeSetStatus", times=None)
-    )
-    error = world.fail(template=TWO)
+    texts = iter(template_text(Bucket=BUCKET, **{f"Other{number}": QUEUE}) for number in range(9))
+    error = _refused(world, lambda: world.aws.start_update(NAME, next(texts)))
     assert isinstance(error, StackFailed)
+    assert "somebody else changed stack" in error.message
     assert world.called().count("ExecuteChangeSet") == 3
+    world.clock.settle()
     assert world.change_sets() == []
+
+
+def test_a_refusal_that_nobody_has_caused_is_told_as_it_is(world: StackWorld) -> None:
+    """The stack is what it was each time: nobody else did anything, it is AWS's own error."""
+    world.has()
+    error = _refused(world, lambda: None)
+    assert isinstance(error, CloudError)
+    assert error.code == "InvalidChangeSetStatus"
+    assert "somebody else" not in error.message
+    assert world.called().count("ExecuteChangeSet") == 3
+    looks = [one.at for one in world.aws.calls if one.operation == "DescribeStacks"]
+    refused = [one.at for one in world.aws.calls if one.operation == "DeleteChangeSet"]
+    rest = min(min(look for look in looks if look > last) - last for last in refused[:2])
+    assert rest >= 0.75 * world.spec.poll_interval
+    assert world.change_sets() == []
+
+
+def test_a_stack_made_anew_is_the_one_that_is_followed(world: StackWorld) -> None:
+    """Deleted and made anew between the look and the change set: its own ARN counts."""
+    world.has()
+
+    def make_anew() -> None:
+        setattr(world.aws.stack(NAME), *_GONE)
+        world.has(template_text(Other=BUCKET))
+
+    world.after_call("DescribeStacks", make_anew)
+    assert world.run(template=TWO).changed
+    assert world.report.outputs["StackId"] == world.aws.stack(NAME).id
+    assert world.status() == "UPDATE_COMPLETE"
+
+
+def test_outputs_of_no_changes_are_those_of_now(world: StackWorld) -> None:
+    """Made anew in between, and nothing to change: not the outputs of the stack that is gone."""
+    world.has()
+
+    def make_anew() -> None:
+        setattr(world.aws.stack(NAME), *_GONE)
+        world.has(ONE)
+
+    world.after_call("DescribeStacks", make_anew)
+    assert world.run().changed is False
+    assert world.report.outputs["StackId"] == world.aws.stack(NAME).id
 
 
 # ---- lost answers

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from calamari_py.errors import StackFailed
-from tests.fake_cloudformation import Fault
+from calamari_py.errors import IdentityError, StackFailed
+from tests.fake_cloudformation import Fault, nested
 from tests.steps.cloudformation.world import (
     NAME,
+    QUEUE,
     TWO,
     StackWorld,
+    template_text,
 )
 
 
@@ -29,7 +32,7 @@ def test_a_stack_never_created_is_explained(world: StackWorld) -> None:
     error = world.fail()
     assert isinstance(error, StackFailed)
     assert "never created" in error.message
-    assert "--action delete" in (error.hint or "")
+    assert "delete it\tcalamari run step.yaml --action delete" in error.evidence
     assert "on_failed_create: delete" in (error.hint or "")
     assert world.called() == []
 
@@ -86,15 +89,48 @@ def test_a_rehearsal_recreates_nothing(world: StackWorld, wish: dict[str, Any]) 
 
 
 def test_a_stuck_rollback_stops_with_the_command(world: StackWorld) -> None:
-    """UPDATE_ROLLBACK_FAILED: nothing is called, the exact command is there."""
+    """UPDATE_ROLLBACK_FAILED: nothing is called, the exact commands are there."""
     world.has(status="UPDATE_ROLLBACK_FAILED")
     error = world.fail(recreate_failed=True)
     assert isinstance(error, StackFailed)
-    hint = error.hint or ""
-    assert "calamari run step.yaml --action rollback" in hint
-    assert f"aws cloudformation continue-update-rollback --stack-name {NAME}" in hint
-    assert "--region eu-west-1" in hint
+    assert "continue\tcalamari run step.yaml --action rollback" in error.evidence
+    command = f"aws cloudformation continue-update-rollback --stack-name {NAME} --region eu-west-1"
+    assert f"or\t{command}" in error.evidence
+    assert not any(row.startswith("skip\t") for row in error.evidence)
     assert world.called() == []
+
+
+def test_a_stuck_rollback_is_explained_by_what_it_stumbled_over(world: StackWorld) -> None:
+    """Long after: the resources that failed with their reasons, and the command that skips them;
+    what is nested is named with its stack."""
+    url = world.aws.upload("t/queue.json", template_text(Queue=QUEUE))
+    slower = {**QUEUE, "Properties": {"QueueName": "jobs", "DelaySeconds": 5}}
+    other = world.aws.upload("t/slower.json", template_text(Queue=slower))
+    late = {"Type": "AWS::SNS::Topic", "DependsOn": "Data"}
+    world.has(json.dumps(nested(url, "Data")))
+    world.aws.script("Data/Queue", fail_rollback="the queue does not exist")
+    world.aws.script("Late", fail="no")
+    after = nested(other, "Data")
+    after["Resources"]["Late"] = late
+    world.fail(template=json.dumps(after))
+    assert world.status() == "UPDATE_ROLLBACK_FAILED"
+    error = world.fail(template=TWO)
+    assert isinstance(error, StackFailed)
+    inner = next(one.name for one in world.aws.stacks.values() if "-Data-" in one.name)
+    assert "failed\tData/Queue (AWS::SQS::Queue): the queue does not exist" in error.evidence
+    (skip,) = [row for row in error.evidence if row.startswith("skip\t")]
+    assert skip.endswith(f"--resources-to-skip {inner}.Queue")
+    assert "'Data/Queue'" in (error.hint or "")
+
+
+def test_a_stuck_rollback_whose_events_cannot_be_read(world: StackWorld) -> None:
+    """It is explained all the same."""
+    world.has(status="UPDATE_ROLLBACK_FAILED")
+    denied = Fault(operation="DescribeStackEvents", error="AccessDenied", times=None)
+    world.aws.faults.append(denied)
+    error = world.fail()
+    assert isinstance(error, StackFailed)
+    assert "what the rollback stumbled over" in (error.hint or "")
 
 
 @pytest.mark.parametrize("status", ["DELETE_FAILED", "IMPORT_ROLLBACK_FAILED", "ROLLBACK_FAILED"])
@@ -155,6 +191,27 @@ def test_settings_that_fail_are_a_setback(world: StackWorld) -> None:
     (setback,) = world.report.said("setback")
     assert "cloudformation:UpdateTerminationProtection" in setback
     assert "StackId" in world.report.outputs
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["no-changes", "created"])
+def test_credentials_that_end_before_the_settings(world: StackWorld, there: bool) -> None:
+    """The deployment is done by then: outputs are published, what was not set is a setback."""
+    if there:
+        world.has()
+    gone = IdentityError("the launcher's credentials are gone")
+    world.aws.faults.append(Fault(operation="GetStackPolicy", error=gone, times=None))
+    world.run(stack_policy='{"Statement": []}')
+    (setback,) = world.report.said("setback")
+    assert "stack policy" in setback
+    assert "Outputs.BucketRef" in world.report.outputs
+
+
+def test_a_setting_is_tried_again(world: StackWorld) -> None:
+    """AWS is busy for a moment: no setback."""
+    world.aws.faults.append(Fault(operation="UpdateTerminationProtection", error="Throttling"))
+    world.run(termination_protection=True)
+    assert world.report.said("setback") == []
+    assert world.aws.stack(NAME).protected
 
 
 # ---- refused

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from calamari_py.errors import CloudError, Temporary
-from calamari_py.steps.cloudformation.event_lines import EventLines, fields_of, line_of
-from calamari_py.steps.cloudformation.events import REMEMBERED, EventFeed
+from calamari_py.steps.cloudformation.events import REMEMBERED, EventFeed, in_order
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.steps.cloudformation.told import (
     START,
@@ -21,7 +20,6 @@ from tests.steps.cloudformation.told import (
     resource,
     stack,
 )
-from tests.steps.cloudformation.world import Report
 
 OTHER = "Console-UpdateStack-0b9d"
 
@@ -36,6 +34,7 @@ class Feed:
         token: str | None = TOKEN,
         known: Sequence[StackEvent] = (),
         began: datetime | None = None,
+        now: Callable[[], datetime] = lambda: START + timedelta(days=1),
     ) -> None:
         self.warnings: list[str] = []
         self.feed = EventFeed(
@@ -44,6 +43,7 @@ class Feed:
             token=token,
             known=frozenset(event.id for event in known),
             began=began,
+            now=now,
             warn=self.warnings.append,
         )
 
@@ -123,6 +123,65 @@ def test_an_event_that_comes_late_is_not_lost(source: PagedEvents) -> None:
     feed.read()
     source.told[arn_of()] = [first, late, last]
     assert feed.read() == ["B CREATE_COMPLETE"]
+
+
+@pytest.mark.parametrize("late", [0, 1, 2], ids=["start", "cause", "turn"])
+def test_events_of_one_moment_are_in_order_however_they_come(
+    source: PagedEvents, late: int
+) -> None:
+    """First the stack begins, then a resource fails, then the stack turns back."""
+    reason = "The following resource(s) failed to create: [A]. "
+    told = [
+        stack("CREATE_IN_PROGRESS", "User Initiated"),
+        resource("A", "CREATE_FAILED", "why"),
+        stack("ROLLBACK_IN_PROGRESS", reason),
+    ]
+    feed = Feed(source)
+    source.told[arn_of()] = [event for event in told if event is not told[late]]
+    seen = list(feed.feed.read())
+    source.told[arn_of()] = told
+    seen += feed.feed.read()
+    assert list(in_order(seen)) == told
+    assert list(in_order(reversed(seen))) == told
+
+
+def test_an_end_is_not_taken_back_by_what_was_before_it_in_the_same_moment(
+    source: PagedEvents,
+) -> None:
+    """The end comes first, then the event of the same millisecond that precedes it."""
+    feed = Feed(source)
+    end = stack("UPDATE_COMPLETE")
+    source.add(stack("UPDATE_IN_PROGRESS", at=-1), end)
+    feed.read()
+    source.told[arn_of()].insert(1, stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
+    feed.read()
+    assert feed.feed.ended == end
+
+
+def test_what_is_younger_than_the_look_at_the_stack_waits_for_the_next(
+    source: PagedEvents,
+) -> None:
+    """A nested stack is read a moment later than its parent, which may have more to tell of that
+    moment: lines come in the order of time."""
+    seconds = [10, 20]
+    feed = Feed(source, now=lambda: START + timedelta(seconds=seconds.pop(0)))
+    source.add(
+        stack("CREATE_IN_PROGRESS"),
+        below("Data", "CREATE_IN_PROGRESS", at=1),
+        resource("Data/Early", "CREATE_COMPLETE", at=9),
+        resource("Data/Young", "CREATE_COMPLETE", at=12),
+    )
+    assert "Data/Young CREATE_COMPLETE" not in feed.read()
+    source.add(resource("Late", "CREATE_COMPLETE", at=11))
+    assert feed.read() == ["Late CREATE_COMPLETE", "Data/Young CREATE_COMPLETE"]
+
+
+def test_at_the_end_nothing_is_kept_back(source: PagedEvents) -> None:
+    """There may be no next look."""
+    feed = Feed(source, now=lambda: START)
+    source.add(stack("CREATE_IN_PROGRESS"), stack("CREATE_COMPLETE", at=5))
+    assert len(feed.read(everything=True)) == 2
+    assert feed.read() == []
 
 
 def test_an_event_that_stands_on_two_pages_comes_once(source: PagedEvents) -> None:
@@ -404,71 +463,3 @@ def test_a_nested_stack_that_may_not_be_read_is_said_once(source: PagedEvents) -
     feed.read(everything=True)
     assert len(feed.warnings) == 1
     assert "'Data'" in feed.warnings[0]
-
-
-# ---- how they are shown
-
-
-def test_line_has_columns() -> None:
-    """UTC, status, place, type, reason."""
-    event = resource(
-        "Data/Database", "CREATE_FAILED", "no\n  room", kind="AWS::RDS::DBInstance", at=12
-    )
-    assert line_of(event, place=20) == (
-        "09:30:12Z  CREATE_FAILED       Data/Database         AWS::RDS::DBInstance        no room"
-    )
-
-
-def test_line_of_a_nested_stack_itself_is_short() -> None:
-    """Its name is long and ends in letters that mean nothing."""
-    assert line_of(stack("CREATE_COMPLETE", path=("Data",))).split()[2] == "Data/"
-
-
-def test_line_leaves_out_what_nobody_can_read() -> None:
-    """An encoded message is long; the event's fields have it whole."""
-    reason = f"Not authorized. Encoded authorization failure message: {'A' * 900} (Service: Ec2)"
-    event = resource("A", "CREATE_FAILED", reason)
-    assert line_of(event).endswith("Encoded authorization failure message: … (Service: Ec2)")
-    assert fields_of(event)["reason"] == reason
-
-
-def test_line_of_a_hook_says_what_the_hook_says() -> None:
-    """Its status is not the resource's."""
-    event = resource(
-        "A", "CREATE_IN_PROGRESS", hook="H::X::Y", hook_status="HOOK_COMPLETE_FAILED",
-        hook_reason="public",
-    )  # fmt: skip
-    assert line_of(event).endswith("H::X::Y HOOK_COMPLETE_FAILED: public")
-
-
-def test_lines_stay_aligned_with_the_longest_place() -> None:
-    """Columns grow, and never shrink again."""
-    report = Report()
-    lines = EventLines(report)
-    lines.show(resource("A/" + "B" * 30, "CREATE_COMPLETE"))
-    lines.show(resource("A", "CREATE_COMPLETE"))
-    first, second = report.said("line")
-    assert first.index("AWS::") == second.index("AWS::")
-
-
-def test_programs_get_every_field() -> None:
-    """Times are RFC 3339, in UTC."""
-    event = resource("Data/Database", "CREATE_FAILED", "why", at=1.5, id="e-1")
-    report = Report()
-    EventLines(report).show(event)
-    assert report.events == [
-        (
-            "stack_event",
-            {
-                "stack": "my-app-Data-1X",
-                "logical_id": "Database",
-                "physical_id": "physical-Database",
-                "resource_type": "AWS::SNS::Topic",
-                "status": "CREATE_FAILED",
-                "reason": "why",
-                "event_time": "2026-03-01T09:30:01.500Z",
-                "event_id": "e-1",
-                "path": ["Data"],
-            },
-        )
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from calamari_py.errors import CloudError, StackFailed
 from calamari_py.steps.cloudformation.api import StackApi
 from calamari_py.steps.cloudformation.denials import read_denial
 from calamari_py.steps.cloudformation.failure import stack_failed
-from calamari_py.steps.cloudformation.operation import Finished
+from calamari_py.steps.cloudformation.operation import Finished, Verb
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import FakeCloudFormation
@@ -71,18 +71,25 @@ class Failing:
     spec: dict[str, Any] = field(default_factory=dict)
     partition: str = "aws"
     exports: list[str] | None = None
+    told: tuple[StackEvent, ...] = ()
 
     def decode(self, message: str) -> str | None:
         self.decodes.append(message)
         return self.decoded
 
+    def event_pages(
+        self, stack_id: str, *, path: tuple[str, ...] = ()
+    ) -> Iterator[tuple[StackEvent, ...]]:
+        yield tuple(reversed([event for event in self.told if event.path == path]))
+
     def tell(
         self,
         *events: StackEvent,
         status: str = "UPDATE_ROLLBACK_COMPLETE",
-        verb: str = "update",
+        verb: Verb = "update",
         **more: Any,
     ) -> StackFailed:
+        self.told = events
         aws = Exporting(self.exports)
         aws.partition = self.partition
         world = StackWorld(aws=aws, report=self.report)
@@ -121,9 +128,9 @@ def test_the_cause_is_said_first(failing: Failing) -> None:
     """What, of which type, where, and AWS's reason as a whole."""
     error = failing.tell(DATABASE, BACK)
     assert error.message == (
-        "Database (AWS::RDS::DBInstance) in nested stack my-app-Data-1X could not be created: "
-        + PASSWORD
+        f"Data/Database (AWS::RDS::DBInstance) could not be created: {PASSWORD}"
     )
+    assert error.evidence[0] == "stack\tmy-app-Data-1X"
     assert (error.code, error.exit_code) == ("UPDATE_ROLLBACK_COMPLETE", 1)
 
 
@@ -137,6 +144,7 @@ def test_what_followed_and_where_the_stack_stands_is_evidence(failing: Failing) 
         BACK,
     )
     assert error.evidence == (
+        "stack\tmy-app-Data-1X",
         "then\tQueue (AWS::SQS::Queue) could not be updated: The queue is gone",
         "then\t2 resources cancelled",
         "state\tmy-app is UPDATE_ROLLBACK_COMPLETE: it is back where it was; nothing to clean up",
@@ -147,8 +155,8 @@ def test_what_followed_and_where_the_stack_stands_is_evidence(failing: Failing) 
 def test_a_rollback_that_failed_is_told_after_its_cause(failing: Failing) -> None:
     """First what broke, then what broke on the way back."""
     error = failing.tell(DATABASE, BACK, QUEUE, status="UPDATE_ROLLBACK_FAILED")
-    assert error.message.startswith("Database ")
-    assert error.evidence[0] == (
+    assert error.message.startswith("Data/Database ")
+    assert error.evidence[1] == (
         "then\tthe rollback failed on Queue (AWS::SQS::Queue): The queue is gone"
     )
 
@@ -176,7 +184,7 @@ def test_a_rollback_that_failed_is_told_after_its_cause(failing: Failing) -> Non
         pytest.param(
             stack("UPDATE_ROLLBACK_IN_PROGRESS", "Parameter validation failed: x", path=("Data",)),
             "update",
-            "nested stack 'my-app-Data-1X' could not be updated: Parameter validation failed: x",
+            "nested stack Data could not be updated: Parameter validation failed: x",
             id="nested stack",
         ),
         pytest.param(
@@ -196,7 +204,7 @@ def test_a_rollback_that_failed_is_told_after_its_cause(failing: Failing) -> Non
         ),
     ],
 )  # fmt: skip
-def test_sentences(failing: Failing, event: StackEvent, verb: str, message: str) -> None:
+def test_sentences(failing: Failing, event: StackEvent, verb: Verb, message: str) -> None:
     """Each kind of cause has its own."""
     assert failing.tell(event, verb=verb).message == message
 
@@ -223,6 +231,37 @@ def test_long_reasons_are_kept_whole(failing: Failing) -> None:
     assert failing.tell(resource("A", "CREATE_FAILED", reason)).message.endswith(reason)
 
 
+def test_a_reason_is_one_line(failing: Failing) -> None:
+    """AWS's line feeds and tabs could pass for evidence."""
+    error = failing.tell(resource("A", "CREATE_FAILED", "no\nthen\tall is well\r\n"), BACK)
+    assert error.message.endswith("could not be created: no then all is well")
+
+
+def test_every_cause_is_in_fields_and_in_clear(failing: Failing) -> None:
+    """What is denied, the other causes, and what failed on the way back; decoded as the message."""
+    failing.decoded = DECODED
+    denied = f"Encoded authorization failure message: {ENCODED}"
+    failing.tell(resource("A", "CREATE_FAILED", denied), QUEUE, BACK, DATABASE)
+    facts = failing.report.facts
+    assert "ec2:RunInstances on arn:aws:ec2:" in facts["first_cause"]["reason"]
+    assert ENCODED not in facts["first_cause"]["reason"]
+    assert [cause["logical_id"] for cause in facts["other_causes"]] == ["Queue"]
+    assert facts["rollback_cause"]["logical_id"] == "Database"
+    assert facts["denied"] == {
+        "who": "arn:aws:sts::1:assumed-role/Deploy/x",
+        "action": "ec2:RunInstances",
+        "resource": "arn:aws:ec2:eu-west-1:1:instance/*",
+        "why": "no statement allows it",
+    }
+
+
+def test_whoever_may_not_decode_is_asked_once(failing: Failing) -> None:
+    """A hundred denied resources make no hundred calls."""
+    denied = f"Encoded authorization failure message: {ENCODED}"
+    failing.tell(*(resource(name, "CREATE_FAILED", denied) for name in "ABC"))
+    assert len(failing.decodes) == 1
+
+
 def test_the_result_has_the_cause_in_fields(failing: Failing) -> None:
     """For programs."""
     failing.tell(DATABASE, resource("A", "UPDATE_FAILED", "Resource update cancelled"), BACK)
@@ -235,6 +274,9 @@ def test_the_result_has_the_cause_in_fields(failing: Failing) -> None:
             "status": "CREATE_FAILED",
             "reason": PASSWORD,
         },
+        "other_causes": [],
+        "rollback_cause": None,
+        "denied": None,
         "followers": 1,
         "status": "UPDATE_ROLLBACK_COMPLETE",
         "console_url": CONSOLE,
@@ -331,37 +373,39 @@ def test_a_missing_export_may_only_be_misspelt(failing: Failing) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "verb", "hint"),
+    ("status", "verb", "hint", "row"),
     [
         pytest.param(
-            "ROLLBACK_COMPLETE", "create", "calamari run step.yaml --action delete, or write "
-            "'on_failed_create: delete'", id="never created",
+            "ROLLBACK_COMPLETE", "create", "before the next try, or write 'on_failed_create: "
+            "delete'", "delete it\tcalamari run step.yaml --action delete", id="never created",
         ),
         pytest.param(
-            "UPDATE_FAILED", "update", "'on_failure: keep', or go back: calamari run step.yaml "
-            "--action rollback", id="kept",
+            "UPDATE_FAILED", "update", "'on_failure: keep', or go back",
+            "go back\tcalamari run step.yaml --action rollback", id="kept",
         ),
         pytest.param(
-            "DELETE_FAILED", "delete", "'retain: [A]', and delete again: calamari run step.yaml "
-            "--action delete", id="not deleted",
+            "DELETE_FAILED", "delete", "'retain: [A]', and delete again",
+            "delete again\tcalamari run step.yaml --action delete", id="not deleted",
         ),
     ],
 )  # fmt: skip
-def test_hints_by_state(failing: Failing, status: str, verb: str, hint: str) -> None:
-    """After the cause comes the stack: what has to be done with it first."""
+def test_hints_by_state(failing: Failing, status: str, verb: Verb, hint: str, row: str) -> None:
+    """After the cause comes the stack: what has to be done with it first, each command in a row."""
     event = resource("A", f"{verb.upper()}_FAILED", "x")
-    assert hint in failing.hint(event, status=status, verb=verb)
+    error = failing.tell(event, status=status, verb=verb)
+    assert hint in (error.hint or "")
+    assert row in error.evidence
 
 
 def test_a_rollback_that_failed_is_continued_and_not_deleted(failing: Failing) -> None:
     """With the exact commands, ready to paste."""
     failing.spec = {"role_arn": "arn:aws:iam::1:role/cfn"}
-    hint = failing.hint(DATABASE, BACK, QUEUE, status="UPDATE_ROLLBACK_FAILED")
-    assert hint.startswith("do not delete the stack: repair 'Queue'")
-    assert "calamari run step.yaml --action rollback" in hint
+    error = failing.tell(DATABASE, BACK, QUEUE, status="UPDATE_ROLLBACK_FAILED")
+    assert (error.hint or "").startswith("do not delete the stack: repair 'Queue'")
+    assert "continue\tcalamari run step.yaml --action rollback" in error.evidence
     assert (
-        "aws cloudformation continue-update-rollback --stack-name my-app --region eu-west-1 "
-        "--role-arn arn:aws:iam::1:role/cfn" in hint
+        "or\taws cloudformation continue-update-rollback --stack-name my-app --region eu-west-1 "
+        "--role-arn arn:aws:iam::1:role/cfn" in error.evidence
     )
 
 
@@ -405,8 +449,9 @@ def test_an_encoded_message_that_nobody_may_read_comes_with_the_command(
     reason = f"Not authorized. Encoded authorization failure message: {ENCODED}"
     error = failing.tell(resource("A", "CREATE_FAILED", reason))
     assert ENCODED not in error.message
-    assert error.hint is not None
-    assert f"aws sts decode-authorization-message --encoded-message {ENCODED}" in error.hint
+    command = f"aws sts decode-authorization-message --encoded-message {ENCODED}"
+    assert f"decode\t{command}" in error.evidence
+    assert failing.report.facts["denied"] is None
 
 
 @pytest.mark.parametrize(

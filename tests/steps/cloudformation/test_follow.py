@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
 
 import pytest
 
@@ -16,124 +15,35 @@ from calamari_py.errors import (
     CloudError,
     Indeterminate,
     RoleNotAssumable,
-    Temporary,
     TimedOut,
 )
-from calamari_py.steps.cloudformation.api import StackApi
 from calamari_py.steps.cloudformation.follow import (
     LAG,
     Finished,
-    Operation,
     Verb,
     follow,
     known_events,
     latest_operation,
-    wait_for_others,
 )
 from calamari_py.steps.cloudformation.progress import Progress, elapsed_text
-from calamari_py.steps.cloudformation.values import Stack, StackEvent
-from calamari_py.steps.cloudformation.work import Deadline, Work
+from calamari_py.steps.cloudformation.values import StackEvent
 from tests.fake_cloudformation import (
     DATABASE,
     Fault,
-    JumpingClock,
     big_stack,
     nested,
 )
 from tests.fake_cloudformation.samples import text
+from tests.steps.cloudformation.story import STACK, WATCH, Story, refused, throttled
 from tests.steps.cloudformation.told import (
     START,
     TOKEN,
-    PagedEvents,
     arn_of,
     below,
     resource,
     stack,
 )
-from tests.steps.cloudformation.world import NAME, ONE, TWO, Report, StackWorld
-
-WATCH = "calamari run step.yaml --action watch"
-STACK = Stack(id=arn_of(), name="my-app", status="UPDATE_COMPLETE")
-
-
-def throttled() -> Temporary:
-    return Temporary("AWS says later", service="cloudformation", operation="X", code="Throttling")
-
-
-def refused(code: str = "AccessDenied", operation: str = "DescribeStackEvents") -> CloudError:
-    return CloudError(
-        f"the step's role is not allowed 'cloudformation:{operation}'",
-        service="cloudformation",
-        operation=operation,
-        code=code,
-        hint=f"allow 'cloudformation:{operation}'",
-    )
-
-
-@dataclass
-class Story(PagedEvents):
-    """A StackApi of one stack whose status and events a test sets as time goes by.
-
-    `failures` are raised by the next calls, whatever they ask for.
-    """
-
-    clock: JumpingClock = field(default_factory=JumpingClock)
-    stack: Stack | None = field(default=STACK)
-    failures: list[BaseException] = field(default_factory=list)
-    denied: set[str] = field(default_factory=set)
-    finds: int = 0
-    timeout: float | None = 3600.0
-    report: Report = field(default_factory=Report)
-    spec: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        PagedEvents.__init__(self)
-
-    def at(self, seconds: float, status: str | None = None, *events: StackEvent) -> None:
-        """Then this has happened."""
-
-        def happen() -> None:
-            self.add(*events)
-            if status is not None and self.stack is not None:
-                self.stack = replace(self.stack, status=status)
-
-        self.clock.at(seconds, happen)
-
-    def event_pages(self, stack_id: str, *, path: tuple[str, ...] = ()) -> Any:
-        self._fail("DescribeStackEvents")
-        return super().event_pages(stack_id, path=path)
-
-    def find(self, name_or_id: str) -> Stack | None:
-        self.finds += 1
-        self._fail("DescribeStacks")
-        return self.stack
-
-    def _fail(self, operation: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        if operation in self.denied:
-            raise refused(operation=operation)
-
-    def work(self) -> Work:
-        world = StackWorld(report=self.report, timeout=self.timeout)
-        context = replace(world.context(), clock=self.clock)
-        return Work(
-            spec=replace(world.spec, **self.spec),
-            api=cast("StackApi", self),
-            context=context,
-            token=TOKEN,
-            deadline=Deadline(
-                clock=self.clock,
-                at=self.timeout,
-                limit=self.timeout,
-            ),
-        )
-
-    def follow(self, verb: Verb = "update", **more: Any) -> Finished:
-        operation = Operation(
-            stack_id=arn_of(), name="my-app", verb=verb, **({"token": TOKEN} | more)
-        )
-        return follow(self.work(), operation)
+from tests.steps.cloudformation.world import NAME, ONE, TWO, StackWorld
 
 
 @pytest.fixture
@@ -577,6 +487,17 @@ def test_events_that_may_not_be_read_are_a_reason_not_to_begin(story: Story) -> 
             "rollback", 9, "c", id="a rollback that was continued",
         ),
         pytest.param(
+            [
+                stack("UPDATE_COMPLETE", at=2), stack("UPDATE_ROLLBACK_IN_PROGRESS", at=6),
+                stack("UPDATE_ROLLBACK_COMPLETE", at=7),
+            ],
+            "update", 6, TOKEN, id="going back, and its first event is late",
+        ),
+        pytest.param(
+            [stack("ROLLBACK_COMPLETE", at=7)],
+            "create", 7, TOKEN, id="a creation of which only the end is told",
+        ),
+        pytest.param(
             [stack("CREATE_COMPLETE", at=2), stack("DELETE_IN_PROGRESS", at=3, token=None)],
             "delete", 3, None, id="being deleted, without a token",
         ),
@@ -634,51 +555,6 @@ def test_an_operation_of_the_past_is_told_again_and_nothing_else(
     assert story.clock.monotonic() < 20
 
 
-# ---- others
-
-
-def test_others_are_waited_for_and_named(story: Story) -> None:
-    """Who, since when, said once; and the stack as they left it."""
-    story.stack = replace(STACK, status="UPDATE_IN_PROGRESS")
-    story.add(stack("UPDATE_IN_PROGRESS", at=0, token="Console-1"))
-    story.clock.advance(200)
-    story.at(260, "UPDATE_COMPLETE")
-    assert wait_for_others(story.work(), story.stack).status == "UPDATE_COMPLETE"
-    assert story.report.said("line") == [
-        "stack 'my-app' is UPDATE_IN_PROGRESS: waiting for 'Console-1', at work for 3m20s",
-        "stack 'my-app' is UPDATE_COMPLETE: going on",
-    ]
-
-
-@pytest.mark.parametrize("denied", [{"DescribeStackEvents"}, set()])
-def test_others_may_be_unknown(story: Story, denied: set[str]) -> None:
-    """Events that may not be read, or that are not there, are no reason not to wait."""
-    story.denied = denied
-    story.stack = replace(STACK, status="DELETE_IN_PROGRESS")
-    story.clock.at(60, lambda: setattr(story, "stack", None))
-    assert wait_for_others(story.work(), story.stack).status == "DELETE_COMPLETE"
-    assert "somebody unknown" in story.report.text
-
-
-def test_waiting_for_others_ends_with_the_steps_time(story: Story) -> None:
-    """And the message names them."""
-    story.timeout = 300.0
-    story.stack = replace(STACK, status="UPDATE_IN_PROGRESS")
-    story.add(stack("UPDATE_IN_PROGRESS", token="Console-1"))
-    with pytest.raises(TimedOut, match="'Console-1'"):
-        wait_for_others(story.work(), story.stack)
-    assert story.clock.monotonic() == 300
-
-
-def test_contact_lost_while_waiting_for_others_leaves_nothing_open(story: Story) -> None:
-    """Nothing of this run goes on: it is safe to try again."""
-    story.stack = replace(STACK, status="UPDATE_IN_PROGRESS")
-    story.clock.at(1, lambda: story.failures.extend(throttled() for _ in range(999)))
-    with pytest.raises(Temporary):
-        wait_for_others(story.work(), story.stack)
-    assert story.clock.monotonic() == pytest.approx(600, abs=20)
-
-
 # ---- against the fake CloudFormation
 
 
@@ -706,8 +582,9 @@ def test_a_failure_three_nested_stacks_deep_is_followed() -> None:
     world.aws.script("Data/Inner/Core/Database", seconds=60, fail="not a valid password")
     error = world.fail(template=text(nested(data, "Data")))
     assert isinstance(error, CloudError)
-    assert error.message.startswith("Database (AWS::RDS::DBInstance) in nested stack my-app-Data-")
-    assert error.message.endswith("could not be created: not a valid password")
+    assert error.message == (
+        "Data/Inner/Core/Database (AWS::RDS::DBInstance) could not be created: not a valid password"
+    )
     assert world.report.facts["first_cause"]["path"] == ["Data", "Inner", "Core"]
 
 

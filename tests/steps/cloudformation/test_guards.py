@@ -23,7 +23,7 @@ from tests.steps.cloudformation.parsing import context, problems_of, said
 
 TOPIC = "arn:aws:sns:eu-west-1:111111111111:stacks"
 ALARM = "arn:aws:cloudwatch:eu-west-1:111111111111:alarm:errors"
-BUCKET = {"resource_type": "AWS::S3::Bucket", "logical_id": "Topic"}
+TOPIC_ITEM = {"resource_type": "AWS::SNS::Topic", "logical_id": "Topic"}
 URL = "https://b.s3.eu-west-1.amazonaws.com/t.yaml"
 
 
@@ -69,7 +69,7 @@ def refused(section: CloudFormationSection, **given: Any) -> dict[str, str]:
         pytest.param({"notification_arns": (TOPIC + ".fifo",)}, id="FIFO topic"),
         pytest.param({"rollback_triggers": RollbackTriggersSection(
             alarms=(ALARM,) * 5, monitoring_time=10_800.0)}, id="triggers"),
-        pytest.param({"import_": (ImportSection(**BUCKET, identifier={"BucketName": "b"}),)},
+        pytest.param({"import_": (ImportSection(**TOPIC_ITEM, identifier={"TopicArn": "b"}),)},
                      id="import"),
         pytest.param({"artifact_bucket": "my.templates-1"}, id="bucket"),
         pytest.param({"poll_interval": 1.0, "patience": 0.0}, id="times"),
@@ -126,13 +126,19 @@ def test_legal(fields: dict[str, Any]) -> None:
                      "is no ARN of an SNS topic", id="no topic"),
         pytest.param({"rollback_triggers": RollbackTriggersSection(alarms=(ALARM,) * 6)},
                      "rollback_triggers.alarms", "names 6 alarms", id="6 alarms"),
+        pytest.param({"rollback_triggers": RollbackTriggersSection(
+            alarms=(ALARM,) * 3, composite_alarms=(ALARM,) * 3)},
+                     "rollback_triggers.alarms", "names 6 alarms", id="6 alarms of both kinds"),
+        pytest.param({"rollback_triggers": RollbackTriggersSection(composite_alarms=(TOPIC,))},
+                     "rollback_triggers.composite_alarms[0]", "is no ARN of a CloudWatch",
+                     id="no composite alarm"),
         pytest.param({"rollback_triggers": RollbackTriggersSection(alarms=(TOPIC,))},
                      "rollback_triggers.alarms[0]", "is no ARN of a CloudWatch", id="no alarm"),
         pytest.param({"rollback_triggers": RollbackTriggersSection(monitoring_time=10_801.0)},
                      "rollback_triggers.monitoring_time", "from 0 to 180m", id="long monitoring"),
         pytest.param({"rollback_triggers": RollbackTriggersSection(monitoring_time=90.0)},
                      "rollback_triggers.monitoring_time", "whole minutes", id="half a minute"),
-        pytest.param({"import_": (ImportSection(**BUCKET, identifier={}),)},
+        pytest.param({"import_": (ImportSection(**TOPIC_ITEM, identifier={}),)},
                      "import[0].identifier", "does not say which one", id="import nothing"),
         pytest.param({"import_": (ImportSection(resource_type="Bucket", logical_id="B",
                                                 identifier={"a": "b"}),)},
@@ -140,7 +146,7 @@ def test_legal(fields: dict[str, Any]) -> None:
         pytest.param({"import_": (ImportSection(resource_type="AWS::S3::Bucket", logical_id="a-b",
                                                 identifier={"a": "b"}),)},
                      "import[0].logical_id", "is no logical id", id="import no id"),
-        pytest.param({"import_": (ImportSection(**BUCKET, identifier={"a": "b"}),) * 2},
+        pytest.param({"import_": (ImportSection(**TOPIC_ITEM, identifier={"a": "b"}),) * 2},
                      "import[1].logical_id", "is there twice", id="import twice"),
         pytest.param({"artifact_bucket": "s3://templates"}, "artifact_bucket", "no name of a",
                      id="bucket address"),
@@ -205,10 +211,83 @@ def test_outputs_that_a_macro_makes_may_be_named() -> None:
 
 def test_imports_need_a_template() -> None:
     """It describes what becomes the stack's."""
-    item = ImportSection(**BUCKET, identifier={"BucketName": "b"})
-    assert set(refused(stack(template=None, import_=(item,)))) == {
-        "cloudformation.template", "cloudformation.import",
-    }  # fmt: skip
+    item = ImportSection(**TOPIC_ITEM, identifier={"TopicArn": "b"})
+    assert set(refused(stack(template=None, import_=(item,)))) == {"cloudformation.import"}
+
+
+IMPORTING = """
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+  Uploads: {Type: AWS::S3::Bucket, DeletionPolicy: Delete}
+"""
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "expected"),
+    [
+        pytest.param("AWS::S3::Bucket", "Uploads", {}, id="as it should be"),
+        pytest.param("AWS::S3::Bucket", "Upload", {
+            "logical_id": "the template has no resource 'Upload'; did you mean 'Uploads'?",
+        }, id="unknown"),
+        pytest.param("AWS::SNS::Topic", "Topic", {
+            "logical_id": "'Topic' has no DeletionPolicy in the template: AWS imports none",
+        }, id="no policy"),
+        pytest.param("AWS::SQS::Queue", "Uploads", {
+            "resource_type": "the template has 'Uploads' as AWS::S3::Bucket",
+        }, id="another type"),
+    ],
+)  # fmt: skip
+def test_imports_fit_the_template(
+    type_: str, name: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    """What is imported is in the template, as what it is, with a DeletionPolicy."""
+    (tmp_path / "t.yaml").write_text(IMPORTING, "utf-8")
+    item = ImportSection(resource_type=type_, logical_id=name, identifier={"Name": "x"})
+    section = CloudFormationSection(stack_name="a", template="t.yaml", import_=(item,))
+    if not expected:
+        assert parse_stack(section, context(tmp_path)).imports == (item,)
+        return
+    assert refused(section, folder=tmp_path) == {
+        f"cloudformation.import[0].{field}": message for field, message in expected.items()
+    }
+
+
+def test_imports_into_what_a_macro_makes_are_not_judged(tmp_path: Path) -> None:
+    """Nobody knows what it makes."""
+    (tmp_path / "t.yaml").write_text(f"Transform: Mine\n{IMPORTING}", "utf-8")
+    item = ImportSection(resource_type="A::B::C", logical_id="Other", identifier={"Name": "x"})
+    section = CloudFormationSection(stack_name="a", template="t.yaml", import_=(item,))
+    assert parse_stack(section, context(tmp_path)).imports == (item,)
+
+
+ARN = "arn:aws:cloudformation:eu-west-1:111111111111:stack/my-app/1b2c"
+
+
+@pytest.mark.parametrize("name", ["my-app", ARN])
+def test_an_operation_to_watch(name: str) -> None:
+    """By the stack's ARN and the operation's token; the manifest may name the stack either way."""
+    handle = f"{ARN}#calamari-1-ab"
+    section = stack(stack_name=name)
+    assert parse_stack(section, context(action="watch", resume=handle)).resume == handle
+    assert parse_stack(section, context(action="watch")).resume is None
+
+
+@pytest.mark.parametrize(
+    ("handle", "action", "message"),
+    [
+        pytest.param(f"{ARN}#t", "deploy", "is for action 'watch', not 'deploy'", id="action"),
+        pytest.param(ARN, "watch", "is no operation", id="no token"),
+        pytest.param(f"{ARN}#a_b", "watch", "is no operation", id="odd token"),
+        pytest.param("my-app#t", "watch", "is no operation", id="no ARN"),
+        pytest.param(f"{ARN.replace('my-app', 'other')}#t", "watch", "names stack 'other', and the "
+                     "manifest stack 'my-app'", id="another stack"),
+    ],
+)  # fmt: skip
+def test_what_is_no_operation_to_watch(handle: str, action: str, message: str) -> None:
+    """It stands on the command line, and is refused there."""
+    (problem,) = problems_of(lambda: parse_stack(stack(), context(action=action, resume=handle)))
+    assert problem.path == "--resume"
+    assert message in problem.message
 
 
 def large(folder: Path, size: int) -> CloudFormationSection:
@@ -318,7 +397,7 @@ def test_no_problem_quotes_a_secret() -> None:
     paths = ("stack_name", "parameters.Stage", "notification_arns[0]")
     where = context(secret=tuple(f"cloudformation.{path}" for path in paths))
     problems = problems_of(lambda: parse_stack(section, where))
-    assert len(problems) == 4
+    assert len(problems) == 5
     assert "hunter" not in str(problems)
 
 
@@ -359,6 +438,9 @@ def test_a_hidden_parameters_values_are_not_shown(tmp_path: Path) -> None:
                      "instances[0].organizational_units[0]", "is no organisational", id="unit"),
         pytest.param(stack_set(group(account_filter="intersection")),
                      "instances[0].account_filter", "needs accounts and", id="filter of nothing"),
+        pytest.param(stack_set(group(organizational_units=("r-ab12",), account_filter="union"),
+                               permission_model="service-managed"),
+                     "instances[0].account_filter", "AWS makes no instances", id="union"),
         pytest.param(stack_set(group(account_parameters={"222222222222": {}})),
                      "instances[0].account_parameters.222222222222", "is not among", id="stranger"),
         pytest.param(stack_set(group(account_parameters={"22": {}})),

@@ -11,7 +11,13 @@ import pytest
 
 from calamari_py.steps.cloudformation import kind as kind_module
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
-from calamari_py.steps.cloudformation.sections import Action, ChangeSetSection
+from calamari_py.steps.cloudformation.sections import (
+    Action,
+    ChangeSetSection,
+    ImportSection,
+    RollbackTriggersSection,
+)
+from calamari_py.steps.cloudformation.spec import Parameter, Template
 from tests.steps.cloudformation.world import PREFIX, StackWorld
 
 KIND = CloudFormationKind()
@@ -74,6 +80,11 @@ def test_tokens_begin_with_the_steps_name() -> None:
 
 
 GATE = ChangeSetSection(refuse=("replace", "delete"))
+ROLE = "arn:aws:iam::111111111111:role/cfn"
+IMPORTED = ImportSection(resource_type="A::B::C", logical_id="Thing", identifier={"Name": "x"})
+GIVEN = (Parameter(key="Stage", value="hunter2"), Parameter(key="Size", value=None))
+ALARMS = RollbackTriggersSection(alarms=("a", "b"))
+LARGE = Template(shown="t.yaml", text="x" * 60_000)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +103,31 @@ GATE = ChangeSetSection(refuse=("replace", "delete"))
         pytest.param({"action": "delete", "retain": ("A",)}, ["delete", "leaving A"], id="delete"),
         pytest.param({"action": "rollback", "skip": ("A",)}, ["back to", "without A"], id="back"),
         pytest.param({"action": "watch"}, ["follow"], id="watch"),
+        pytest.param({"action": "watch", "resume": "arn#t"}, ["that --resume names"], id="resume"),
+        pytest.param({"imports": (IMPORTED,)}, ["import Thing (A::B::C) into it"], id="import"),
+        pytest.param({"parameters": GIVEN}, ["the parameters Stage", "has for Size"], id="given"),
+        pytest.param({"capabilities": ("CAPABILITY_IAM",)}, ["acknowledge CAPABILITY_IAM"],
+                     id="capabilities"),
+        pytest.param({"role_arn": ROLE}, [f"work as '{ROLE}'"], id="role"),
+        pytest.param({"role_arn": ROLE, "action": "delete"}, [f"works as '{ROLE}'"],
+                     id="role to delete"),
+        pytest.param({"role_arn": ROLE, "action": "rollback"}, [f"works as '{ROLE}'"],
+                     id="role to roll back"),
+        pytest.param({"rollback_triggers": ALARMS}, ["roll back when 2 alarms"], id="triggers"),
+        pytest.param({"notification_arns": ("a",)}, ["notify 1 topic"], id="topic"),
+        pytest.param({"cancel_update": True}, ["call an update off"], id="cancel"),
+        pytest.param({"template": None}, ["with the template it has"], id="no template"),
+        pytest.param({"template": LARGE, "artifact_bucket": "b-1"},
+                     ["put the template (60,000 bytes) into the bucket 'b-1'"], id="bucket"),
         pytest.param({"action": "delete", "dry_run": True}, ["only say"], id="delete, dry run"),
     ],
-)
+)  # fmt: skip
 def test_intentions(changes: dict[str, Any], words: list[str]) -> None:
     """`explain` says what would be done, and to which stack."""
     said = "\n".join(KIND.intentions(replace(StackWorld().spec, **changes)))
     assert "'my-app'" in said
     assert [word for word in words if word not in said] == []
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize("changes", [{"dry_run": True}, {"action": "diff"}])

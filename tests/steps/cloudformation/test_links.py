@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from calamari_py.steps.base import Rerun
 from calamari_py.steps.cloudformation.links import (
     console_url,
     continue_rollback_command,
@@ -60,17 +61,35 @@ def test_no_link_where_the_console_is_unknown(partition: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "command"),
+    ("words", "command"),
     [
-        pytest.param("step.yaml", "calamari run step.yaml --action watch", id="plain"),
-        pytest.param("my step.yaml", "calamari run 'my step.yaml' --action watch", id="space"),
-        pytest.param("-x.yaml", "calamari run ./-x.yaml --action watch", id="like an option"),
-        pytest.param("a;rm -rf b", "calamari run 'a;rm -rf b' --action watch", id="shell"),
+        pytest.param(("step.yaml",), "calamari run step.yaml --action watch", id="plain"),
+        pytest.param(("my step.yaml",), "calamari run 'my step.yaml' --action watch", id="space"),
+        pytest.param(("a;rm -rf b",), "calamari run 'a;rm -rf b' --action watch", id="shell"),
+        pytest.param(
+            ("it's.yaml", "--var", "A=$x y"),
+            """calamari run 'it'"'"'s.yaml' --var 'A=$x y' --action watch""",
+            id="quotes",
+        ),
     ],
 )
-def test_command_to_watch_can_be_pasted(manifest: str, command: str) -> None:
-    """A shell reads the manifest's name as one word."""
-    assert resume_command(manifest, "watch") == command
+def test_command_to_watch_can_be_pasted(words: tuple[str, ...], command: str) -> None:
+    """A shell reads each word as it was, quoted once."""
+    assert resume_command(lambda: Rerun(words=("calamari", "run", *words)), "watch") == command
+
+
+def test_command_goes_on_with_one_operation() -> None:
+    """What a lost step prints names the operation."""
+    said = resume_command(Rerun, "watch", f"{ARN}#calamari-1")
+    assert said == f"calamari run step.yaml --action watch --resume '{ARN}#calamari-1'"
+
+
+def test_what_else_it_takes_is_a_comment() -> None:
+    """A remark does not keep the line from being pasted."""
+    again = Rerun(words=("calamari", "run", "-"), remarks=("with the same manifest", "and more"))
+    said = resume_command(lambda: again, "delete")
+    assert said == "calamari run - --action delete  # with the same manifest; and more"
+    assert shlex.split(said, comments=True)[-2:] == ["--action", "delete"]
 
 
 def test_command_to_continue_a_rollback_is_complete() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from calamari_py.errors import FileMissing
-from calamari_py.steps.cloudformation.parameters import Given, read_given, read_parameters
+from calamari_py.errors import FileMissing, Findings
+from calamari_py.steps.cloudformation.parameters import Given, read_given
 from calamari_py.steps.cloudformation.sections import Parameters, ParameterSection
-from tests.steps.cloudformation.parsing import context, problems_of, said
+from tests.steps.cloudformation.parsing import TEMPLATES, context, problems_of, said
 
 BOTH = [("Stage", "dev"), ("Db", None)]
 
@@ -17,7 +17,15 @@ BOTH = [("Stage", "dev"), ("Db", None)]
 def given(text: str, folder: Path) -> Given:
     """What a file with this text gives."""
     (folder / "p.json").write_text(text, "utf-8")
-    return read_given("p.json", context(folder))
+    return read("p.json", folder)
+
+
+def read(written: Parameters, folder: Path = TEMPLATES) -> Given:
+    """What is given, when nothing is wrong with it."""
+    found = Findings()
+    given = read_given(written, context(folder), found)
+    found.raise_if_any()
+    return given
 
 
 def pairs(given: Given) -> list[tuple[str, str | None]]:
@@ -32,12 +40,11 @@ def test_a_map_in_the_manifest() -> None:
         "None": (),
         "Db": ParameterSection(use_previous=True),
     }
-    read = read_given(written, context())
-    assert pairs(read) == [
+    found = read(written)
+    assert pairs(found) == [
         ("Stage", "dev"), ("Subnets", "subnet-1,subnet-2"), ("None", ""), ("Db", None),
     ]  # fmt: skip
-    assert read.lists == {"Subnets", "None"}
-    assert read_parameters(written, context()) == read.parameters
+    assert found.lists == {"Subnets", "None"}
 
 
 def test_mistakes_in_the_manifest() -> None:
@@ -46,7 +53,7 @@ def test_mistakes_in_the_manifest() -> None:
         "A": ParameterSection(use_previous=False),
         "B": ("x", "y,z"),
     }
-    assert said(problems_of(lambda: read_given(written, context()))) == {
+    assert said(problems_of(lambda: read(written))) == {
         "cloudformation.parameters.A": "has no value",
         "cloudformation.parameters.B[1]": "holds a comma, which would make two items of it",
     }
@@ -63,6 +70,8 @@ def test_mistakes_in_the_manifest() -> None:
                      "- {ParameterKey: Db, UsePreviousValue: true}\n", BOTH, id="CLI list in YAML"),
         pytest.param('{"Parameters": {"Stage": "dev", "Db": {"use_previous": true}}}', BOTH,
                      id="CodePipeline"),
+        pytest.param('["Stage=dev", "Url=https://x/?a=b", "None="]', [("Stage", "dev"),
+                     ("Url", "https://x/?a=b"), ("None", "")], id="aws cloudformation deploy"),
         pytest.param("{}", [], id="none"),
         pytest.param("[]", [], id="empty list"),
         pytest.param("A: 012\nB: 1.10\nC: true\nD: no\nE: ''\nF: [a, 1]\n",
@@ -84,14 +93,14 @@ def test_files(text: str, expected: list[tuple[str, str | None]], tmp_path: Path
 
 def test_codepipeline_has_tags_and_a_policy(tmp_path: Path) -> None:
     """They come along, with their places; the policy as JSON values."""
-    read = given(
+    found = given(
         'Parameters: {Stage: dev}\nTags:\n  Team: "7"\n'
         "StackPolicy: {Statement: [{Effect: Allow, Resource: '*', N: 1, B: true, E: null}]}\n",
         tmp_path,
     )
-    assert read.tags == {"Team": "7"}
-    assert str(read.places["Tags.Team"]) == "p.json:3:9"
-    assert read.stack_policy == {
+    assert found.tags == {"Team": "7"}
+    assert str(found.places["Tags.Team"]) == "p.json:3:9"
+    assert found.stack_policy == {
         "Statement": [{"Effect": "Allow", "Resource": "*", "N": 1, "B": True, "E": None}]
     }
     assert given('{"Tags": {"Team": "x"}}', tmp_path).tags == {"Team": "x"}
@@ -109,8 +118,11 @@ def test_codepipeline_has_tags_and_a_policy(tmp_path: Path) -> None:
                       "p.json:4:4": "must be a text, is a mapping"}, id="wrong types"),
         pytest.param('A: ["x,y"]', {"p.json:1:5": "holds a comma, which would make two items "
                      "of it"}, id="comma"),
-        pytest.param("- Stage=dev\n- {ParameterValue: x}\n",
-                     {"p.json:1:3": "must be a mapping with 'ParameterKey', is a text",
+        pytest.param("- Stage\n- {ParameterValue: x}\n- =x\n",
+                     {"p.json:1:3": "must be a mapping with 'ParameterKey', or a text like "
+                      "Stage=dev",
+                      "p.json:3:3": "must be a mapping with 'ParameterKey', or a text like "
+                      "Stage=dev",
                       "p.json:2:3": "has no 'ParameterKey'"}, id="no keys"),
         pytest.param("- {ParameterKey: A, ParameterValue: x}\n- {ParameterKey: A, "
                      "ParameterValue: y}\n",
@@ -120,6 +132,8 @@ def test_codepipeline_has_tags_and_a_policy(tmp_path: Path) -> None:
                      {"p.json:1:3": "'A' has a value and keeps the previous one, too",
                       "p.json:2:3": "'B' has no value",
                       "p.json:3:37": "must be a text, is a list"}, id="values"),
+        pytest.param("- A=x\n- A=y\n", {"p.json:2:3": "'A' is there twice, first on line 1"},
+                     id="text twice"),
         pytest.param("- {ParameterKey: A, ParameterValue: x, Value: y}\n",
                      {"p.json:1:40": "unknown key"}, id="unknown key"),
         pytest.param("Parameters: {A: x}\nB: y\n",
@@ -149,7 +163,7 @@ def test_values_are_not_quoted(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """The problem stands where the manifest names the file, and says what it is relative to."""
     with pytest.raises(FileMissing) as caught:
-        read_given("none.json", context(tmp_path))
+        read("none.json", tmp_path)
     (problem,) = caught.value.problems
     assert problem.path == "cloudformation.parameters"
     assert str(tmp_path) in str(problem.hint)
@@ -158,5 +172,5 @@ def test_no_file(tmp_path: Path) -> None:
 def test_no_text(tmp_path: Path) -> None:
     """A file in another encoding is refused at its place."""
     (tmp_path / "p").write_bytes("Stage: größe".encode("latin-1"))
-    (problem,) = problems_of(lambda: read_given("p", context(tmp_path)))
+    (problem,) = problems_of(lambda: read("p", tmp_path))
     assert problem.message == "the file 'p' is not valid UTF-8 (byte 9)"

@@ -112,11 +112,26 @@ def test_the_token_says_who(title: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["deploy", "change-set", "diff"])
-def test_a_template_is_needed(action: str) -> None:
-    """By the actions that describe a stack."""
-    section = role_section(template=None)
-    problems = problems_of(lambda: parse_stack(section, context(action=action)))
-    assert said(problems) == {"cloudformation.template": "is missing"}
+def test_without_a_template_a_stack_keeps_its_own(action: str) -> None:
+    """What only AWS knows of it is checked when it is known."""
+    spec = parse_stack(role_section(template=None), context(action=action))
+    assert (spec.template, len(spec.parameters)) == (None, 2)
+
+
+def test_a_failed_creation_goes_only_where_a_template_is() -> None:
+    """Nothing is deleted that could not be made anew."""
+    section = role_section(template=None, on_failed_create="delete")
+    assert said(problems_of(lambda: parse_stack(section, context()))) == {
+        "cloudformation.on_failed_create": "needs a template to make the stack anew of"
+    }
+    assert parse_stack(section, context(action="execute")).recreate_failed
+
+
+def test_a_stack_set_needs_a_template() -> None:
+    """There is none to keep that all instances have."""
+    section = role_set(template=None)
+    problems = problems_of(lambda: parse_stack_set(section, context(section="stack_set")))
+    assert said(problems) == {"stack_set.template": "is missing"}
 
 
 @pytest.mark.parametrize("action", ["execute", "delete", "rollback", "watch"])
@@ -184,6 +199,36 @@ def test_every_problem_at_once() -> None:
         "cloudformation.stack_policy": "the file 'none.json' does not exist",
         "cloudformation.tags.aws:x": "begins with 'aws:', which AWS keeps for itself",
     }
+
+
+def test_a_malformed_parameter_hides_no_other_problem(tmp_path: Path) -> None:
+    """What could be read is held against the template all the same; in the manifest and in files,
+    whose paths are those of the file."""
+    (tmp_path / "t.yaml").symlink_to(TEMPLATES / "deploy-role.yaml")
+    own = {"Environment": ("a,b",), "Launcher": "x"}
+    for parameters, expected in (
+        (own, {"cloudformation.parameters.Environment[0]", "cloudformation.parameters.Launcher",
+               "cloudformation.parameters"}),
+        ("flat.yaml", {"flat.yaml:1:14", "flat.yaml:2:12", "cloudformation.parameters"}),
+        ("list.yaml", {"list.yaml:1:3", "list.yaml:2:3", "cloudformation.parameters"}),
+    ):  # fmt: skip
+        (tmp_path / "flat.yaml").write_text("Environment: {a: b}\nLauncher:  x\n", "utf-8")
+        (tmp_path / "list.yaml").write_text(
+            "- {ParameterKey: Environment}\n- Launcher=x\n", "utf-8"
+        )
+        section = role_section(template="t.yaml", parameters=parameters)
+        problems = problems_of(lambda: parse_stack(section, context(tmp_path)))  # noqa: B023
+        assert said(problems).keys() == expected
+        assert "Parameters." not in str([problem.path for problem in problems])
+
+
+def test_a_nameless_parameter_may_be_the_one_that_is_missing(tmp_path: Path) -> None:
+    """So nothing is said to be missing."""
+    (tmp_path / "t.yaml").symlink_to(TEMPLATES / "deploy-role.yaml")
+    (tmp_path / "p.yaml").write_text("- {ParameterValue: x}\n", "utf-8")
+    section = role_section(template="t.yaml", parameters="p.yaml")
+    problems = problems_of(lambda: parse_stack(section, context(tmp_path)))
+    assert said(problems) == {"p.yaml:1:3": "has no 'ParameterKey'"}
 
 
 def test_missing_files_alone() -> None:
@@ -262,7 +307,7 @@ def test_hidden_parameters_are_secrets(tmp_path: Path) -> None:
     ]
     assert list(secrets_of(hiding(tmp_path))) == [("parameter DbPassword", "changeme")]
     kept = hiding(tmp_path, DbPassword=ParameterSection(use_previous=True))
-    assert list(secrets_of(kept)) == []
+    assert list(secrets_of(kept)) == [("parameter DbPassword", "changeme")]
     waiting = hiding(tmp_path, DbPassword="(not fetched yet)")
     assert list(secrets_of(waiting)) == []
 

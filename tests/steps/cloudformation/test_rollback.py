@@ -157,3 +157,37 @@ def test_a_lost_answer_is_found_out(world: StackWorld) -> None:
     world.aws.faults.append(Fault(operation="RollbackStack", error="Unreachable", lost=True))
     assert world.run(action="rollback").changed
     assert world.called() == ["RollbackStack"]
+
+
+def test_a_rollback_whose_events_are_late_is_waited_for(world: StackWorld) -> None:
+    """The operation before it has ended: its outcome is not this one's."""
+    world.aws.add_stack(NAME, template=BEFORE)
+    world.clock.advance(600)
+    world.aws.event_lag = 40
+    world.aws.script("Topic", fail="no", seconds=1)
+    world.aws.script("Queue", seconds=30)
+    world.aws.start_update(NAME, AFTER, token="theirs")
+    world.clock.advance(20)
+    assert world.status() == "UPDATE_ROLLBACK_IN_PROGRESS"
+    assert world.run(action="rollback").changed is False
+    assert world.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert world.called() == []
+
+
+@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeStackEvents"])
+def test_one_throttled_look_is_no_end(world: StackWorld, operation: str) -> None:
+    """It is asked again, before anything is begun and while it is joined."""
+    world.aws.add_stack(
+        NAME, status="UPDATE_ROLLBACK_IN_PROGRESS", settles=(60, "UPDATE_ROLLBACK_COMPLETE")
+    )
+    world.aws.faults.append(Fault(operation=operation, error="Throttling"))
+    assert world.run(action="rollback").changed
+
+
+def test_what_the_manifest_skips_is_what_is_offered(world: StackWorld) -> None:
+    """The command skips what `skip` names, whatever the events tell."""
+    _stuck(world)
+    error = world.fail(template=AFTER, skip=("Else",))
+    assert isinstance(error, StackFailed)
+    (row,) = [row for row in error.evidence if row.startswith("skip\t")]
+    assert row.endswith("--resources-to-skip Else")

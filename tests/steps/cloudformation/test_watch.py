@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.errors import Cancelled, StackFailed
+from calamari_py.errors import Cancelled, StackFailed, TimedOut
 from calamari_py.steps.cloudformation.sections import ChangeSetSection
 from tests.fake_cloudformation import Fault
 from tests.steps.cloudformation.world import (
@@ -16,6 +16,8 @@ from tests.steps.cloudformation.world import (
     StackWorld,
     template_text,
 )
+
+THREE = template_text(Bucket=BUCKET, Other=QUEUE)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_stack_in_review_runs_nothing(world: StackWorld) -> None:
     world.run(action="change-set")
     error = world.fail(action="watch")
     assert isinstance(error, StackFailed)
-    assert "--action execute" in (error.hint or "")
+    assert any("--action execute" in row for row in error.evidence)
 
 
 @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
@@ -134,6 +136,177 @@ def test_a_watch_cancels_nothing(world: StackWorld) -> None:
     world.clock.after(30, cancel)
     assert isinstance(world.fail(action="watch", cancel_update=True), Cancelled)
     assert world.called() == []
+
+
+# ---- watch, and events that are late
+
+
+@pytest.mark.parametrize("lag", [0.5, 2, 15, 50])
+@pytest.mark.parametrize("is_new", [False, True], ids=["update", "create"])
+@pytest.mark.parametrize("fails", [None, "boom"])
+def test_what_began_a_moment_ago_is_not_taken_for_what_was_before(
+    world: StackWorld, lag: float, is_new: bool, fails: str | None
+) -> None:
+    """The stack is at work already, its events still tell of the operation before."""
+    if not is_new:
+        world.has()
+        world.clock.advance(500)
+    world.aws.event_lag = lag
+    world.aws.script("Queue", seconds=10, fail=fails)
+    world.aws.start_update(NAME, TWO)
+    if fails:
+        error = world.fail(action="watch")
+        assert isinstance(error, StackFailed)
+        assert error.message.startswith("Queue (AWS::SQS::Queue)")
+    else:
+        assert world.run(action="watch").code == 0
+        assert "Outputs.QueueRef" in world.report.outputs
+    assert world.status() == world.report.facts["status"]
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["update", "create"])
+def test_a_stack_that_is_later_than_its_events_has_not_been_begun_anew(
+    world: StackWorld, is_new: bool
+) -> None:
+    """The operation has ended, DescribeStacks still shows it at work: it is the one, at once."""
+    if not is_new:
+        world.has()
+        world.clock.advance(500)
+    world.aws.script("Queue", seconds=10, fail="boom")
+    world.aws.start_update(NAME, TWO)
+    world.clock.settle()
+    world.clock.advance(1)
+    world.aws.status_lag = 8
+    began = world.clock.monotonic()
+    error = world.fail(action="watch")
+    assert isinstance(error, StackFailed)
+    assert error.message.startswith("Queue (AWS::SQS::Queue)")
+    assert world.clock.monotonic() < began + 30
+
+
+def test_a_deletion_that_began_a_moment_ago_is_followed(world: StackWorld) -> None:
+    """The time of the last update does not tell of it."""
+    world.has()
+    world.clock.advance(500)
+    world.aws.event_lag = 15
+    world.aws.script("Bucket", fail_delete="not empty")
+    stack_id = world.aws.stack(NAME).id
+    world.aws.call("cloudformation", "DeleteStack", {"StackName": stack_id})
+    error = world.fail(action="watch")
+    assert isinstance(error, StackFailed)
+    assert error.message.startswith("Bucket ")
+    assert world.report.text.count("following the deletion") == 1
+    assert "following the creation" not in world.report.text
+    assert isinstance(world.fail(action="watch"), StackFailed)
+    assert world.report.facts["status"] == "DELETE_FAILED"
+
+
+def test_an_update_that_goes_back_is_no_rollback_that_was_asked_for(world: StackWorld) -> None:
+    """Of all its events only the last one can be seen: the update has failed."""
+    world.has(status="UPDATE_IN_PROGRESS", settles=(60, "UPDATE_ROLLBACK_COMPLETE"))
+    world.aws.stack(NAME).events.clear()
+    assert isinstance(world.fail(action="watch"), StackFailed)
+
+
+def test_an_operation_whose_events_never_come_is_judged_by_its_end(world: StackWorld) -> None:
+    """It was seen to run: neither the stack at work nor the operation before is the outcome."""
+    world.has(status="UPDATE_IN_PROGRESS", settles=(60, "UPDATE_ROLLBACK_COMPLETE"))
+    world.aws.stack(NAME).events.clear()
+    world.aws.event_lag = 10**6
+    error = world.fail(action="watch")
+    assert isinstance(error, StackFailed)
+    assert error.code == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_stack_at_work_without_events_is_no_outcome(world: StackWorld) -> None:
+    """The step's time is over first: what is known is the status."""
+    world.timeout = 300.0
+    world.has(status="UPDATE_IN_PROGRESS")
+    world.aws.stack(NAME).events.clear()
+    error = world.fail(action="watch")
+    assert isinstance(error, TimedOut)
+    assert "--action watch" in (error.hint or "")
+    assert world.report.facts["status"] == "UPDATE_IN_PROGRESS"
+
+
+def test_what_is_begun_meanwhile_is_followed_too(world: StackWorld) -> None:
+    """The outcome of a watch is that of the last operation."""
+    world.has()
+    world.aws.script("Queue", seconds=30)
+    world.aws.script("Other", seconds=60, fail="boom")
+    world.aws.start_update(NAME, TWO)
+
+    def next_one() -> None:
+        if world.status() == "UPDATE_COMPLETE":
+            world.aws.start_update(NAME, THREE, token="Console-2")
+
+    for second in range(30, 45):
+        world.clock.at(second + 0.5, next_one)
+    error = world.fail(action="watch")
+    assert isinstance(error, StackFailed)
+    assert "Other (AWS::SQS::Queue) could not be created: boom" in error.message
+
+
+@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeStackEvents"])
+def test_one_throttled_look_is_no_end(world: StackWorld, operation: str) -> None:
+    """Nothing has been followed yet, and AWS is asked again."""
+    world.has()
+    world.aws.faults.append(Fault(operation=operation, error="Throttling"))
+    assert world.run(action="watch").code == 0
+
+
+# ---- watch --resume
+
+
+@pytest.mark.parametrize("fails", [None, "boom"])
+def test_exactly_one_operation_is_resumed(world: StackWorld, fails: str | None) -> None:
+    """Others have begun and ended since: its own outcome is told, by the handle that was shown."""
+    world.aws.script("Queue", seconds=120, fail=fails)
+    _dies_while_updating(world)
+    handle = f"{world.report.facts['stack_id']}#{world.report.facts['token']}"
+    assert any(f"--resume '{handle}'" in hint for hint in world.report.hints)
+    world.clock.settle()
+    world.clock.advance(60)
+    world.aws.script("Other", fail=None if fails else "no")
+    world.aws.start_update(NAME, THREE, token="Console-2")
+    world.clock.settle()
+    if fails:
+        error = world.fail(action="watch", resume=handle)
+        assert isinstance(error, StackFailed)
+        assert error.message.startswith("Queue (AWS::SQS::Queue) could not be created: boom")
+    else:
+        assert world.run(action="watch", resume=handle).code == 0
+        assert world.report.facts["status"] == "UPDATE_COMPLETE"
+        assert "Outputs.QueueRef" not in world.report.outputs
+    assert world.called() == []
+
+
+def test_the_deletion_of_a_stack_that_is_gone_is_resumed(world: StackWorld) -> None:
+    """By its ARN, though another stack has its name."""
+    world.has()
+    world.run(action="delete")
+    handle = f"{world.report.facts['stack_id']}#{world.report.facts['token']}"
+    world.has()
+    assert world.run(action="watch", resume=handle).code == 0
+    assert world.report.facts["status"] == "DELETE_COMPLETE"
+
+
+def test_an_operation_whose_events_are_late_is_resumed(world: StackWorld) -> None:
+    """It is waited for."""
+    world.has()
+    world.aws.event_lag = 30
+    world.aws.start_update(NAME, TWO, token="ours-1")
+    handle = f"{world.aws.stack(NAME).id}#ours-1"
+    assert world.run(action="watch", resume=handle).code == 0
+
+
+def test_an_operation_that_never_began_is_no_success(world: StackWorld) -> None:
+    """Whatever the stack is: nothing of that operation is known."""
+    world.has()
+    error = world.fail(action="watch", resume=f"{world.aws.stack(NAME).id}#ours-1")
+    assert isinstance(error, StackFailed)
+    assert "'ours-1'" in error.message
+    assert world.report.outputs == {}
 
 
 # ---- execute

@@ -12,7 +12,7 @@ from typing import Any
 from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.identity import AwsCredentials
 from calamari_py.process import Command, ProcessExit
-from calamari_py.steps.base import StepContext, StepOutcome
+from calamari_py.steps.base import StepContext, StepOutcome, Tone
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
 from calamari_py.steps.cloudformation.spec import Parameter, StackSpec, Template
 from tests.fake_cloudformation import FakeCloudFormation, JumpingClock
@@ -42,6 +42,7 @@ class Report:
     """A StepReport that remembers what it was told, in order in `told`."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
+    tones: list[str] = field(default_factory=list)
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     hidden: dict[str, str] = field(default_factory=dict)
@@ -51,8 +52,16 @@ class Report:
     last_words: str = ""
     has_changed: bool = False
 
-    def line(self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None) -> None:
+    def line(
+        self,
+        text: str,
+        *,
+        event: str = "",
+        fields: Mapping[str, Any] | None = None,
+        tone: Tone = "",
+    ) -> None:
         self.told.append(("line", text))
+        self.tones.append(tone)
         if event:
             self.events.append((event, fields or {}))
 

@@ -13,7 +13,7 @@ from calamari_py.steps.cloudformation.event_lines import shortened
 from calamari_py.steps.cloudformation.hints import hint_of
 from calamari_py.steps.cloudformation.links import resume_command, stack_set_url
 from calamari_py.steps.cloudformation.sets.follow import counted
-from calamari_py.steps.cloudformation.sets.values import Ended, Instance, Result
+from calamari_py.steps.cloudformation.sets.values import Ended, Instance, Place, Result
 from calamari_py.steps.cloudformation.sets.work import SetWork
 
 _DONE = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
@@ -79,6 +79,8 @@ def set_failed(work: SetWork, ended: Ended, *, left: Sequence[str] = ()) -> Stac
     )
     if first is not None and (stack_id := _stack_id(work, first)):
         rows.append(f"look\tin account {first.account}, {first.region}: {stack_id}")
+    if first is None:
+        rows.append(f"watch\t{resume_command(work.context.rerun, 'watch')}")
     message, hint = _told(work, ended, first)
     return _failure(work, message, operation.status, rows, hint)
 
@@ -93,6 +95,33 @@ def not_current(work: SetWork, instances: Sequence[Instance]) -> StackFailed:
         f"{first.region}: it is {explained(first)}"
     )
     rows = [f"then\t{one.account} {one.region} {explained(one)}" for one in others]
+    return _failure(work, message, first.status, rows, "see the console for its operations")
+
+
+def not_there(work: SetWork, missing: Sequence[Place]) -> StackFailed:
+    """The error of instances that the manifest names and that are not in the set, though every
+    operation that makes instances has succeeded."""
+    (account, region), *others = missing
+    work.report.ending(f"{work.spec.name}: {len(missing)} missing")
+    message = f"{work.shown} has no instance in account {account}, {region}"
+    rows = [f"then\t{' '.join(place)}" for place in others]
+    rows.append(f"add them\t{resume_command(work.context.rerun, 'deploy')}")
+    hint = "an account has to be in the organisational unit that it is named with"
+    if not work.spec.instances[0].organizational_units:
+        hint = "a deployment adds what is missing"
+    return _failure(work, message, "InstanceMissing", rows, hint)
+
+
+def not_gone(work: SetWork, left: Sequence[Instance]) -> StackFailed:
+    """The error of instances that are still there, though every operation of the deletion has
+    succeeded."""
+    first, *others = left
+    work.report.ending(f"{work.spec.name}: {len(left)} not deleted")
+    message = f"{work.shown} still has its instance in account {first.account}, {first.region}"
+    if first.reason:
+        message += f": {first.reason.rstrip('. ')}"
+    rows = [f"then\t{one.account} {one.region} {one.status}" for one in others]
+    rows.append(f"not begun\tthe deletion of {work.shown}")
     return _failure(work, message, first.status, rows, "see the console for its operations")
 
 
@@ -119,7 +148,7 @@ def _told(work: SetWork, ended: Ended, first: Result | None) -> tuple[str, str]:
     operation = ended.operation
     done = _DONE.get(operation.action, "changed")
     if first is None:
-        return _without_result(work, ended, done)
+        return _without_result(work, ended, done), "run again for what is left"
     cause = cause_of(first.reason)
     where = f"in account {first.account}, {first.region},"
     what = f"{cause.what} of {work.shown}" if cause.what else work.shown
@@ -130,16 +159,14 @@ def _told(work: SetWork, ended: Ended, first: Result | None) -> tuple[str, str]:
     return message, denial.hint if denial else _hint(first, cause)
 
 
-def _without_result(work: SetWork, ended: Ended, done: str) -> tuple[str, str]:
+def _without_result(work: SetWork, ended: Ended, done: str) -> str:
     operation = ended.operation
-    watch = resume_command(work.context.manifest, "watch")
-    again = f"run again for what is left; how it stands: {watch}"
     if operation.status == "STOPPED":
-        return f"{work.shown} was not {done}: somebody has stopped the operation", again
+        return f"{work.shown} was not {done}: somebody has stopped the operation"
     why = operation.reason.rstrip(". ") or f"the operation is {operation.status}, with no reason"
     if operation.status == "SUCCEEDED":
         why = "the operation is over, and AWS does not say what it came to everywhere"
-    return f"{work.shown} could not be {done} everywhere: {why}", again
+    return f"{work.shown} could not be {done} everywhere: {why}"
 
 
 def _hint(first: Result, cause: Cause) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from calamari_py.errors import CloudError, IdentityError, TimedOut
+from calamari_py.errors import CalamariError, CloudError, IdentityError, TimedOut
 from calamari_py.steps.cloudformation.contact import Contact, watch_hint
 from calamari_py.steps.cloudformation.event_lines import shortened
 from calamari_py.steps.cloudformation.follow import LAG
 from calamari_py.steps.cloudformation.polling import ask_patiently, rest
 from calamari_py.steps.cloudformation.progress import elapsed_text
 from calamari_py.steps.cloudformation.refused import is_denied
-from calamari_py.steps.cloudformation.sets.api import is_unknown_operation
+from calamari_py.steps.cloudformation.sets.api import is_missing, is_unknown_operation
 from calamari_py.steps.cloudformation.sets.values import Ended, Place, Result, SetOperation
 from calamari_py.steps.cloudformation.sets.work import SetWork
 
@@ -20,12 +20,10 @@ def follow(work: SetWork, operation_id: str, title: str) -> Ended:
     """Show what happens until the operation has ended, and how. `title` is what it is called:
     ``the update of stack set 'x'``.
 
-    Raises TimedOut when the step's time is over first (CloudFormation goes on), and Indeterminate
-    when AWS does not answer for `patience` seconds.
+    Raises TimedOut when the step's time is over first (CloudFormation goes on), Indeterminate
+    when AWS does not answer for `patience` seconds, and AWS's own error when the set is gone.
     """
-    ended = _Following(work, operation_id, title).to_the_end()
-    work.tell_ended(ended)
-    return ended
+    return _Following(work, operation_id, title).to_the_end()
 
 
 def wait_for_others(work: SetWork) -> None:
@@ -34,9 +32,10 @@ def wait_for_others(work: SetWork) -> None:
     since = work.clock.monotonic()
     said: set[str] = set()
     while True:
-        there = ask_patiently(work, work.api.operations, f"the operations of {work.shown}")
+        there = operations_of(work)
         running = [one for one in there if not one.is_over]
         if not running:
+            work.seen.update(one.id for one in there)
             if said:
                 work.report.line(f"{work.shown} is free: going on")
             return
@@ -44,7 +43,7 @@ def wait_for_others(work: SetWork) -> None:
         if running[-1].id not in said:
             said.add(running[-1].id)
             work.report.line(f"waiting for {who}, which works on {work.shown}")
-        work.deadline.check(f"{who} on {work.shown}")
+        _check_others(work, who)
         work.report.progress(
             None, f"waiting for {who}, {elapsed_text(work.clock.monotonic() - since)}"
         )
@@ -53,8 +52,19 @@ def wait_for_others(work: SetWork) -> None:
 
 def latest_operation(work: SetWork) -> SetOperation | None:
     """The operation that runs, or began last; None when there never was one."""
-    there = ask_patiently(work, work.api.operations, f"the operations of {work.shown}")
-    return next(iter(there), None)
+    return next(iter(operations_of(work)), None)
+
+
+def operations_of(work: SetWork) -> tuple[SetOperation, ...]:
+    """Its last operations, the newest first, asked for patiently."""
+    return ask_patiently(work, work.api.operations, f"the operations of {work.shown}")
+
+
+def _check_others(work: SetWork, who: str) -> None:
+    try:
+        work.deadline.check(f"{who} on {work.shown}")
+    except TimedOut as error:
+        raise TimedOut(error.message, hint=watch_hint(work)) from None
 
 
 def _who(operation: SetOperation) -> str:
@@ -74,7 +84,9 @@ class _Following:
         self._since = work.clock.monotonic()
         self._results: dict[Place, Result] = {}
         self._final: dict[Place, Result] = {}
+        self._told: object = None
         self._is_blind = False
+        self._has_warned = False
         self._over_since: float | None = None
 
     def to_the_end(self) -> Ended:
@@ -95,32 +107,50 @@ class _Following:
         except CloudError as error:
             if is_unknown_operation(error) and self._is_new():
                 return None
+            if is_missing(error) and self._is_gone():
+                raise
             self._contact.failed(error)
             return None
         except IdentityError as error:
             self._contact.failed(error)
             return None
         self._contact.answered()
-        if not operation.is_over or self._is_late():
-            return None
-        rest_of_it = [one for place, one in self._results.items() if place not in self._final]
-        return Ended(operation=operation, results=(*self._final.values(), *rest_of_it))
+        ended = Ended(operation=operation, results=self._so_far())
+        if self._told != ended:
+            self._told = ended
+            self._work.tell_operation(operation, ended.results)
+        return None if not operation.is_over or self._is_late(ended) else ended
+
+    def _so_far(self) -> tuple[Result, ...]:
+        """Final ones first, in the order in which they became so. What is not final counts for
+        nothing where nobody may read how it went on."""
+        final = tuple(self._final.values())
+        if self._is_blind:
+            return final
+        return final + tuple(one for one in self._results.values() if one.place not in self._final)
+
+    def _is_gone(self) -> bool:
+        try:
+            return self._work.api.find() is None
+        except CalamariError:
+            return False
 
     def _read(self) -> None:
-        if self._is_blind:
-            return
         try:
             results = self._work.api.results(self._id)
         except CloudError as error:
             if not is_denied(error):
                 raise
             self._is_blind = True
-            self._work.report.warn(
-                f"the results of {self._title} cannot be read: {error}; only its status as a "
-                "whole is left to tell how it goes",
-                error.hint,
-            )
+            if not self._has_warned:
+                self._has_warned = True
+                self._work.report.warn(
+                    f"the results of {self._title} cannot be read: {error}; only its status as a "
+                    "whole is left to tell how it goes",
+                    error.hint,
+                )
             return
+        self._is_blind = False
         self._results = {one.place: one for one in results}
         width = max((len(one.region) for one in results), default=0)
         for one in results:
@@ -128,11 +158,14 @@ class _Following:
                 self._final[one.place] = one
                 show_result(self._work, one, width=width)
 
-    def _is_late(self) -> bool:
+    def _is_late(self, ended: Ended) -> bool:
         """Whether a result of the operation, which is over, is still to come."""
         now = self._work.clock.monotonic()
         self._over_since = now if self._over_since is None else self._over_since
-        return len(self._final) < len(self._results) and now - self._over_since < LAG
+        is_all = len(self._final) == len(ended.results)
+        is_told = ended.failed or ended.operation.reason or ended.operation.status != "FAILED"
+        is_whole = self._is_blind or (is_all and is_told)
+        return not is_whole and now - self._over_since < LAG
 
     def _is_new(self) -> bool:
         return self._work.clock.monotonic() - self._since < LAG

@@ -17,7 +17,9 @@ def intentions(spec: StackSetSpec) -> tuple[str, ...]:
 
 def _deletion(spec: StackSetSpec, name: str) -> list[str]:
     groups = [_shown(group) for group in spec.instances]
-    which = f"those in {'; '.join(groups)}" if groups else "all of them"
+    if not groups:
+        return [f"delete {name} if it is empty: the manifest names no instances to take out"]
+    which = f"those in {'; '.join(groups)}"
     fate = "leaving their stacks where they are" if spec.section.retain_stacks else "and the stacks"
     return [f"take the instances of {name} out, {which}, {fate}", f"delete {name} if it is empty"]
 
@@ -39,7 +41,8 @@ def _shown(group: InstancesSection) -> str:
     shown_units = ", ".join(units)
     if not units:
         return f"{shown_accounts} in {regions}"
-    words = {"intersection": "of", "difference": "less than all of", "union": "and"}
+    words = {"intersection": "of", "difference": "less than all of"}
     if not accounts:
         return f"{shown_units} in {regions}"
-    return f"{shown_accounts} {words[group.account_filter or 'union']} {shown_units} in {regions}"
+    how = words[group.account_filter or "intersection"]
+    return f"{shown_accounts} {how} {shown_units} in {regions}"

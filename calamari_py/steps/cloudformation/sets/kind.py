@@ -6,6 +6,7 @@ Known at every start, so nothing of what it does is loaded before it is done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from calamari_py.steps.base import ParseContext, StepContext, StepKind, StepOutcome
@@ -54,21 +55,24 @@ class StackSetKind(StepKind):
     def execute(self, spec: StackSetSpec, context: StepContext) -> StepOutcome:
         from calamari_py.steps.cloudformation.api import StackApi
         from calamari_py.steps.cloudformation.sets.api import StackSetApi
+        from calamari_py.steps.cloudformation.sets.learn import learn
         from calamari_py.steps.cloudformation.sets.work import SetWork
-        from calamari_py.steps.cloudformation.work import Deadline
+        from calamari_py.steps.cloudformation.work import BoundedCalls, Deadline
 
         limit = context.timeout
         ends = None if limit is None else context.clock.monotonic() + limit
+        deadline = Deadline(clock=context.clock, at=ends, limit=limit)
+        calls = BoundedCalls(context.aws, deadline, spec.patience)
         delegated = spec.section.call_as == "delegated-admin"
         work = SetWork(
             spec=spec,
-            api=StackSetApi(context.aws, spec.name, delegated=delegated),
-            stacks=StackApi(context.aws),
+            api=StackSetApi(calls, spec.name, delegated=delegated),
+            stacks=StackApi(calls),
             context=context,
-            deadline=Deadline(clock=context.clock, at=ends, limit=limit),
+            deadline=deadline,
         )
         context.report.fact("action", spec.action)
-        return _act(spec.action)(work)
+        return _act(spec.action)(replace(work, facts=learn(work)))
 
 
 def _act(action: SetAction) -> Callable[[SetWork], StepOutcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calamari_py.steps.cloudformation.operate import refusal
+from calamari_py.steps.cloudformation.endings import refusal
 from calamari_py.steps.cloudformation.polling import ask_patiently
 from calamari_py.steps.cloudformation.sets.failure import explained
 from calamari_py.steps.cloudformation.sets.follow import wait_for_others
@@ -56,7 +56,7 @@ def warn_of_drift(work: SetWork, instances: Sequence[Instance]) -> None:
     if drifted:
         work.report.warn(
             f"{len(drifted)} of {len(instances)} instances of {work.shown} had drifted when they "
-            f"were last looked at: {_listed(drifted)}",
+            f"were last looked at: {listed(drifted)}",
             "changes that were made past CloudFormation may be overwritten, or be in the way",
         )
 
@@ -77,11 +77,12 @@ def say_others(work: SetWork, instances: Sequence[Instance], named: Sequence[Ins
     if others:
         work.report.line(
             f"{len(others)} of {len(instances)} instances are not named by the manifest and stay: "
-            f"{_listed(others)}"
+            f"{listed(others)}"
         )
 
 
-def _listed(instances: Sequence[Instance]) -> str:
+def listed(instances: Sequence[Instance]) -> str:
+    """``111111111111 us-east-1, …``: the first of them."""
     shown = [f"{one.account} {one.region}" for one in instances[:_SHOWN]]
     more = len(instances) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

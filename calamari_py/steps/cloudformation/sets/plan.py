@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from calamari_py.steps.cloudformation.operate import refusal
+from calamari_py.steps.cloudformation.endings import refusal
 from calamari_py.steps.cloudformation.polling import ask_patiently
 from calamari_py.steps.cloudformation.sets.differences import differences, differing
 from calamari_py.steps.cloudformation.sets.targets import (
@@ -17,7 +17,6 @@ from calamari_py.steps.cloudformation.sets.targets import (
 )
 from calamari_py.steps.cloudformation.sets.values import Instance, StackSet, Target
 from calamari_py.steps.cloudformation.sets.work import SetWork
-from calamari_py.steps.cloudformation.spec import TemplateFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +42,18 @@ def make_plan(
     work: SetWork,
     there: StackSet | None,
     instances: Sequence[Instance],
-    facts: TemplateFacts | None,
 ) -> Plan:
     """Compare what is there with the manifest. Asks for the parameters of every instance that the
     manifest names: only so it is known which of them differ."""
     groups = work.spec.instances
     add = missing_targets(groups, instances)
-    _refuse_union(work, add)
     if there is None:
         _refuse_previous(work)
         return Plan(there=None, add=add)
     ours = named(groups, instances)
     return Plan(
         there=there,
-        differs=differences(work.spec, there, facts),
+        differs=differences(work.spec, there, work.facts),
         update=together(_to_update(work, instances)),
         add=add,
         instances=tuple(instances),
@@ -99,19 +96,6 @@ def _to_update(
             actual = ask_patiently(work, partial(work.api.overrides, one.place), where)
             if differing(wanted, actual):
                 yield one, wanted
-
-
-def _refuse_union(work: SetWork, add: Sequence[Target]) -> None:
-    """AWS makes no instances for a union of units and accounts. Source: API reference,
-    `DeploymentTargets.AccountFilterType`."""
-    if add and any(group.account_filter == "union" for group in work.spec.instances):
-        raise refusal(
-            f"{work.shown} lacks instances, and AWS makes none for 'account_filter: union'",
-            operation="CreateStackInstances",
-            code="AccountFilterType",
-            hint="write two groups: the units alone, and the accounts with their own units and "
-            "'account_filter: intersection'",
-        )
 
 
 def _refuse_previous(work: SetWork) -> None:

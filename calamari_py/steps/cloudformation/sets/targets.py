@@ -90,8 +90,6 @@ def _names(group: InstancesSection, instance: Instance) -> bool:
             return has_account
         case "difference":
             return has_unit and not has_account
-        case "union":
-            return has_unit or has_account
         case _:
             return has_unit
 

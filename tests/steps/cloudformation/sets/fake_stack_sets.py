@@ -62,7 +62,8 @@ class FakeStackSets:
     `fails` says why an operation fails at a place; a function is asked with the operation's name
     and the instance. `units` are the accounts of organisational units, `hidden` the NoEcho
     parameters, `page_size` how much of a list comes at once. `pages` are templates by URL,
-    `suspended` accounts that AWS passes over, `decoded` the plain texts of encoded messages.
+    `suspended` accounts that AWS passes over, `decoded` the plain texts of encoded messages, `odd`
+    how many answers of an operation are none of CloudFormation's. `budgets` are those of all calls.
     """
 
     def __init__(self, *, region: str = "us-east-1") -> None:
@@ -81,6 +82,8 @@ class FakeStackSets:
         self.pages: dict[str, dict[str, Any]] = {}
         self.suspended: set[str] = set()
         self.decoded: dict[str, str] = {}
+        self.odd: dict[str, int] = {}
+        self.budgets: list[float | None] = []
 
     # ---- what a test says
 
@@ -131,6 +134,7 @@ class FakeStackSets:
         """As the step's door to AWS."""
         assert service in ("cloudformation", "sts"), f"nobody expects {service}:{operation}"
         _check(service, operation, params)
+        self.budgets.append(budget)
         now = self.clock.monotonic()
         asked = copy.deepcopy(dict(params))
         self.calls.append(Called(service=service, operation=operation, params=asked, at=now))
@@ -145,6 +149,9 @@ class FakeStackSets:
             raise cloud_error(
                 service, operation, refused.code, refused.message, subject=subject
             ) from None
+        if self.odd.get(operation, 0) > 0:
+            self.odd[operation] -= 1
+            return {"Summaries": [{}]}
         return answer
 
     # ---- the set

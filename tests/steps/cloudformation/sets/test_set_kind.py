@@ -65,7 +65,7 @@ def test_warnings_and_secrets_are_those_of_the_section() -> None:
             {}, ["create stack set", "roles.json", "2 accounts in us-east-1"], id="deploy"
         ),
         pytest.param({"action": "delete"}, ["take the instances", "2 accounts"], id="delete"),
-        pytest.param({"action": "delete", "instances": ()}, ["all of them"], id="delete all"),
+        pytest.param({"action": "delete", "instances": ()}, ["names no instances"], id="none"),
         pytest.param({"action": "watch"}, ["follow"], id="watch"),
         pytest.param({"dry_run": True}, ["only say what would be done"], id="dry run"),
         pytest.param({"instances": (unit(),)}, ["have instances in ou-"], id="unit"),

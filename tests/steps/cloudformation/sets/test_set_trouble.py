@@ -73,6 +73,22 @@ def test_wrong_parameters_do_not_block_their_own_cure(world: SetWorld) -> None:
     assert set(world.places().values()) == {CURRENT}
 
 
+def test_an_update_that_somebody_has_stopped_is_left_alone(world: SetWorld) -> None:
+    """Nothing else is begun, though instances wait for parameters of their own."""
+    found = world.there((ONE, EAST), (TWO, EAST), Description="old")
+    found.instances[ONE, EAST].overrides = {"Stage": "Test"}
+
+    def stop() -> None:
+        found.operations[0].status = "STOPPED"
+
+    world.aws.clock.at(5, stop)
+    error = world.fail(description="new")
+    assert isinstance(error, StackFailed)
+    assert "somebody has stopped" in error.message
+    assert world.aws.changing() == ["UpdateStackSet"]
+    assert f"not begun\tthe update of instances in {ONE} in {EAST}" in error.evidence
+
+
 def test_a_failed_update_is_told_though_others_were_cured(world: SetWorld) -> None:
     """What no later operation reached is the failure."""
     found = world.there((ONE, EAST), (TWO, EAST), (THREE, EAST), Description="old")
@@ -82,6 +98,17 @@ def test_a_failed_update_is_told_though_others_were_cured(world: SetWorld) -> No
     assert isinstance(error, StackFailed)
     assert THREE in error.message
     assert found.instances[ONE, EAST].overrides == {}
+
+
+def test_a_reason_is_one_line(world: SetWorld) -> None:
+    """Whatever AWS hands through: of a result, an instance or an operation."""
+    found = world.there((ONE, EAST), (TWO, EAST))
+    found.instances[ONE, EAST] = FakeInstance(
+        status="INOPERABLE", detail="INOPERABLE", reason="a\nb\r\nerror: c"
+    )
+    error = world.fail()
+    assert isinstance(error, StackFailed)
+    assert "(a b error: c)" in error.message
 
 
 def test_a_partial_failure(world: SetWorld) -> None:

@@ -65,13 +65,21 @@ def test_accounts_of_a_unit(managed: SetWorld) -> None:
     assert managed.run().changed is False
 
 
-def test_a_union_makes_no_instances(managed: SetWorld) -> None:
-    """AWS makes none for it; refused with another way before anything is made."""
-    union = unit(accounts=(THREE,), account_filter="union")
-    error = managed.fail(instances=(union,))
+def test_an_account_that_is_not_in_the_unit(managed: SetWorld) -> None:
+    """AWS makes no instance and calls it a success: the manifest wants one."""
+    named = unit(accounts=(ONE, THREE), account_filter="intersection")
+    error = managed.fail(instances=(named,))
     assert isinstance(error, StackFailed)
-    assert "union" in error.message
-    assert managed.aws.changing() == []
+    assert error.message == f"stack set '{NAME}' has no instance in account {THREE}, {EAST}"
+    assert "organisational unit" in (error.hint or "")
+
+
+def test_a_unit_without_accounts(managed: SetWorld) -> None:
+    """Nothing is missing of it; it is said."""
+    managed.aws.units = {UNIT: ()}
+    assert managed.run().code == 0
+    (warning,) = managed.report.said("warning")
+    assert f"no instance in {UNIT} in {EAST}" in warning
 
 
 def test_automatic_deployment(managed: SetWorld) -> None:

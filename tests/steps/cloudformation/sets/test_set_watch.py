@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from calamari_py.errors import Cancelled, StackFailed
+from calamari_py.steps.cloudformation.spec import Parameter, Template
 from tests.fake_cloudformation import Fault
 from tests.steps.cloudformation.sets.world import EAST, NAME, ONE, THREE, TWO, SetWorld, group
+
+URL = "https://artifacts.s3.us-east-1.amazonaws.com/roles.json"
 
 
 @pytest.fixture
@@ -58,14 +61,24 @@ def test_the_last_of_many(world: SetWorld) -> None:
     assert "'second'" in world.report.text
 
 
-def test_what_is_left_to_do_is_said(world: SetWorld) -> None:
-    """The operation has succeeded; the manifest wants more than it was."""
+def test_what_is_left_to_do_is_a_failure(world: SetWorld) -> None:
+    """The operation has succeeded; the deployment that was to make more of them has not."""
     world.there((ONE, EAST))
     world.aws.begin(NAME, seconds=5)
-    assert world.run(action="watch", instances=(group(ONE, THREE),)).code == 0
-    (warning,) = world.report.said("warning")
-    assert f"lacks instances that the manifest names: {THREE} {EAST}" in warning
-    assert "--action deploy" in world.report.hints[0]
+    error = world.fail(action="watch", instances=(group(ONE, THREE),))
+    assert isinstance(error, StackFailed)
+    assert f"has no instance in account {THREE}, {EAST}" in error.message
+    assert "add them\tcalamari run step.yaml --action deploy" in error.evidence
+
+
+def test_what_is_behind_is_a_failure(world: SetWorld) -> None:
+    """An operation that the last one came after has failed there."""
+    found = world.there((ONE, EAST), (TWO, EAST))
+    found.instances[TWO, EAST].status = "OUTDATED"
+    world.aws.begin(NAME, seconds=5)
+    error = world.fail(action="watch")
+    assert isinstance(error, StackFailed)
+    assert f"account {TWO}" in error.message
 
 
 def test_no_set(world: SetWorld) -> None:
@@ -105,5 +118,39 @@ def test_a_deletion_leaves_nothing_to_do(world: SetWorld) -> None:
     """Nobody is told to add what was just taken out."""
     world.there()
     world.aws.begin(NAME, action="DELETE", seconds=8)
-    world.run(action="watch")
-    assert world.report.said("warning") == []
+    assert world.run(action="watch").code == 0
+    (warning,) = world.report.said("warning")
+    assert "still there, with no instances" in warning
+    assert "--action deploy" not in world.report.text
+
+
+def test_a_deletion_that_was_not_finished(world: SetWorld) -> None:
+    """What the manifest names and is still there is told, with the way on."""
+    world.there((TWO, EAST), (THREE, EAST))
+    world.aws.begin(NAME, action="DELETE", seconds=8)
+    assert world.run(action="watch").code == 0
+    (warning,) = world.report.said("warning")
+    assert "with 1 of the instances that the manifest names" in warning
+    assert "--action delete" in world.report.hints[0]
+
+
+@pytest.mark.parametrize("action", ["watch", "delete", "deploy"])
+def test_a_hidden_parameter_of_a_template_in_s3_is_masked(world: SetWorld, action: str) -> None:
+    """For every action: a reason may quote it."""
+    world.there((ONE, EAST), (TWO, EAST))
+    world.aws.pages = {URL: {"Parameters": [{"ParameterKey": "Secret", "NoEcho": True}]}}
+    template = Template(shown=URL, url=URL)
+    secret = (Parameter(key="Secret", value="hunter22"),)
+    world.run(action=action, template=template, parameters=secret)
+    assert "hunter22" in world.report.hidden
+
+
+def test_a_template_that_cannot_be_read_keeps_nobody_from_watching(world: SetWorld) -> None:
+    """What may be hidden is masked all the same."""
+    world.there((ONE, EAST), (TWO, EAST))
+    broken = Fault(operation="GetTemplateSummary", error="ValidationError")
+    world.aws.faults.append(broken)
+    template = Template(shown=URL, url=URL)
+    secret = (Parameter(key="Secret", value="hunter22"),)
+    assert world.run(action="watch", template=template, parameters=secret).code == 0
+    assert "hunter22" in world.report.hidden

@@ -1,0 +1,104 @@
+"""The samples of docs/events.md that tell of stacks are what the code writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calamari_py.masking.secret import Masked
+from calamari_py.output.jsonl import JsonReporter
+from calamari_py.steps.cloudformation import answers
+from calamari_py.steps.cloudformation.changes import report_changes
+from calamari_py.steps.cloudformation.event_lines import EventLines
+from calamari_py.steps.cloudformation.values import ChangeSet, StackEvent
+from tests.output.output_samples import Screen
+from tests.steps.cloudformation.world import Report
+
+PAGE = (Path(__file__).parent.parent / "docs" / "events.md").read_text("utf-8")
+STACK_ID = "arn:aws:cloudformation:eu-west-1:111111111111:stack/my-app-stack/9a1c2b30"
+CHANGE = {
+    "Action": "Modify",
+    "LogicalResourceId": "Database",
+    "PhysicalResourceId": "my-app-db-1",
+    "ResourceType": "AWS::RDS::DBInstance",
+    "Replacement": "True",
+    "Scope": ["Properties"],
+    "PolicyAction": "ReplaceAndDelete",
+    "Details": [
+        {
+            "Target": {"Attribute": "Properties", "Name": "DBName", "RequiresRecreation": "Always"},
+            "ChangeSource": "ParameterReference",
+            "CausingEntity": "Name",
+        }
+    ],
+}
+EVENT = StackEvent(
+    id="Database-UPDATE_FAILED-2026-03-01T09:30:07.412Z",
+    stack_id="arn",
+    stack_name="my-app-stack-Data-1X",
+    logical_id="Database",
+    physical_id="my-app-db-1",
+    resource_type="AWS::RDS::DBInstance",
+    status="UPDATE_FAILED",
+    reason="The parameter MasterUserPassword is not a valid password. (Service: Rds, 400)",
+    time=datetime(2026, 3, 1, 9, 30, 7, 412_000, tzinfo=UTC),
+    path=("Data",),
+)
+
+
+class Lines(Report):
+    """A report whose lines with an event are what `--format json` makes of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.screen = Screen()
+        self._reporter = JsonReporter(self.screen.options())
+
+    def line(
+        self, text: str, *, event: str = "", fields: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if event:
+            self._reporter.detail(Masked(text), event, fields or {})
+
+    def told_as_json(self) -> dict[str, Any]:
+        """The one event of them."""
+        event: dict[str, Any] = json.loads(self.screen.out)
+        return event
+
+
+def told_change() -> dict[str, Any]:
+    """The change above, of a nested stack."""
+    lines = Lines()
+    changes = tuple(answers.changes({"Changes": [{"ResourceChange": CHANGE}]}, ("Data",)))
+    change_set = ChangeSet(
+        id="arn", name="c", stack_id=STACK_ID, status="", execution="", changes=changes
+    )
+    report_changes(lines, change_set)
+    return lines.told_as_json()
+
+
+def told_event() -> dict[str, Any]:
+    """The event above, in the width that it has where no name is longer."""
+    lines = Lines()
+    EventLines(lines).show(EVENT)
+    return lines.told_as_json()
+
+
+@pytest.mark.parametrize(
+    ("type_", "told"),
+    [
+        pytest.param("stack_change", told_change, id="change"),
+        pytest.param("stack_event", told_event, id="event"),
+    ],
+)
+def test_samples(type_: str, told: Any) -> None:
+    """Fields and texts, character by character; only when and by whom is the page's own."""
+    (code,) = re.findall(rf'^{{.*"type": "{type_}".*}}$', PAGE, re.MULTILINE)
+    own = {"time": None, "step": None}
+    assert {**json.loads(code), **own} == {**told(), **own}
