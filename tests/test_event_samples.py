@@ -13,9 +13,9 @@ import pytest
 
 from calamari_py.masking.secret import Masked
 from calamari_py.output.jsonl import JsonReporter
-from calamari_py.steps.cloudformation import answers
-from calamari_py.steps.cloudformation.changes import report_changes
-from calamari_py.steps.cloudformation.event_lines import EventLines
+from calamari_py.steps.cloudformation.changes.changes import report_changes
+from calamari_py.steps.cloudformation.following.event_lines import EventLines
+from calamari_py.steps.cloudformation.service import answers
 from calamari_py.steps.cloudformation.values import ChangeSet, StackEvent
 from tests.output.output_samples import Screen
 from tests.steps.cloudformation.world import Report

@@ -20,8 +20,8 @@ from calamari_py.output.jsonl import (
 )
 from calamari_py.result import MaskingRecord, Outcome, OutputVariable, StepIdentity, Usage
 from calamari_py.steps.base import StepReport, Tone
-from calamari_py.steps.cloudformation.changes import report_changes
-from calamari_py.steps.cloudformation.event_lines import fields_of
+from calamari_py.steps.cloudformation.changes.changes import report_changes
+from calamari_py.steps.cloudformation.following.event_lines import fields_of
 from calamari_py.steps.cloudformation.values import Change, ChangeSet, StackEvent
 from tests.output.output_samples import (
     ATTEMPT,

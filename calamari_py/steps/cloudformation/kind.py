@@ -31,12 +31,12 @@ class CloudFormationKind(StepKind):
     knows_changes = True
 
     def parse(self, section: CloudFormationSection, context: ParseContext) -> StackSpec:
-        from calamari_py.steps.cloudformation.parse import parse_stack
+        from calamari_py.steps.cloudformation.parsing.parse import parse_stack
 
         return parse_stack(section, context)
 
     def secrets(self, spec: StackSpec) -> Iterable[tuple[str, str]]:
-        from calamari_py.steps.cloudformation.parse import secrets_of
+        from calamari_py.steps.cloudformation.parsing.parse import secrets_of
 
         return secrets_of(spec)
 
@@ -48,15 +48,15 @@ class CloudFormationKind(StepKind):
         return spec.warnings
 
     def intentions(self, spec: StackSpec) -> tuple[str, ...]:
-        from calamari_py.steps.cloudformation.intentions import intentions
+        from calamari_py.steps.cloudformation.parsing.intentions import intentions
 
         return intentions(spec)
 
     def execute(self, spec: StackSpec, context: StepContext) -> StepOutcome:
-        from calamari_py.steps.cloudformation.api import StackApi
-        from calamari_py.steps.cloudformation.guards import check_home
-        from calamari_py.steps.cloudformation.learn import learn
-        from calamari_py.steps.cloudformation.sensitive import HiddenOutputs
+        from calamari_py.steps.cloudformation.actions.learn import learn
+        from calamari_py.steps.cloudformation.actions.sensitive import HiddenOutputs
+        from calamari_py.steps.cloudformation.parsing.guards import check_home
+        from calamari_py.steps.cloudformation.service.api import StackApi
         from calamari_py.steps.cloudformation.tokens import new_token
         from calamari_py.steps.cloudformation.work import BoundedCalls, Deadline, Work
 
@@ -80,22 +80,22 @@ class CloudFormationKind(StepKind):
 def _act(action: Action) -> Callable[[Work], StepOutcome]:
     match action:
         case "delete":
-            from calamari_py.steps.cloudformation.delete import delete
+            from calamari_py.steps.cloudformation.actions.delete import delete
 
             return delete
         case "rollback":
-            from calamari_py.steps.cloudformation.rollback import roll_back
+            from calamari_py.steps.cloudformation.actions.rollback import roll_back
 
             return roll_back
         case "watch":
-            from calamari_py.steps.cloudformation.watch import watch
+            from calamari_py.steps.cloudformation.actions.watch import watch
 
             return watch
         case "execute":
-            from calamari_py.steps.cloudformation.execute import execute
+            from calamari_py.steps.cloudformation.actions.execute import execute
 
             return execute
         case _:
-            from calamari_py.steps.cloudformation.deploy import deploy
+            from calamari_py.steps.cloudformation.actions.deploy import deploy
 
             return deploy

@@ -33,8 +33,8 @@ class Stack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackEvent:
     """One event. `path` are the logical ids from the followed stack down to its own stack: () for
-    the stack itself, ``("Data",)`` in its nested stack ``Data``. `hook` is the type of the hook that
-    it tells of, with `hook_status` (``HOOK_COMPLETE_FAILED`` …) and `hook_reason`."""
+    the stack itself, ``("Data",)`` in its nested stack ``Data``. `hook` is the type of the hook
+    that it tells of, with `hook_status` (``HOOK_COMPLETE_FAILED`` …) and `hook_reason`."""
 
     id: str
     stack_id: str

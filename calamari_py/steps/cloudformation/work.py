@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from calamari_py.errors import TimedOut
 from calamari_py.identity import duration_text
 from calamari_py.steps.base import AwsCalls, StepClock, StepContext, StepReport
-from calamari_py.steps.cloudformation.api import StackApi
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.spec import StackSpec
 
 _CALL_SECONDS = 30.0

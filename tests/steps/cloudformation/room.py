@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.change_sets import prepare
-from calamari_py.steps.cloudformation.prepared import Prepared
+from calamari_py.steps.cloudformation.changes.change_sets import prepare
+from calamari_py.steps.cloudformation.changes.prepared import Prepared
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.spec import Template
 from calamari_py.steps.cloudformation.values import ChangeSet
 from calamari_py.steps.cloudformation.work import Deadline, Work

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calamari_py.errors import CloudError, Temporary
-from calamari_py.steps.cloudformation.api import StackApi
+from calamari_py.steps.cloudformation.service.api import StackApi
 
 REGION = "eu-west-1"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:111111111111:stack/my-app/1b2c"

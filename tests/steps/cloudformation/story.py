@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from calamari_py.errors import CloudError, Temporary
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.follow import follow
-from calamari_py.steps.cloudformation.operation import Finished, Operation, Verb
+from calamari_py.steps.cloudformation.following.follow import follow
+from calamari_py.steps.cloudformation.following.operation import Finished, Operation, Verb
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import JumpingClock

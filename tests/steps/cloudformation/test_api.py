@@ -13,15 +13,15 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from calamari_py.errors import CloudError, IdentityError, Temporary
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.ownership import description
-from calamari_py.steps.cloudformation.places import object_url, template_key, template_url
-from calamari_py.steps.cloudformation.refused import says_no_change
+from calamari_py.steps.cloudformation.changes.ownership import description
 from calamari_py.steps.cloudformation.sections import (
     ChangeSetSection,
     ImportSection,
     RollbackTriggersSection,
 )
+from calamari_py.steps.cloudformation.service.api import StackApi
+from calamari_py.steps.cloudformation.service.places import object_url, template_key, template_url
+from calamari_py.steps.cloudformation.service.refused import says_no_change
 from calamari_py.steps.cloudformation.spec import Parameter, StackSpec, Template, TemplateFacts
 from tests.steps.cloudformation.scripted import (
     CHANGE_SET_ID,

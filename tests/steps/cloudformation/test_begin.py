@@ -18,7 +18,7 @@ from calamari_py.errors import (
     Indeterminate,
     StackFailed,
 )
-from calamari_py.steps.cloudformation.carry_out import was_overtaken
+from calamari_py.steps.cloudformation.actions.carry_out import was_overtaken
 from tests.fake_cloudformation import Fault
 from tests.fake_cloudformation.faults import cloud_error
 from tests.steps.cloudformation.world import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.steps.cloudformation.causes import (
+from calamari_py.steps.cloudformation.failures.causes import (
     find_causes,
     is_cancelled,
     left_behind,

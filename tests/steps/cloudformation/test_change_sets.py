@@ -16,10 +16,10 @@ from calamari_py.errors import (
     Temporary,
     TimedOut,
 )
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.change_sets import prepare
-from calamari_py.steps.cloudformation.prepared import discard
+from calamari_py.steps.cloudformation.changes.change_sets import prepare
+from calamari_py.steps.cloudformation.changes.prepared import discard
 from calamari_py.steps.cloudformation.sections import ChangeSetSection, ImportSection
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.spec import Template
 from calamari_py.steps.cloudformation.states import STATUSES, Phase
 from calamari_py.steps.cloudformation.values import Stack

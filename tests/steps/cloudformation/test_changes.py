@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calamari_py.steps.cloudformation.changes import (
+from calamari_py.steps.cloudformation.changes.changes import (
     Refusal,
     counted_refusals,
     counts,

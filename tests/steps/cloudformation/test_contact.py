@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.steps.cloudformation.contact import Contact
-from calamari_py.steps.cloudformation.operation import known_events
-from calamari_py.steps.cloudformation.polling import rest
+from calamari_py.steps.cloudformation.following.contact import Contact
+from calamari_py.steps.cloudformation.following.operation import known_events
+from calamari_py.steps.cloudformation.following.polling import rest
 from calamari_py.steps.cloudformation.work import BoundedCalls, Deadline, Work
 from tests.fake_cloudformation import FakeCloudFormation, JumpingClock
 from tests.steps.cloudformation.story import Story, throttled

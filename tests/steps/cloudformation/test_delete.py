@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import Cancelled, ManifestError, StackFailed
-from calamari_py.steps.cloudformation.delete import failed_resources
-from calamari_py.steps.cloudformation.retained import retained
+from calamari_py.steps.cloudformation.actions.delete import failed_resources
+from calamari_py.steps.cloudformation.service.retained import retained
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.fake_cloudformation import START, Fault, nested
 from tests.steps.cloudformation.world import (

@@ -9,7 +9,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from calamari_py.steps.cloudformation.event_lines import EventLines, fields_of, line_of
+from calamari_py.steps.cloudformation.following.event_lines import EventLines, fields_of, line_of
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.steps.cloudformation.told import START, resource, stack
 from tests.steps.cloudformation.world import BUCKET, Report, StackWorld, template_text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import CloudError, Temporary
-from calamari_py.steps.cloudformation.events import REMEMBERED, EventFeed, in_order
+from calamari_py.steps.cloudformation.following.events import REMEMBERED, EventFeed, in_order
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.steps.cloudformation.told import (
     START,

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from calamari_py.errors import CloudError, StackFailed
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.denials import read_denial
-from calamari_py.steps.cloudformation.failure import stack_failed
-from calamari_py.steps.cloudformation.operation import Finished, Verb
+from calamari_py.steps.cloudformation.failures.denials import read_denial
+from calamari_py.steps.cloudformation.failures.failure import stack_failed
+from calamari_py.steps.cloudformation.following.operation import Finished, Verb
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.values import Stack, StackEvent
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import FakeCloudFormation

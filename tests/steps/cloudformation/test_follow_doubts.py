@@ -15,7 +15,7 @@ from calamari_py.errors import (
     Temporary,
     TimedOut,
 )
-from calamari_py.steps.cloudformation.follow import LAG
+from calamari_py.steps.cloudformation.following.follow import LAG
 from tests.steps.cloudformation.story import STACK, Story, refused, throttled
 from tests.steps.cloudformation.told import START, TOKEN, arn_of, resource, stack
 from tests.steps.cloudformation.world import NAME, ONE, TWO, StackWorld

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calamari_py.steps.cloudformation.parse import parse_stack, parse_stack_set
+from calamari_py.steps.cloudformation.parsing.parse import parse_stack, parse_stack_set
 from calamari_py.steps.cloudformation.sections import (
     ChangeSetSection,
     CloudFormationSection,

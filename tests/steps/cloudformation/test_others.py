@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from calamari_py.errors import Temporary, TimedOut
-from calamari_py.steps.cloudformation.others import wait_for_others
+from calamari_py.steps.cloudformation.following.others import wait_for_others
 from tests.steps.cloudformation.story import STACK, WATCH, Story, throttled
 from tests.steps.cloudformation.told import stack
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import calamari_py
-from calamari_py.steps.cloudformation.template import read_facts
+from calamari_py.steps.cloudformation.parsing.template import read_facts
 
 FOLDER = Path(calamari_py.__file__).parents[1] / "step-templates" / "templates"
 OURS = sorted(FOLDER.glob("*.yaml"))

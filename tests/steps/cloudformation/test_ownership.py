@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.steps.cloudformation.ownership import (
+from calamari_py.steps.cloudformation.changes.ownership import (
     description,
     is_of_step,
     is_ours,

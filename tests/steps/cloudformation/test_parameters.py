@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.errors import FileMissing, Findings
-from calamari_py.steps.cloudformation.parameters import Given, read_given
+from calamari_py.steps.cloudformation.parsing.parameters import Given, read_given
 from calamari_py.steps.cloudformation.sections import Parameters, ParameterSection
 from tests.steps.cloudformation.parsing import TEMPLATES, context, problems_of, said
 

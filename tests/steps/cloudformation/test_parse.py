@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import FileMissing, ManifestError
-from calamari_py.steps.cloudformation.parse import (
+from calamari_py.steps.cloudformation.parsing.parse import (
     check_against,
     parse_stack,
     parse_stack_set,
     secrets_of,
 )
+from calamari_py.steps.cloudformation.parsing.template import read_facts
 from calamari_py.steps.cloudformation.sections import (
     ChangeSetSection,
     CloudFormationSection,
@@ -24,7 +25,6 @@ from calamari_py.steps.cloudformation.sections import (
     StackSetSection,
 )
 from calamari_py.steps.cloudformation.spec import StackSetSpec, StackSpec, TemplateFacts
-from calamari_py.steps.cloudformation.template import read_facts
 from tests.steps.cloudformation.parsing import TEMPLATES, context, problems_of, said
 
 ROLE_VALUES = {

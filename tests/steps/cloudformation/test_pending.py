@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import StackFailed
-from calamari_py.steps.cloudformation.ownership import description
-from calamari_py.steps.cloudformation.pending import find_pending, replace_older
+from calamari_py.steps.cloudformation.changes.ownership import description
+from calamari_py.steps.cloudformation.changes.pending import find_pending, replace_older
 from calamari_py.steps.cloudformation.sections import ChangeSetSection
 from calamari_py.steps.cloudformation.values import ChangeSet, Stack
 from tests.fake_cloudformation import Fault

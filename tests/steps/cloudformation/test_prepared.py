@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import Cancelled
-from calamari_py.steps.cloudformation.ownership import description
-from calamari_py.steps.cloudformation.prepared import Prepared, discard
+from calamari_py.steps.cloudformation.changes.ownership import description
+from calamari_py.steps.cloudformation.changes.prepared import Prepared, discard
 from calamari_py.steps.cloudformation.states import STATUSES
 from tests.fake_cloudformation import Fault
 from tests.steps.cloudformation.room import Room, change_set

@@ -20,15 +20,15 @@ from calamari_py.manifest import Overrides, Source
 from calamari_py.masking import SecretRegistry
 from calamari_py.runner.prepare import PreparedStep, prepare_step
 from calamari_py.steps.base import StepContext
-from calamari_py.steps.cloudformation.addresses import shown
-from calamari_py.steps.cloudformation.contact import is_passing
-from calamari_py.steps.cloudformation.parse import parse_stack, parse_stack_set
-from calamari_py.steps.cloudformation.places import template_key
+from calamari_py.steps.cloudformation.following.contact import is_passing
+from calamari_py.steps.cloudformation.parsing.addresses import shown
+from calamari_py.steps.cloudformation.parsing.parse import parse_stack, parse_stack_set
 from calamari_py.steps.cloudformation.sections import (
     CloudFormationSection,
     InstancesSection,
     StackSetSection,
 )
+from calamari_py.steps.cloudformation.service.places import template_key
 from calamari_py.steps.cloudformation.spec import Parameter
 from tests.steps.cloudformation.parsing import context, problems_of, said
 from tests.steps.cloudformation.scripted import STACK_ID, scripted
@@ -314,7 +314,7 @@ def test_contact_ends_at_once_where_it_cannot_come_back() -> None:
 
 def test_the_default_of_a_value_that_is_kept_is_a_secret(tmp_path: Path) -> None:
     """The stack may have it."""
-    from calamari_py.steps.cloudformation.described import secrets_of
+    from calamari_py.steps.cloudformation.parsing.described import secrets_of
 
     text = (
         "Parameters: {P: {Type: String, NoEcho: 1, Default: default-secret}}\n"
@@ -366,7 +366,7 @@ def test_a_signed_address_is_shown_without_its_signature() -> None:
     )
     section = CloudFormationSection(stack_name="a", template=url)
     spec = parse_stack(section, context())
-    from calamari_py.steps.cloudformation.described import secrets_of
+    from calamari_py.steps.cloudformation.parsing.described import secrets_of
 
     assert spec.template is not None
     assert spec.template.url == url

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from calamari_py.steps.cloudformation import causes, hints
+from calamari_py.steps.cloudformation.failures import causes, hints
 from tests.steps.cloudformation.told import resource
 
 LENGTH = 200_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from calamari_py.steps.cloudformation.parsing.template import TemplateFault, read_facts
 from calamari_py.steps.cloudformation.spec import TemplateFacts
-from calamari_py.steps.cloudformation.template import TemplateFault, read_facts
 from tests.steps.cloudformation.parsing import TEMPLATES
 
 ROLE = "Resources:\n  R:\n    Type: AWS::IAM::{type}\n    Properties: {properties}\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from calamari_py.errors import CloudError, Indeterminate, StackFailed
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.polling import rest
+from calamari_py.steps.cloudformation.following.polling import rest
 from calamari_py.steps.cloudformation.sets.operate import is_busy
 from calamari_py.steps.cloudformation.sets.work import SetWork
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from calamari_py.errors import CloudError, Temporary
 from calamari_py.steps.base import AwsCalls
-from calamari_py.steps.cloudformation import refused
+from calamari_py.steps.cloudformation.service import refused
 from calamari_py.steps.cloudformation.sets import answers, requests
 from calamari_py.steps.cloudformation.sets.values import (
     Instance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calamari_py.errors import CalamariError, CloudError, Indeterminate, TimedOut
-from calamari_py.steps.cloudformation.contact import watch_hint
+from calamari_py.steps.cloudformation.following.contact import watch_hint
 from calamari_py.steps.cloudformation.sets.failure import not_current, not_there
 from calamari_py.steps.cloudformation.sets.follow import operations_of
 from calamari_py.steps.cloudformation.sets.look import find, instances_of, warn_of_behind

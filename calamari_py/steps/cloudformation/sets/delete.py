@@ -7,9 +7,9 @@ from functools import partial
 
 from calamari_py.errors import CloudError
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.endings import only_looked, refusal
-from calamari_py.steps.cloudformation.follow import LAG
-from calamari_py.steps.cloudformation.polling import rest
+from calamari_py.steps.cloudformation.actions.endings import only_looked, refusal
+from calamari_py.steps.cloudformation.following.follow import LAG
+from calamari_py.steps.cloudformation.following.polling import rest
 from calamari_py.steps.cloudformation.sets import requests
 from calamari_py.steps.cloudformation.sets.again import look_again
 from calamari_py.steps.cloudformation.sets.failure import not_gone, set_failed

@@ -15,8 +15,9 @@ from typing import Any
 
 from calamari_py.errors import CalamariError, Temporary
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.endings import only_looked
-from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.actions.endings import only_looked
+from calamari_py.steps.cloudformation.following.polling import ask_patiently
+from calamari_py.steps.cloudformation.service.template_upload import uploaded
 from calamari_py.steps.cloudformation.sets import requests
 from calamari_py.steps.cloudformation.sets.again import look_again
 from calamari_py.steps.cloudformation.sets.conclude import conclude
@@ -35,7 +36,6 @@ from calamari_py.steps.cloudformation.sets.outputs import summary
 from calamari_py.steps.cloudformation.sets.plan import Plan, make_plan, say_plan
 from calamari_py.steps.cloudformation.sets.values import Ended, Instance, StackSet, Target
 from calamari_py.steps.cloudformation.sets.work import SetWork
-from calamari_py.steps.cloudformation.template_upload import uploaded
 from calamari_py.steps.cloudformation.tokens import new_token
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calamari_py.errors import CalamariError, StackFailed
-from calamari_py.steps.cloudformation.denials import read_denial
-from calamari_py.steps.cloudformation.event_lines import shortened
-from calamari_py.steps.cloudformation.hints import hint_of
+from calamari_py.steps.cloudformation.failures.denials import read_denial
+from calamari_py.steps.cloudformation.failures.hints import hint_of
+from calamari_py.steps.cloudformation.following.event_lines import shortened
 from calamari_py.steps.cloudformation.links import resume_command, stack_set_url
 from calamari_py.steps.cloudformation.sets.follow import counted
 from calamari_py.steps.cloudformation.sets.values import Ended, Instance, Place, Result

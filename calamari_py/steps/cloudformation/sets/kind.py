@@ -30,12 +30,12 @@ class StackSetKind(StepKind):
     knows_changes = True
 
     def parse(self, section: StackSetSection, context: ParseContext) -> StackSetSpec:
-        from calamari_py.steps.cloudformation.parse import parse_stack_set
+        from calamari_py.steps.cloudformation.parsing.parse import parse_stack_set
 
         return parse_stack_set(section, context)
 
     def secrets(self, spec: StackSetSpec) -> Iterable[tuple[str, str]]:
-        from calamari_py.steps.cloudformation.parse import secrets_of
+        from calamari_py.steps.cloudformation.parsing.parse import secrets_of
 
         return secrets_of(spec)
 
@@ -53,7 +53,7 @@ class StackSetKind(StepKind):
         return intentions(spec)
 
     def execute(self, spec: StackSetSpec, context: StepContext) -> StepOutcome:
-        from calamari_py.steps.cloudformation.api import StackApi
+        from calamari_py.steps.cloudformation.service.api import StackApi
         from calamari_py.steps.cloudformation.sets.api import StackSetApi
         from calamari_py.steps.cloudformation.sets.learn import learn
         from calamari_py.steps.cloudformation.sets.work import SetWork

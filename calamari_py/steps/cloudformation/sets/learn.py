@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from calamari_py.errors import CloudError
-from calamari_py.steps.cloudformation.contact import is_passing
-from calamari_py.steps.cloudformation.described import check_against
-from calamari_py.steps.cloudformation.learn import hide_secrets
-from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.actions.learn import hide_secrets
+from calamari_py.steps.cloudformation.following.contact import is_passing
+from calamari_py.steps.cloudformation.following.polling import ask_patiently
+from calamari_py.steps.cloudformation.parsing.described import check_against
 from calamari_py.steps.cloudformation.sets.work import SetWork
 from calamari_py.steps.cloudformation.spec import TemplateFacts
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calamari_py.steps.cloudformation.endings import refusal
-from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.actions.endings import refusal
+from calamari_py.steps.cloudformation.following.polling import ask_patiently
 from calamari_py.steps.cloudformation.sets.failure import explained
 from calamari_py.steps.cloudformation.sets.follow import wait_for_others
 from calamari_py.steps.cloudformation.sets.values import Instance, StackSet

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from calamari_py.errors import CalamariError, Cancelled, CloudError, Indeterminate, Temporary
-from calamari_py.steps.cloudformation.contact import LONGEST_PAUSE, is_passing, watch_hint
-from calamari_py.steps.cloudformation.polling import ask_patiently, rest
-from calamari_py.steps.cloudformation.refused import is_denied
+from calamari_py.steps.cloudformation.following.contact import LONGEST_PAUSE, is_passing, watch_hint
+from calamari_py.steps.cloudformation.following.polling import ask_patiently, rest
+from calamari_py.steps.cloudformation.service.refused import is_denied
 from calamari_py.steps.cloudformation.sets.api import is_unknown_operation
 from calamari_py.steps.cloudformation.sets.follow import follow
 from calamari_py.steps.cloudformation.sets.values import Ended

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from calamari_py.steps.cloudformation.endings import refusal
-from calamari_py.steps.cloudformation.polling import ask_patiently
+from calamari_py.steps.cloudformation.actions.endings import refusal
+from calamari_py.steps.cloudformation.following.polling import ask_patiently
 from calamari_py.steps.cloudformation.sets.differences import differences, differing
 from calamari_py.steps.cloudformation.sets.targets import (
     missing_targets,

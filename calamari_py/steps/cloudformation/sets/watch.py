@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.cloudformation.endings import only_looked
+from calamari_py.steps.cloudformation.actions.endings import only_looked
 from calamari_py.steps.cloudformation.links import resume_command
 from calamari_py.steps.cloudformation.sets.conclude import judge
 from calamari_py.steps.cloudformation.sets.failure import set_failed

@@ -8,9 +8,9 @@ from typing import Any
 
 from calamari_py.errors import StackFailed
 from calamari_py.steps.base import StepClock, StepContext, StepReport
-from calamari_py.steps.cloudformation.api import StackApi
-from calamari_py.steps.cloudformation.endings import refusal
+from calamari_py.steps.cloudformation.actions.endings import refusal
 from calamari_py.steps.cloudformation.links import stack_set_url
+from calamari_py.steps.cloudformation.service.api import StackApi
 from calamari_py.steps.cloudformation.sets.api import StackSetApi
 from calamari_py.steps.cloudformation.sets.values import Result, SetOperation, StackSet
 from calamari_py.steps.cloudformation.spec import StackSetSpec, TemplateFacts

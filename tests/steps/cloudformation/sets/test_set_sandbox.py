@@ -14,7 +14,7 @@ from calamari_py.identity import AwsCredentials, RoleArn, RoleRequest
 from calamari_py.masking import SecretRegistry
 from calamari_py.sandbox import Sandbox
 from calamari_py.steps.base import StepContext
-from calamari_py.steps.cloudformation.parse import parse_stack_set
+from calamari_py.steps.cloudformation.parsing.parse import parse_stack_set
 from calamari_py.steps.cloudformation.sections import InstancesSection, StackSetSection
 from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from tests.fake_cloudformation import JumpingClock

@@ -13,10 +13,10 @@ from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.identity import AwsCredentials
 from calamari_py.process import Command, ProcessExit
 from calamari_py.steps.base import StepContext, StepOutcome
+from calamari_py.steps.cloudformation.parsing.template import read_facts
 from calamari_py.steps.cloudformation.sections import InstancesSection, StackSetSection
 from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from calamari_py.steps.cloudformation.spec import Parameter, StackSetSpec, Template
-from calamari_py.steps.cloudformation.template import read_facts
 from tests.steps.cloudformation.sets.fake_stack_sets import FakeInstance, FakeSet, FakeStackSets
 from tests.steps.cloudformation.world import Report
 

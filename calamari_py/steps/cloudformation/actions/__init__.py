@@ -1,0 +1,1 @@
+"""What a step does with its stack: one file for each action, and what they share."""

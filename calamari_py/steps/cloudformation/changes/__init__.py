@@ -1,0 +1,1 @@
+"""Change sets: made, read, judged, left for approval, taken back."""

@@ -1,0 +1,1 @@
+"""Why it failed, and what can be done about it."""

@@ -1,0 +1,1 @@
+"""Following what CloudFormation does to a stack, to its truth."""

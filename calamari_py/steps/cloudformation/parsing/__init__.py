@@ -1,0 +1,1 @@
+"""The sections of a manifest, read and checked before any call is made."""

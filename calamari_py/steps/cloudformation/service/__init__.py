@@ -1,0 +1,1 @@
+"""CloudFormation as it is asked: calls, and answers in our own values."""
