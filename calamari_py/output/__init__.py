@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from calamari_py.output._commands import escape_data
+from calamari_py.output._commands import escape_data, service_message
 from calamari_py.output._failure import describe_failure
 from calamari_py.output._frame import ending_text
-from calamari_py.output._service_messages import service_message
 from calamari_py.output._words import format_seconds, printable
 from calamari_py.output.base import Reporter, ReporterOptions
 

@@ -1,4 +1,4 @@
-"""Octopus Deploy's service messages, and text in which there is none.
+"""Text in which there is none of Octopus Deploy's service messages.
 
 ``##octopus[name attribute='BASE64' …]`` on a line of its own. Octopus reads stdout a character at a
 time: the marker counts anywhere, its parts may stand on two lines, a line that ends in ``#`` spoils
@@ -8,9 +8,6 @@ the marker behind it, and whoever can print one can set variables.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-
-from calamari_py.masking.forms import to_bytes
 
 _MARKER = rb"##octopus"
 # .NET passes over characters without width when it compares: what is invisible counts as none.
@@ -18,14 +15,6 @@ _NONE = rb"[^ -~]*"
 _BUT_LAST = _NONE.join(re.escape(_MARKER[at : at + 1]) for at in range(len(_MARKER) - 1))
 _WHOLE = re.compile(rb"(%b%b)(%b)" % (_BUT_LAST, _NONE, _MARKER[-1:]), re.IGNORECASE)
 _NOTHING = re.compile(rb"[^ -~]+")
-
-
-def service_message(name: str, /, **attributes: str) -> bytes:
-    """One message, without a line end; values go as base64, so that none can end it."""
-    written = (
-        f" {key}='{b64encode(to_bytes(value)).decode()}'" for key, value in attributes.items()
-    )
-    return f"##octopus[{name}{''.join(written)}]".encode()
 
 
 class MarkerBreaker:

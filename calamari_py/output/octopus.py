@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from calamari_py.errors import TraceRow
 from calamari_py.masking.secret import Masked, MaskedBytes
+from calamari_py.output._commands import service_message
 from calamari_py.output._failure import failure_lines, hint_lines, trace_lines
 from calamari_py.output._frame import (
     closing_line,
@@ -26,7 +27,7 @@ from calamari_py.output._frame import (
 )
 from calamari_py.output._lines import Line, Span, block, plain, rule
 from calamari_py.output._passing import A_MINUTE, A_SECOND, Interval, detail_bytes, progress_line
-from calamari_py.output._service_messages import MarkerBreaker, service_message
+from calamari_py.output._service_messages import MarkerBreaker
 from calamari_py.output._stream import is_pipe, write_all
 from calamari_py.output._words import lines_of
 from calamari_py.output.base import (

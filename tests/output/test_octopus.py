@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calamari_py.masking.secret import Masked, MaskedBytes
-from calamari_py.output._service_messages import MarkerBreaker, service_message
+from calamari_py.output._commands import service_message
+from calamari_py.output._service_messages import MarkerBreaker
 from calamari_py.output._words import lines_of
 from calamari_py.output.base import CiCommand, CommandTaker, Failure, ServiceMessageTaker
 from calamari_py.output.octopus import OctopusReporter

@@ -137,7 +137,7 @@ class CloudFormationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
         bool | None, About("Turned on or off once the stack is deployed.")
     ] = None
     artifact_bucket: Annotated[
-        str | None, About("The bucket where a template of more than 51,200 bytes goes.")
+        str | None, About("A bucket of the step's account, for a template over 51,200 bytes.")
     ] = None
     artifact_prefix: Annotated[str, About("How the template's key in that bucket begins.")] = (
         "calamari/templates"
@@ -270,7 +270,7 @@ class StackSetSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         bool, About("action delete: true leaves the stacks behind, only the set goes.")
     ] = False
     artifact_bucket: Annotated[
-        str | None, About("The bucket where a template of more than 51,200 bytes goes.")
+        str | None, About("A bucket of the step's account, for a template over 51,200 bytes.")
     ] = None
     artifact_prefix: Annotated[str, About("How the template's key in that bucket begins.")] = (
         "calamari/templates"

@@ -374,7 +374,12 @@ def test_a_change_set_that_this_token_has_made_already_is_the_answer() -> None:
         ("CreateChangeSet", refusal("AlreadyExistsException", "it exists")),
         (
             "DescribeChangeSet",
-            {"ChangeSetId": CHANGE_SET_ID, "StackId": STACK_ID, "Description": description("tok")},
+            {
+                "ChangeSetId": CHANGE_SET_ID,
+                "StackId": STACK_ID,
+                "Status": "CREATE_COMPLETE",
+                "Description": description("tok"),
+            },
         ),
     )
     assert _create(api) == (CHANGE_SET_ID, STACK_ID)
@@ -388,7 +393,12 @@ def test_a_change_set_that_somebody_else_has_made_is_not_ours(said: str) -> None
         ("CreateChangeSet", refusal("AlreadyExistsException", "it exists")),
         (
             "DescribeChangeSet",
-            {"ChangeSetId": CHANGE_SET_ID, "StackId": STACK_ID, "Description": said},
+            {
+                "ChangeSetId": CHANGE_SET_ID,
+                "StackId": STACK_ID,
+                "Status": "CREATE_COMPLETE",
+                "Description": said,
+            },
         ),
     )
     with pytest.raises(CloudError) as caught:

@@ -99,7 +99,7 @@ LARGE = Template(shown="t.yaml", text="x" * 60_000)
         pytest.param({"keep_on_failure": True}, ["keep what was done"], id="keep"),
         pytest.param({"termination_protection": False}, ["protection off"], id="protection"),
         pytest.param({"stack_policy": "{}"}, ["stack policy"], id="policy"),
-        pytest.param({"action": "execute"}, ["that is pending", "execute it"], id="execute"),
+        pytest.param({"action": "execute"}, ["waits for approval", "execute it"], id="execute"),
         pytest.param({"action": "delete", "retain": ("A",)}, ["delete", "leaving A"], id="delete"),
         pytest.param({"action": "rollback", "skip": ("A",)}, ["back to", "without A"], id="back"),
         pytest.param({"action": "watch"}, ["follow"], id="watch"),

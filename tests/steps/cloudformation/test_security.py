@@ -280,6 +280,14 @@ def test_an_odd_event_is_no_defect() -> None:
     assert caught.value.code == "UnexpectedAnswer"
 
 
+def test_an_odd_change_set_is_no_defect() -> None:
+    """Neither is one without a status waited for until the time is over."""
+    api, _ = scripted(("DescribeChangeSet", {"ChangeSetId": "arn:aws:one"}))
+    with pytest.raises(CloudError) as caught:
+        api.change_set_state("arn:aws:one")
+    assert caught.value.code == "UnexpectedAnswer"
+
+
 # --- identities that do not come back -----------------------------------------------------------
 
 

@@ -27,8 +27,9 @@ def _sentences(spec: StackSpec) -> list[str]:
                 return [f"follow the one operation of {name} that --resume names, to its outcome"]
             return [f"follow what runs on {name}, or ran last, to its outcome"]
         case "execute":
-            named = f"'{spec.change_set.name}'" if spec.change_set.name else "that is pending"
-            said = [f"show the change set {named} of {name}", *_gate(spec)]
+            named = f"the change set '{spec.change_set.name}' of {name}"
+            only = f"the change set of {name} that waits for approval"
+            said = [f"show {named if spec.change_set.name else only}", *_gate(spec)]
             return said if spec.dry_run else [*said, *_execution(spec)]
         case _:
             return _deployment(spec, name)

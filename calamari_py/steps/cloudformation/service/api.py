@@ -269,7 +269,9 @@ class StackApi:
 
     def _describe(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         subject = places.named("change set", params["ChangeSetName"])
-        return self._ask("DescribeChangeSet", params, "", subject)
+        answer = self._ask("DescribeChangeSet", params, "", subject)
+        with expected("DescribeChangeSet"):
+            return {**answer, "Status": answer["Status"]}
 
     def _pages(
         self, operation: str, params: Mapping[str, Any], stack: str, subject: str = ""

@@ -6,8 +6,6 @@ from calamari_py.errors import CloudError
 from calamari_py.steps.cloudformation.failures.denials import NOT_AUTHORIZED
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-# What IAM calls an operation that is not called like its own action.
-_ACTIONS = {"s3:HeadObject": "s3:GetObject"}
 # What a change set says that would change nothing; the last when a macro took part.
 _NO_CHANGE = (
     "The submitted information didn't contain changes",
@@ -50,9 +48,8 @@ def is_denied(error: CloudError) -> bool:
 def denied(error: CloudError, subject: str) -> CloudError:
     """The same with what is missing: AWS's sentence names the action (a call may need that of
     another service, ``iam:PassRole``), and the resource."""
-    asked = f"{error.service}:{error.operation}"
     sentence = NOT_AUTHORIZED.search(error.message)
-    action = sentence["action"] if sentence else _ACTIONS.get(asked, asked)
+    action = sentence["action"] if sentence else f"{error.service}:{error.operation}"
     resource = (sentence["resource"] or "").rstrip(".,") if sentence else ""
     on = f" on '{resource}'" if resource else f" ({subject})" if subject else ""
     why = f", {sentence['why'].rstrip('. ')}" if sentence and sentence["why"] else ""
