@@ -197,7 +197,7 @@ def test_our_lines_in_the_middle_of_a_bar(
     step(
         calamari,
         "printf '\\033[31m 42%%'; write_warning careful; printf '\\r 43%%'; sleep 60",
-        timeout="1s",
+        timeout="2s",
     )
     run(seat, calamari, *options)
     assert seat.end() == 124
