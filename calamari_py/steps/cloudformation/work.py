@@ -30,10 +30,15 @@ class Deadline:
         """Seconds."""
         return None if self.at is None else self.at - self.clock.monotonic()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left."""
+        left = self.left()
+        return left is not None and left <= 0
+
     def check(self, waiting_for: str) -> None:
         """Raise TimedOut when it is over; `waiting_for` completes the sentence."""
-        left = self.left()
-        if left is not None and left <= 0:
+        if self.is_over:
             limit = duration_text(int(self.limit or 0))
             raise TimedOut(f"still waiting for {waiting_for} after {limit} (timeout)")
 

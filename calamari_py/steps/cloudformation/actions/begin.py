@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from calamari_py.errors import CalamariError, CloudError, Indeterminate, StackFailed, Temporary
 from calamari_py.steps.cloudformation.actions.outputs import tell_unknown
-from calamari_py.steps.cloudformation.following.contact import LONGEST_PAUSE, is_passing, watch_hint
+from calamari_py.steps.cloudformation.following.contact import (
+    LONGEST_PAUSE,
+    is_passing,
+    nobody_knows,
+    watch_hint,
+)
 from calamari_py.steps.cloudformation.following.operation import Operation
 from calamari_py.steps.cloudformation.service.refused import is_denied
 from calamari_py.steps.cloudformation.states import Phase, describe
@@ -48,7 +53,7 @@ def begin(work: Work, operation: Operation, start: Start) -> None:
         is_no = begun is False or not is_doubtful
         if is_no and not is_passing(failure):
             raise failure
-        if work.clock.monotonic() - since >= work.spec.patience or _is_over(work):
+        if work.clock.monotonic() - since >= work.spec.patience or work.deadline.is_over:
             break
         work.clock.sleep(pause * (0.5 + work.clock.jitter()))
         pause = min(LONGEST_PAUSE, pause * 2)
@@ -104,17 +109,10 @@ def _may_have_begun(failure: CalamariError) -> bool:
 
 def _unknown(work: Work, operation: Operation, failure: CalamariError) -> Indeterminate:
     tell_unknown(work, operation)
-    cloud = failure if isinstance(failure, CloudError) else None
-    return Indeterminate(
+    return nobody_knows(
         f"contact with AWS was lost while {operation.title} was started: nobody knows whether it "
         f"has begun ({failure})",
-        service="cloudformation",
-        operation=cloud.operation if cloud else "DescribeStacks",
-        code=cloud.code if cloud else "LostContact",
+        failure,
+        operation="DescribeStacks",
         hint=watch_hint(work, resume=operation.handle),
     )
-
-
-def _is_over(work: Work) -> bool:
-    left = work.deadline.left()
-    return left is not None and left <= 0

@@ -35,6 +35,21 @@ def is_final(error: CalamariError) -> bool:
     return is_denied(error) or error.code == "ValidationError" or is_missing
 
 
+def nobody_knows(
+    message: str, error: CalamariError, *, operation: str, hint: str | None
+) -> Indeterminate:
+    """The end of a step that `error` keeps from seeing what became of its work; `operation` is the
+    call that was missed, where `error` names none."""
+    cloud = error if isinstance(error, CloudError) else None
+    return Indeterminate(
+        message,
+        service="cloudformation",
+        operation=cloud.operation if cloud else operation,
+        code=cloud.code if cloud else "LostContact",
+        hint=hint,
+    )
+
+
 class Contact:
     """How long AWS has not answered. `doing` completes "while AWS goes on with …"; None where
     nothing of this run goes on, so that nobody is left in doubt when contact is lost. `resume` is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calamari_py.errors import CalamariError, CloudError, Indeterminate, TimedOut
-from calamari_py.steps.cloudformation.following.contact import watch_hint
+from calamari_py.steps.cloudformation.following.contact import nobody_knows, watch_hint
 from calamari_py.steps.cloudformation.sets.failure import not_current, not_there
 from calamari_py.steps.cloudformation.sets.follow import operations_of
 from calamari_py.steps.cloudformation.sets.look import find, instances_of, warn_of_behind
@@ -67,12 +67,10 @@ def _refuse_others(work: SetWork, operations: Sequence[SetOperation]) -> None:
 
 
 def _unseen(work: SetWork, error: CalamariError) -> Indeterminate:
-    cloud = error if isinstance(error, CloudError) else None
-    return Indeterminate(
+    return nobody_knows(
         f"every operation of this step on {work.shown} has succeeded, and nobody could see how its "
         f"instances are now: {error}",
-        service="cloudformation",
-        operation=cloud.operation if cloud else "ListStackInstances",
-        code=cloud.code if cloud else "LostContact",
+        error,
+        operation="ListStackInstances",
         hint=watch_hint(work),
     )

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from calamari_py.errors import CalamariError, Cancelled, CloudError, Indeterminate, Temporary
-from calamari_py.steps.cloudformation.following.contact import LONGEST_PAUSE, is_passing, watch_hint
+from calamari_py.steps.cloudformation.following.contact import (
+    LONGEST_PAUSE,
+    is_passing,
+    nobody_knows,
+    watch_hint,
+)
 from calamari_py.steps.cloudformation.following.polling import ask_patiently, rest
 from calamari_py.steps.cloudformation.service.refused import is_denied
 from calamari_py.steps.cloudformation.sets.api import is_unknown_operation
@@ -68,7 +73,7 @@ def make_sure(
         is_lost = is_lost or isinstance(failure, Temporary)
         may_pass = is_passing(failure) or (is_lost and is_busy(failure))
         silent = work.clock.monotonic() - since
-        if not may_pass or silent >= work.spec.patience or _is_over(work):
+        if not may_pass or silent >= work.spec.patience or work.deadline.is_over:
             break
         work.report.note(f"waiting for {waiting_for}: {failure.message}")
         rest(work, pause)
@@ -121,20 +126,13 @@ def _ask(is_done: Callable[[], bool]) -> bool | None:
 
 def unknown(work: SetWork, waiting_for: str, error: CalamariError) -> Indeterminate:
     """The error of a request that AWS may have taken, or not."""
-    cloud = error if isinstance(error, CloudError) else None
-    return Indeterminate(
+    return nobody_knows(
         f"contact with AWS was lost while waiting for {waiting_for}: nobody knows whether AWS has "
         f"taken the request ({error})",
-        service="cloudformation",
-        operation=cloud.operation if cloud else "DescribeStackSetOperation",
-        code=cloud.code if cloud else "LostContact",
+        error,
+        operation="DescribeStackSetOperation",
         hint=watch_hint(work),
     )
-
-
-def _is_over(work: SetWork) -> bool:
-    left = work.deadline.left()
-    return left is not None and left <= 0
 
 
 def _let_go(work: SetWork, title: str) -> None:
