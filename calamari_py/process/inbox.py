@@ -142,6 +142,10 @@ class SignalInbox:
         finally:
             self._impatient = False
 
+    def settle(self) -> None:
+        """What ends the run is decided: a signal from here on only waits."""
+        self._unwinding = True
+
     def raise_waiting(self) -> None:
         """Raise Cancelled for the oldest stop signal that waits, and forget the others."""
         waiting = None

@@ -77,7 +77,9 @@ def _supervise(
             with inbox.queued():
                 corridor.stop(_cancelled_instead(defect_of(error, registry), record, inbox))
         with inbox.queued():
-            return end(corridor)
+            ended = end(corridor)
+            inbox.settle()
+        return ended
 
 
 def _cancelled_instead(

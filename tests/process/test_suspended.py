@@ -17,19 +17,28 @@ pytestmark = pytest.mark.process
 
 _JOB = (
     RUNNER
-    + """
+    + '''
 import os, time
+
+# It starts nothing: who waits for a fork cannot be stopped.
+TICKS = """
+import os, time
+print("pid", os.getpid(), flush=True)
+while True:
+    print("tick", flush=True)
+    time.sleep(0.02)
+"""
 
 def clock():
     return time.monotonic() + (1000 if os.path.exists('LATER') else 0)
 
-command = Command(argv=("/bin/sh", "-c", "echo pid $$; while sleep 0.02; do echo tick; done"),
-                  environment={"PATH": "/usr/bin:/bin"}, directory=Path("/"))
+command = Command(argv=(sys.executable, "-c", TICKS), environment={"PATH": "/usr/bin:/bin"},
+                  directory=Path("/"))
 with SignalInbox() as inbox:
     limits = Limits(timeout=500, grace=20)
     ended = run(command, Sink(), limits, inbox, clock=clock)
 print("ended", ended.code, ended.stopped, flush=True)
-"""
+'''
 )
 """A runner whose clock is 1,000 s ahead as soon as a file is there."""
 

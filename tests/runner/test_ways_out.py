@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from calamari_py.errors import Cancelled, OutputNotWritable
+from calamari_py.process import Pulse, SignalInbox
 from calamari_py.result import Outcome
 from tests.fakes import AwsCall, Running, ends, prints, step_secrets
 from tests.runner.world import HEAD, SCRIPT, World
@@ -20,6 +23,22 @@ WITH_SECRET = f"{HEAD}{SCRIPT}variables: {{T: {{value: {SECRET}, sensitive: true
 def run(world: World, text: str, *children: Any, **options: Any) -> Any:
     """A run that writes its result document."""
     return world.run(text, *children, result=world.folder / "result.json", **options)
+
+
+class _SignalAtTheEnd(Pulse):
+    """Delivers a signal once all the last words were said."""
+
+    @contextmanager
+    def heeding(self, inbox: SignalInbox, **limits: Any) -> Iterator[None]:
+        with super().heeding(inbox, **limits):
+            yield
+        inbox.deliver(signal.SIGINT)
+
+
+def test_a_signal_after_the_last_word(world: World) -> None:
+    """The result that was told is the result, whatever signal comes after it."""
+    result = run(world, WITH_SECRET, ends(7), pulse=_SignalAtTheEnd())
+    assert (result.exit_code, world.document()["exit_code"]) == (7, 7)
 
 
 # --- defects ------------------------------------------------------------------------------------

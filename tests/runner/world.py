@@ -14,6 +14,7 @@ from typing import Any
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.manifest import Overrides
 from calamari_py.masking import Secret
+from calamari_py.process import Pulse
 from calamari_py.result import StepResult
 from calamari_py.runner import Doors, RunOptions, run_step
 from calamari_py.runner.step_clock import Pacing
@@ -100,6 +101,7 @@ class World:
         variables: Mapping[str, str] | None = None,
         variable_files: tuple[str, ...] = (),
         named: str = "step.yaml",
+        pulse: Pulse | None = None,
         **options: Any,
     ) -> StepResult:
         """Run `manifest` (a text; None: the file that is there) with these children. `named` is
@@ -131,6 +133,7 @@ class World:
                     jitter=lambda: 0.5,
                 ),
                 install_signals=install_signals,
+                pulse=pulse or Pulse(),
                 open_sandbox=(lambda: nullcontext(sandbox)) if sandbox else None,
             ),
         )
