@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from calamari_py.errors import ToolMissing
 from calamari_py.messages import Declaration, declaration_order, parse_declaration, parse_outputs
@@ -50,6 +50,21 @@ def read_child_file(path: Path | str, *, limit: int = CHILD_FILE_LIMIT) -> bytes
 
     Only a regular file of our own user, no link, at most `limit` bytes; a FIFO does not block.
     """
+    with opened_child_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise ChildFileRefused(f"is larger than {limit // (1024 * 1024)} MB")
+        content = file.read(size + 1)
+        if len(content) > size:
+            # /proc shows files of size 0 that hold what their reader may see, not their writer.
+            raise ChildFileRefused("holds more than its size")
+        return content
+
+
+@contextmanager
+def opened_child_file(path: Path | str) -> Iterator[BinaryIO]:
+    """The same file, opened, however large it is; what the system refuses within the block is a
+    ChildFileRefused, too."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)
@@ -61,17 +76,10 @@ def read_child_file(path: Path | str, *, limit: int = CHILD_FILE_LIMIT) -> bytes
             raise ChildFileRefused("is no regular file")
         if status.st_uid != os.geteuid():
             raise ChildFileRefused("belongs to another user")
-        if status.st_size > limit:
-            raise ChildFileRefused(f"is larger than {limit // (1024 * 1024)} MB")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(status.st_size + 1)
-        if len(content) > status.st_size:
-            # /proc shows files of size 0 that hold what their reader may see, not their writer.
-            raise ChildFileRefused("holds more than its size")
+            yield file
     except OSError as error:
         raise ChildFileRefused(f"cannot be read ({error.strerror})") from None
-    else:
-        return content
     finally:
         os.close(descriptor)
 

@@ -64,14 +64,16 @@ class EnvironmentSpec:
     """Everything that decides a child's environment.
 
     `inherited` is the caller's environment; `inherit` as the manifest's ``inherit_env``;
-    `scrub_names` are dropped beside `DROPPED`; `credential_names` come from the delivery;
-    `kind_names` from the step kind, of which those in `prepend` go before a list-like value
-    (``PYTHONPATH``) instead of replacing it; `overlay` is the manifest's ``env``.
+    `scrub_names` are dropped beside `DROPPED`, and `scrub`, patterns of the step kind, among the
+    inherited names, but for those that a pattern with a ``!`` before it keeps; `credential_names`
+    come from the delivery; `kind_names` from the step kind, of which those in `prepend` go before a
+    list-like value (``PYTHONPATH``) instead of replacing it; `overlay` is the manifest's ``env``.
     """
 
     inherited: Mapping[str, str]
     inherit: bool | Sequence[str] = True
     scrub_names: frozenset[str] = frozenset()
+    scrub: Sequence[str] = ()
     credential_names: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
     region: str | None = None
@@ -86,7 +88,9 @@ def build_child_environment(spec: EnvironmentSpec) -> ChildEnvironment:
     kept = {
         name: value
         for name, value in spec.inherited.items()
-        if not _is_dropped(name, spec.scrub_names) and _is_inherited(name, spec.inherit)
+        if not _is_dropped(name, spec.scrub_names)
+        and not _is_scrubbed(name, spec.scrub)
+        and _is_inherited(name, spec.inherit)
     }
     values = dict(kept)
     values.update(_identity_names(spec))
@@ -107,6 +111,15 @@ def build_child_environment(spec: EnvironmentSpec) -> ChildEnvironment:
 def owned_names(names: Iterable[str], scrub_names: frozenset[str] = frozenset()) -> list[str]:
     """Those of `names` that belong to calamari and may not stand under ``env``."""
     return [name for name in names if _is_dropped(name, scrub_names)]
+
+
+def owned_by_kind(names: Iterable[str], owned: Mapping[str, str]) -> dict[str, str]:
+    """Those of `names` that match a pattern of `owned`, each with its first pattern's advice."""
+    advice = {
+        name: next((text for pattern, text in owned.items() if _matches(name, (pattern,))), None)
+        for name in names
+    }
+    return {name: text for name, text in advice.items() if text is not None}
 
 
 def credential_environment(credentials: AwsCredentials) -> dict[str, str]:
@@ -142,6 +155,11 @@ def _is_dropped(name: str, scrub_names: frozenset[str]) -> bool:
     if name in scrub_names:
         return True
     return _matches(upper, DROPPED) and not _matches(name, HARMLESS)
+
+
+def _is_scrubbed(name: str, patterns: Iterable[str]) -> bool:
+    kept = [pattern.removeprefix("!") for pattern in patterns if pattern.startswith("!")]
+    return _matches(name, patterns) and not _matches(name, kept)
 
 
 def _is_inherited(name: str, inherit: bool | Sequence[str]) -> bool:

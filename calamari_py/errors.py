@@ -20,6 +20,7 @@
     │  ├─ Temporary                                           75
     │  ├─ Indeterminate                                       76
     │  └─ StackFailed                                         1
+    ├─ ToolFailed                                             1
     ├─ TimedOut                                               124
     ├─ OutputNotWritable                                      1
     └─ InternalError                                          70
@@ -298,6 +299,19 @@ class StackFailed(CloudError):
     """A stack did not reach the state it was asked to."""
 
     exit_code = EX_FAILED
+
+
+class ToolFailed(CalamariError):
+    """A tool that a step works with did not do what it was asked, or was not let do it. `evidence`
+    are lines for people."""
+
+    exit_code = EX_FAILED
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, evidence: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.evidence = tuple(evidence)
 
 
 class TimedOut(CalamariError):

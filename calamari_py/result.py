@@ -136,7 +136,8 @@ class StepResult:
     """What a run left. All texts are masked before they get here.
 
     `durations` are seconds a phase (``identity``, ``step``, ``finally``, ``total``).
-    `exit_origin` is ``child`` or ``calamari``. `changed` is None where nobody can know. `usage` is
+    `exit_origin` is ``child`` or ``calamari``. `changed` is None where nobody can know; `pending`
+    says that something to change was found and only looked at. `usage` is
     that of the step in all its attempts, without ``finally``. `ending` is what a kind that works
     itself says of how it ended (``my-stack: UPDATE_COMPLETE``), for people; `details` are its
     facts, JSON values.
@@ -149,6 +150,7 @@ class StepResult:
     started_at: datetime
     ended_at: datetime
     changed: bool | None = None
+    pending: bool = False
     identity: StepIdentity = field(default_factory=StepIdentity)
     outputs: Mapping[str, OutputVariable] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
@@ -163,7 +165,8 @@ class StepResult:
     def to_document(self) -> dict[str, Any]:
         """The result document: JSON values only, times in UTC, no value of a sensitive output.
 
-        ``attempts`` is there only when ``retry`` was used, ``details`` only where there are any.
+        ``attempts`` is there only when ``retry`` was used, ``details`` only where there are any,
+        ``pending`` only where it is true.
         """
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -195,6 +198,8 @@ class StepResult:
             "started_at": format_time(self.started_at),
             "ended_at": format_time(self.ended_at),
         }
+        if self.pending:
+            document["pending"] = True
         if self.attempts:
             document["attempts"] = [attempt.to_document() for attempt in self.attempts]
         if self.details:

@@ -351,12 +351,16 @@ def ends(
 @dataclass
 class FakeRun:
     """The process door. `children` are run in turn; after the last one every child just succeeds.
+    A command whose arguments begin with the words of one of `answers` (``workspace select``; the
+    longest that fits) is answered by that one instead, or by one of several in turn, of which the
+    last stays.
 
     It keeps the door's promises: signals wait meanwhile, each stream is closed once, and a reader
     that went away ends the child.
     """
 
     children: Sequence[Child] = ()
+    answers: dict[str, Child | list[Child]] = field(default_factory=dict)
     journal: list[str] = field(default_factory=list)
     started: list[Running] = field(default_factory=list)
 
@@ -369,12 +373,16 @@ class FakeRun:
         *,
         pulse: Pulse,
         tell: Callable[[str], None],
+        idle_flush: float = 0.025,
     ) -> ProcessExit:
         running = Running(command=command, sink=sink, limits=limits, inbox=inbox, tell=tell)
         number = len(self.started)
+        inbox.raise_waiting()
         self.started.append(running)
         self.journal.append("run")
-        child = self.children[number] if number < len(self.children) else ends(0)
+        child = self._answer(command)
+        if child is None:
+            child = self.children[number] if number < len(self.children) else ends(0)
         with inbox.queued():
             try:
                 ended = child(running)
@@ -383,6 +391,16 @@ class FakeRun:
             except BrokenPipeError:
                 return ProcessExit(code=143, stopped=StopReason.READER_GONE)
         return ProcessExit(code=ended) if isinstance(ended, int) else ended
+
+    def _answer(self, command: Command) -> Child | None:
+        arguments = " ".join(command.argv[1:]) + " "
+        fitting = [words for words in self.answers if arguments.startswith(f"{words} ")]
+        if not fitting:
+            return None
+        answer = self.answers[max(fitting, key=len)]
+        if isinstance(answer, list):
+            return answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer
 
     @property
     def commands(self) -> list[Command]:

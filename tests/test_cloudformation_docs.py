@@ -12,6 +12,7 @@ import pytest
 from calamari_py.steps.cloudformation.sections import CloudFormationSection
 from calamari_py.steps.cloudformation.states import STATUSES
 from tests.integration.conftest import Calamari, calamari
+from tests.preloaded import calamari_command
 from tests.tools import require_tool
 
 __all__ = ["calamari"]
@@ -50,9 +51,10 @@ def test_the_walk_through(calamari: Calamari, sandbox: dict[str, str]) -> None:
     assert set(FILES) == {"storage.yaml", "storage.template.yaml"}
     for name, text in FILES.items():
         calamari.write(text, name)
+    program = " ".join(calamari_command(calamari.env()))
     for command, shown in STEPS:
         done = subprocess.run(
-            ["bash", "-c", command.replace("calamari ", f"{' '.join(calamari.argv())} ", 1)],
+            ["bash", "-c", command.replace("calamari ", f"{program} ", 1)],
             cwd=calamari.folder, env=calamari.env() | sandbox, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
         )  # fmt: skip

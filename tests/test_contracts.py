@@ -43,6 +43,7 @@ from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import StepKind, Wishes
 from tests.fakes import START, FakeAws
 from tests.runner.world import HEAD, World
+from tests.steps.terraform.world import acts_as_terraform
 
 # --- step kinds ---------------------------------------------------------------------------------
 
@@ -52,6 +53,9 @@ SAMPLES: dict[str, str] = {
     " parameters: {Password: '{{ Token }}'}}\n",
     "stack_set": "stack_set: {name: contract, template: template.json,"
     " parameters: {Password: '{{ Token }}'}}\n",
+    "terraform": "credentials: {delivery: env}\n"
+    "terraform: {directory: infra, backend: {bucket: states, key: '{{ Token }}'},"
+    " variables: {password: '{{ Token }}'}}\n",
 }
 """A section of every kind that uses the sensitive variable `Token` wherever it may stand."""
 
@@ -69,6 +73,8 @@ SECRETS = (
 KINDS = [pytest.param(name, id=name) for name in STEP_KINDS]
 STARTING = [pytest.param(name, id=name) for name, kind in STEP_KINDS.items()
             if kind.starts_processes]  # fmt: skip
+READING = [pytest.param(name, id=name) for name, kind in STEP_KINDS.items()
+           if kind.reads_output]  # fmt: skip
 OWN_WORK = [pytest.param(name, id=name) for name, kind in STEP_KINDS.items()
             if not kind.starts_processes]  # fmt: skip
 
@@ -97,6 +103,11 @@ def has_protocol(entry: object, protocol: type) -> list[str]:
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
     made.write(json.dumps(TEMPLATE), "template.json")
+    (made.folder / "infra").mkdir()
+    made.write('resource "terraform_data" "a" {}', "infra/main.tf")
+    (made.folder / "bin" / "terraform").write_text("never run\n")
+    (made.folder / "bin" / "terraform").chmod(0o755)
+    acts_as_terraform(made.child)
     return made
 
 
@@ -253,7 +264,46 @@ def test_what_no_script_needs_is_not_loaded() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     last_names = {module.rpartition(".")[2] for module in ended.stdout.split()}
-    assert last_names <= {"base", "script", "kind", "sections", "cloudformation", "sets"}
+    assert last_names <= {"base", "script", "kind", "sections", "cloudformation", "sets",
+                          "terraform"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READING)
+def test_what_is_read_is_shown_by_nobody_else(name: str, world: World) -> None:
+    """Whatever the caller's terminal is: no command has one, none reads our input, each is watched
+    with all that it starts, and what would show their output as it comes is refused."""
+    kind = STEP_KINDS[name]
+    assert kind.starts_processes
+    assert world.run(HEAD + SECRETS + SAMPLES[name], terminal=True).exit_code == 0
+    for command in world.child.commands:
+        assert (command.stdin, command.terminal) == ("null", False)
+        assert command.marker in command.environment
+    said = SECRETS + SAMPLES[name]
+    for asked in ("interactive", "terminal_asked", "no_mask"):
+        options = cast("dict[str, Any]", {asked: True})
+        assert world.run(f"{HEAD}allow_no_mask: true\n{said}", **options).exit_code == 2
+    for key in ("output_limit: 1MB", "service_messages: true"):
+        assert world.run(f"{HEAD}{key}\n{said}").exit_code == 65
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_names_that_a_kind_keeps_to_itself(name: str, world: World) -> None:
+    """What it scrubs reaches no child; what it owns is refused under `env`, with advice."""
+    step = prepared(name, world)
+    asked = step.kind.environment(step.spec)
+    owned = [pattern.replace("*", "X") for pattern in asked.owned]
+    assert all(asked.owned.values())
+    said = SECRETS + SAMPLES[name]
+    for own in owned:
+        world.reporter.events.clear()
+        theirs = said.replace("env: {", f"env: {{{own}: x, ")
+        assert world.run(HEAD + theirs).exit_code == 65
+        assert [problem.path for problem in world.reporter.failure.problems] == [f"env.{own}"]
+    world.environ |= {
+        pattern.replace("*", "X"): "evil" for pattern in asked.scrub if "!" not in pattern
+    }
+    world.run(HEAD + SECRETS + SAMPLES[name])
+    assert all("evil" not in environment.values() for environment in world.child.environments)
 
 
 @pytest.mark.parametrize("name", OWN_WORK)

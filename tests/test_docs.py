@@ -17,6 +17,7 @@ from calamari_py.manifest import Overrides
 from calamari_py.masking import SecretRegistry
 from calamari_py.runner.prepare import prepare_step
 from tests.integration.conftest import Calamari, calamari
+from tests.preloaded import calamari_command
 from tests.tools import require_tool
 
 __all__ = ["calamari"]
@@ -47,7 +48,7 @@ def test_readme_commands(line: str, calamari: Calamari) -> None:
         require_tool("aws")
     for name, text in FILES.items():
         calamari.write(text, name)
-    command = line.replace("calamari ", f"{' '.join(calamari.argv())} ", 1)
+    command = line.replace("calamari ", f"{' '.join(calamari_command(calamari.env()))} ", 1)
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=calamari.folder, env=calamari.env(), capture_output=True, text=True,
@@ -88,7 +89,7 @@ def test_the_demo_looks_as_the_readme_says(calamari: Calamari) -> None:
     log = calamari.folder / "log"
     with log.open("wb") as file:
         code = subprocess.run(
-            calamari.argv(*arguments), cwd=calamari.folder, env=calamari.env(),
+            [*calamari_command(calamari.env()), *arguments], cwd=calamari.folder, env=calamari.env(),
             stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=120, check=False,
         ).returncode  # fmt: skip
     shown = log.read_text("utf-8")
@@ -176,6 +177,8 @@ def _manifests() -> list[tuple[str, str]]:
 def test_shown_manifests_are_valid(name: str, text: str, tmp_path: Path) -> None:
     """Every manifest that is shipped or shown can be run as it stands."""
     require_tool("bash")
+    if "\nterraform:" in text:
+        require_tool("terraform")
     file = tmp_path / "step.yaml"
     file.write_text(text, "utf-8")
     (tmp_path / "templates").symlink_to(ROOT / "step-templates" / "templates")

@@ -12,6 +12,7 @@ from calamari_py.environment import (
     EnvironmentSpec,
     build_child_environment,
     credential_environment,
+    owned_by_kind,
     owned_names,
 )
 from calamari_py.identity import AwsCredentials
@@ -147,3 +148,38 @@ def test_prepend_keeps_the_rest() -> None:
         )
     )
     assert built.values["PYTHONPATH"] == "/ours:/manifest"
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        pytest.param("TF_CLI_ARGS_plan", False, id="a pattern"),
+        pytest.param("TF_DATA_DIR", False, id="another name of it"),
+        pytest.param("TF_TOKEN_app", True, id="excepted by a pattern"),
+        pytest.param("TF_CLI_CONFIG_FILE", True, id="excepted by name"),
+        pytest.param("PLAIN", False, id="a plain name"),
+        pytest.param("PLAINER", True, id="no other name"),
+    ],
+)
+def test_what_a_kind_scrubs(name: str, passes: bool) -> None:
+    """A kind keeps names of the caller from its tool, but for those that it excepts; what the
+    manifest or the kind itself sets is not the caller's."""
+    scrub = ("TF_*", "PLAIN", "!TF_TOKEN_*", "!TF_CLI_CONFIG_FILE")
+    built = build_child_environment(EnvironmentSpec(inherited={name: CANARY}, scrub=scrub))
+    assert (built.values.get(name) == CANARY) is passes
+    assert (name in built.removed) is not passes
+    again = EnvironmentSpec(
+        inherited={name: CANARY}, scrub=scrub, kind_names={name: "kind"}, overlay={}
+    )
+    assert build_child_environment(again).values[name] == "kind"
+    again = EnvironmentSpec(inherited={name: CANARY}, scrub=scrub, overlay={name: "manifest"})
+    assert build_child_environment(again).values[name] == "manifest"
+
+
+def test_what_a_kind_keeps_for_itself() -> None:
+    """Each name has the advice of the first pattern that it matches."""
+    owned = {"TF_CLI_ARGS_plan": "one", "TF_CLI_ARGS*": "two", "TF_LOG*": "three"}
+    names = ("TF_CLI_ARGS_plan", "TF_CLI_ARGS", "TF_LOG_PATH", "TF_VAR_x", "PATH")
+    assert owned_by_kind(names, owned) == {
+        "TF_CLI_ARGS_plan": "one", "TF_CLI_ARGS": "two", "TF_LOG_PATH": "three",
+    }  # fmt: skip

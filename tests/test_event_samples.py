@@ -1,4 +1,4 @@
-"""The samples of docs/events.md that tell of stacks are what the code writes."""
+"""The samples of docs/events.md that tell of a kind's own work are what the code writes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from calamari_py.steps.cloudformation.changes.changes import report_changes
 from calamari_py.steps.cloudformation.following.event_lines import EventLines
 from calamari_py.steps.cloudformation.service import answers
 from calamari_py.steps.cloudformation.values import ChangeSet, StackEvent
+from calamari_py.steps.terraform.following.diagnostics import read_diagnostic, report_diagnostic
+from calamari_py.steps.terraform.following.stream import JsonFollower
+from calamari_py.steps.terraform.reading.summary import report_drift, report_plan
+from calamari_py.steps.terraform.values import Change, Plan
+from tests.fake_cloudformation import JumpingClock
 from tests.output.output_samples import Screen
 from tests.steps.cloudformation.world import Report
 
@@ -50,6 +55,39 @@ EVENT = StackEvent(
     time=datetime(2026, 3, 1, 9, 30, 7, 412_000, tzinfo=UTC),
     path=("Data",),
 )
+
+
+REPLACEMENT = Change(
+    address="module.data.aws_db_instance.main",
+    kind="replace",
+    actions=("delete", "create"),
+    type="aws_db_instance",
+    module="module.data",
+    reasons=("identifier changed (cannot be updated in place)",),
+    replaced_by=("identifier",),
+    attributes=("identifier", "password (sensitive)"),
+)
+DRIFT = Change(
+    address="aws_sqs_queue.jobs",
+    kind="update",
+    actions=("update",),
+    type="aws_sqs_queue",
+    attributes=("delay_seconds",),
+)
+DIAGNOSTIC = {
+    "severity": "error",
+    "summary": "Invalid value for variable",
+    "detail": "The size must be smaller than 10.",
+    "range": {"filename": "main.tf", "start": {"line": 1, "column": 1, "byte": 0}},
+    "snippet": {
+        "context": None,
+        "code": 'variable "size" {',
+        "start_line": 1,
+        "highlight_start_offset": 0,
+        "highlight_end_offset": 15,
+        "values": [{"traversal": "var.size", "statement": "is 30"}],
+    },
+}
 
 
 class Lines(Report):
@@ -90,11 +128,60 @@ def told_event() -> dict[str, Any]:
     return lines.told_as_json()
 
 
+def told_terraform_change() -> dict[str, Any]:
+    """One resource of a plan."""
+    lines = Lines()
+    report_plan(lines, Plan(changes=(REPLACEMENT,)), verb="plan")
+    return lines.told_as_json()
+
+
+def told_terraform_drift() -> dict[str, Any]:
+    """One resource that somebody else has changed."""
+    lines = Lines()
+    report_drift(lines, Plan(drift=(DRIFT,)))
+    return lines.told_as_json()
+
+
+def told_terraform_resource() -> dict[str, Any]:
+    """A resource that is done."""
+    lines = Lines()
+    hook = {
+        "resource": {"addr": "module.data.aws_db_instance.main"},
+        "action": "create",
+        "id_key": "id",
+        "id_value": "db-4711",
+        "elapsed_seconds": 252,
+    }
+    message = {"@level": "info", "@message": "", "type": "apply_complete", "hook": hook}
+    follower = JsonFollower(lines, JumpingClock(), total=1, verb="apply")
+    follower.line("stdout", json.dumps(message).encode())
+    return lines.told_as_json()
+
+
+def told_terraform_diagnostic() -> dict[str, Any]:
+    """An error with all that it may have but a resource."""
+    lines = Lines()
+    report_diagnostic(lines, read_diagnostic(DIAGNOSTIC))
+    return lines.told_as_json()
+
+
+OF_TERRAFORM = (
+    told_terraform_change,
+    told_terraform_drift,
+    told_terraform_resource,
+    told_terraform_diagnostic,
+)
+
+
 @pytest.mark.parametrize(
     ("type_", "told"),
     [
         pytest.param("stack_change", told_change, id="change"),
         pytest.param("stack_event", told_event, id="event"),
+        pytest.param("terraform_change", told_terraform_change, id="terraform-change"),
+        pytest.param("terraform_drift", told_terraform_drift, id="terraform-drift"),
+        pytest.param("terraform_resource", told_terraform_resource, id="terraform-resource"),
+        pytest.param("terraform_diagnostic", told_terraform_diagnostic, id="terraform-diagnostic"),
     ],
 )
 def test_samples(type_: str, told: Any) -> None:

@@ -134,7 +134,8 @@ def test_document_of_a_full_run() -> None:
 
 
 def test_document_of_a_run_that_never_started() -> None:
-    """What is not known is null or empty, never missing; attempts are there only with retry."""
+    """What is not known is null or empty, never missing; attempts are there only with retry, and
+    whether there is something to change only where there is."""
     document = step_result(outcome=Outcome.NOT_STARTED, exit_code=65).to_document()
     assert document["changed"] is None
     assert document["identity"] == {
@@ -149,6 +150,8 @@ def test_document_of_a_run_that_never_started() -> None:
     assert document["usage"] == {"cpu": None, "peak_memory": None, "stdout": 0, "stderr": 0}
     assert document["masking"] == {"off": False, "hits": {}, "unmasked": {}}
     assert "attempts" not in document
+    assert "pending" not in document
+    assert step_result(pending=True).to_document()["pending"] is True
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ from calamari_py.steps.base import Wishes
     help="Count a success that changed nothing as a failure, for kinds that know.",
 )
 @click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit with 2 after a success that changed something, or found something to change, for "
+    "kinds that know.",
+)
+@click.option(
     "--format",
     "format_",
     type=click.Choice(list(FORMATS)),
@@ -97,6 +103,7 @@ def command(**options: Any) -> int:
             action=options["action"], dry_run=options["dry_run"], resume=options["resume"]
         ),
         fail_on_no_change=options["fail_on_no_change"],
+        detailed_exitcode=options["detailed_exitcode"],
         no_mask=options["no_mask"],
     )
     return run_step(invocation.options, invocation.reporter, invocation.doors).exit_code

@@ -126,7 +126,8 @@ class Reporter(Protocol):
     ) -> None:
         """One line of a step that calamari carries out itself, shown where a child's would be. For
         programs it is an event of the type `event` with `fields`, JSON values that are masked
-        already; with an empty `event` it is output like any other. `tone` is for a terminal."""
+        already; with an empty `event` it is output like any other. An event without a `line` is
+        for programs alone. `tone` is for a terminal."""
 
     def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
         """How far a step says it is; `percent` is 0 to 100, None where it does not say. What is

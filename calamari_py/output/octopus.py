@@ -121,12 +121,14 @@ class OctopusReporter:
     def detail(
         self,
         line: Masked,
-        event: str,  # noqa: ARG002
+        event: str,
         fields: Mapping[str, Any],  # noqa: ARG002
         *,
         tone: DetailTone = "",  # noqa: ARG002  there is no terminal
     ) -> None:
         """The line, with no message in it."""
+        if event and not line:
+            return
         self.output("stdout", detail_bytes(line))
 
     def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:

@@ -113,12 +113,14 @@ class TextReporter:
     def detail(
         self,
         line: Masked,
-        event: str,  # noqa: ARG002
+        event: str,
         fields: Mapping[str, Any],  # noqa: ARG002
         *,
         tone: DetailTone = "",
     ) -> None:
         """The line, on stdout; with its tone where that is our own terminal, too."""
+        if event and not line:
+            return
         render = self._render if self._shared else plain
         data = detail_bytes(line, self._options.encoding, tone or "plain", render)
         with self._lock:

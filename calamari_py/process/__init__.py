@@ -19,6 +19,7 @@ from calamari_py.process.base import (
     Stream,
 )
 from calamari_py.process.capture import Captured, capture
+from calamari_py.process.collector import Collector
 from calamari_py.process.folder import private_folder
 from calamari_py.process.harden import harden
 from calamari_py.process.inbox import SignalInbox
@@ -30,6 +31,7 @@ from calamari_py.process.tools import resolve_tool, unsafe_entries
 __all__ = [
     "KILL_DELAY",
     "Captured",
+    "Collector",
     "Command",
     "Isolation",
     "Janitor",

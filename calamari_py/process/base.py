@@ -120,7 +120,8 @@ class OutputSink(Protocol):
         """Whether bytes are held back that `idle` would release."""
 
     def idle(self) -> None:
-        """Nothing came for 25 ms while `holding`."""
+        """Nothing came for 25 ms (or what `run` was told) while `holding`; comes again as long as
+        that is so."""
 
     def close(self, stream: Stream) -> None:
         """The stream ended or is given up; called exactly once for each."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calamari_py.errors import CalamariError
-from calamari_py.process.base import Command, Limits, StopReason, Stream
+from calamari_py.process.base import Command, Limits, StopReason
+from calamari_py.process.collector import Collector
 from calamari_py.process.inbox import SignalInbox
 from calamari_py.process.loop import run
 
@@ -53,7 +53,7 @@ def capture(
     from concurrent.futures import ThreadPoolExecutor, wait
 
     command = Command(argv=tuple(argv), environment=environment, directory=directory)
-    sink = _Collector(command.argv[0], limit)
+    sink = Collector(command.argv[0], limit)
     limits = Limits(timeout=timeout, grace=0.0)
     # Python raises what a signal raises in the main thread, between any two lines. Another thread
     # starts and watches the process, so that none is ever lost between its start and its watch.
@@ -78,35 +78,3 @@ def capture(
         stderr=bytes(sink.written["stderr"]),
         timed_out=ended.stopped is StopReason.TIMEOUT,
     )
-
-
-class _Collector:
-    """An OutputSink that keeps what it is given, up to `limit` bytes."""
-
-    def __init__(self, program: str, limit: int) -> None:
-        self.written: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-        self._program = program
-        self._limit = self._left = limit
-
-    def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
-        """Nothing is declared."""
-
-    def feed(self, stream: Stream, data: bytes) -> None:
-        """Keep `data`. Raises CalamariError when it is too much."""
-        self._left -= len(data)
-        if self._left < 0:
-            raise CalamariError(
-                f"'{self._program}' wrote more than {self._limit} bytes and was stopped",
-                hint="run the command by hand: it shall print its answer and nothing else",
-            )
-        self.written[stream] += data
-
-    def holding(self) -> bool:
-        """Nothing is held back."""
-        return False
-
-    def idle(self) -> None:
-        """Nothing is held back."""
-
-    def close(self, stream: Stream) -> None:
-        """The stream has ended."""

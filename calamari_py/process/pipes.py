@@ -102,10 +102,12 @@ class Pipes:
         return min(max(times) + self._idle_flush, min(times) + PATIENCE * self._idle_flush)
 
     def idle(self) -> None:
-        """Let held bytes go."""
+        """Let held bytes go. A sink that holds on is asked again after the same time."""
         self._fed.clear()
         self._guard(lambda: self._sink.before_feed({}))
         self._guard(self._sink.idle)
+        if self._told and self._sink.holding():
+            self._fed = {stream: self._clock() for stream in self._fds if stream in self._told}
 
     def drain(self, cycles: int = 32) -> None:
         """Read what is there without waiting, `cycles` times at most."""

@@ -31,6 +31,7 @@ def environment_spec(
         inherited=environ,
         inherit=manifest.inherit_env,
         scrub_names=loaded.scrub_names | launcher_names,
+        scrub=kind.scrub,
         credential_names=credential_names,
         account=principal.account if principal else None,
         region=identity.region,

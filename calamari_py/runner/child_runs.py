@@ -1,11 +1,11 @@
-"""ChildRuns: one execution of a step kind, with all that its child gets and is watched by."""
+"""ChildRuns: one execution of a step kind, with all that its children get and are watched by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from calamari_py.delivery import DELIVERIES
 from calamari_py.delivery.base import DeliveryContext
@@ -21,34 +21,23 @@ from calamari_py.process import (
     Isolation,
     Limits,
     ProcessExit,
-    SignalInbox,
 )
 from calamari_py.result import Usage
 from calamari_py.runner.child import environment_spec
 from calamari_py.runner.hiding import Hiding
 from calamari_py.runner.identity import ResolvedIdentity
+from calamari_py.runner.intake import Intake
 from calamari_py.runner.kind_runs import KindRuns, Ran
+from calamari_py.runner.outlet import Outlet
 from calamari_py.runner.output import MaskedSink
+from calamari_py.runner.step_report import RunReport
+from calamari_py.runner.tool_runs import RunCommand, ToolRuns
 from calamari_py.steps.base import KindEnvironment, StepKind
-
-
-class RunCommand(Protocol):
-    """The process door, as the runner opens it."""
-
-    def __call__(
-        self,
-        command: Command,
-        sink: MaskedSink,
-        limits: Limits,
-        inbox: SignalInbox,
-        *,
-        tell: Callable[[str], None],
-    ) -> ProcessExit: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildRuns(KindRuns):
-    """All that running a child of the step takes, beside what any kind is given. With `terminal`
+    """All that running children of the step takes, beside what any kind is given. With `terminal`
     the child writes to a pty, with `no_mask` its bytes are shown as they are; `by_hand` lets its
     daemons live, which somebody who works in a shell wants to keep."""
 
@@ -75,6 +64,10 @@ class ChildRuns(KindRuns):
         """One execution of `kind`. `unread` lets it go on when nobody reads its output."""
         if not kind.starts_processes:
             return self.work(kind, spec, limits, name=name, identity=identity)
+        if kind.reads_output:
+            return self._read_and_told(
+                kind, spec, limits, name=name, names=names, identity=identity
+            )
         sink = self._sink(limits, unread=unread)
         usage = Usage()
         had_started = self.record.step_started
@@ -96,15 +89,14 @@ class ChildRuns(KindRuns):
                 self.say(f"{process} was still running after the step and was ended")
             return ended
 
-        with self._delivered(identity, name) as credential_names:
-            environment = self._child_environment(
-                identity,
-                credential_names,
-                {**self.folders.environment(), **names},
-                kind.environment(spec),
-            )
+        with self._environment(kind, spec, identity, name, names) as environment:
             context = self.context(
-                identity, self.report(), limits, name=name, run=masked_run, environment=environment
+                identity,
+                self.report(limits),
+                limits,
+                name=name,
+                run=masked_run,
+                environment=environment,
             )
             self.record.step_started = True
             try:
@@ -122,6 +114,93 @@ class ChildRuns(KindRuns):
             last_line=sink.last_line(),
         )
 
+    def _read_and_told(
+        self,
+        kind: StepKind,
+        spec: Any,
+        limits: Limits,
+        *,
+        name: str,
+        names: Mapping[str, str],
+        identity: ResolvedIdentity,
+    ) -> Ran:
+        """One execution of a kind that reads what its children write, and tells it itself."""
+        report = self.report(limits)
+        tools = ToolRuns(
+            run=self.run,
+            complete=self._watched,
+            limits=limits,
+            inbox=self.inbox,
+            record=self.record,
+            monotonic=self.pacing.monotonic,
+            listen=self._listening(report),
+            tell=self._tell,
+            say=self.say,
+            warn=report.warn,
+            had_started=self.record.step_started,
+        )
+        with self._environment(kind, spec, identity, name, names) as environment:
+            context = self.context(
+                identity,
+                report,
+                limits,
+                name=name,
+                read=tools.read,
+                capture=tools.capture,
+                environment=environment,
+            )
+            try:
+                ran = self.carry_out(kind, spec, replace(context, warn=report.warn), report)
+            except Cancelled:
+                self.record.step_started = tools.had_started
+                self.record.usage += tools.usage
+                raise
+        return replace(
+            ran,
+            faulty=report.texts.faulty,
+            refused=report.texts.refused,
+            usage=tools.usage,
+            last_line=report.last_line(),
+        )
+
+    def _listening(self, report: RunReport) -> Callable[[], None]:
+        """What is called before anything is read: what other threads have to say is said, and what
+        the step's children declare is taken in."""
+        intake = Intake(
+            registry=self.registry,
+            declared=self.declared,
+            outlet=Outlet(self.reporter, self.registry, unread=True),
+            withhold=report.texts.withhold,
+        )
+
+        def listen() -> None:
+            report.attend()
+            for declaration in self.folders.channel.take():
+                intake.accept(declaration)
+            for warning in self.registry.take_warnings():
+                report.warn(warning)
+
+        return listen
+
+    @contextmanager
+    def _environment(
+        self,
+        kind: StepKind,
+        spec: Any,
+        identity: ResolvedIdentity,
+        name: str,
+        names: Mapping[str, str],
+    ) -> Iterator[Mapping[str, str]]:
+        """The complete environment of the step's children, credentials among it, while they are
+        valid."""
+        with self._delivered(identity, name) as credential_names:
+            yield self._child_environment(
+                identity,
+                credential_names,
+                {**self.folders.environment(), **names},
+                kind.environment(spec),
+            )
+
     def _sink(self, limits: Limits, *, unread: bool) -> MaskedSink:
         manifest = self.step.loaded.manifest
         return MaskedSink(
@@ -138,13 +217,17 @@ class ChildRuns(KindRuns):
         )
 
     def _completed(self, command: Command) -> Command:
-        """The command with what the caller wants of every one."""
-        if not self.by_hand:
-            command = replace(command, marker="CALAMARI_TEMP")
+        """The command with what the caller wants of one whose output is shown."""
         if self.interactive:
             command = replace(command, stdin="inherit")
         if self.terminal:
             command = replace(command, terminal=True)
+        return self._watched(command)
+
+    def _watched(self, command: Command) -> Command:
+        """The command with what the caller wants of every one."""
+        if not self.by_hand:
+            command = replace(command, marker="CALAMARI_TEMP")
         if self.isolate:
             hidden = self.hiding.paths(self.step.loaded, self.environ)
             command = replace(command, isolation=Isolation(hidden=hidden))

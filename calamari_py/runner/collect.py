@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from calamari_py.channel import Channel, ChildFileRefused, read_child_file
+from calamari_py.channel import (
+    Channel,
+    ChildFileRefused,
+    opened_child_file,
+    read_child_file,
+)
 from calamari_py.errors import UsageError
-from calamari_py.masking import SecretRegistry
+from calamari_py.masking import Masker, SecretRegistry
 from calamari_py.messages import ArtifactDeclaration
 from calamari_py.result import OutputVariable
+
+_PIECE = 1024 * 1024
+"""Bytes of a file that are in memory at once."""
 
 
 def register_sensitive(
@@ -79,7 +87,7 @@ def collect_artifacts(
     what could not be collected, and of what `is_hidden` from the step that declares it."""
     collected: list[str] = []
     for artifact in declared:
-        name = registry.mask_text(_base_name(artifact))
+        name = registry.mask_text(_base_name(artifact.name))
         if folder is None:
             warn(f"artifact '{name}' is not collected: run with --artifacts DIR")
             continue
@@ -92,26 +100,48 @@ def collect_artifacts(
             lost(f"artifact '{name}' is not collected: the file {refused}")
             continue
         try:
-            collected.append(_store(folder, name, content))
+            collected.append(_store(folder, name, (content,)))
         except OSError as error:
             lost(f"artifact '{name}' is not collected: it cannot be written ({error.strerror})")
     return collected
 
 
-def _base_name(artifact: ArtifactDeclaration) -> str:
+def keep_artifact(
+    path: Path, name: str, *, folder: Path, registry: SecretRegistry, as_it_is: bool
+) -> str:
+    """Copy a file of our own, however large, into `folder`; its name there. It is masked on its way
+    unless `as_it_is`. ChildFileRefused says why it is not read, OSError why it cannot be
+    written."""
+    shown = registry.mask_text(_base_name(name))
+    return _store(folder, shown, _pieces(path, registry, as_it_is=as_it_is))
+
+
+def _pieces(path: Path, registry: SecretRegistry, *, as_it_is: bool) -> Iterator[bytes]:
+    masker = Masker(registry)
+    with opened_child_file(path) as file:
+        while piece := file.read(_PIECE):
+            yield piece if as_it_is else masker.feed(piece)
+    yield masker.close()
+    if masker.fault is not None:
+        raise ChildFileRefused("cannot be masked")
+
+
+def _base_name(name: str) -> str:
     """The last part of the name, whatever folders it names, without control characters."""
-    parts = artifact.name.replace("\\", "/").split("/")
+    parts = name.replace("\\", "/").split("/")
     last = "".join(char for char in parts[-1] if char.isprintable()).strip()
     return last if last not in {"", ".", ".."} else "artifact"
 
 
-def _store(folder: Path, name: str, content: bytes) -> str:
+def _store(folder: Path, name: str, content: Iterable[bytes]) -> str:
     """Write `content` under `name`, or under ``name-2`` … where that is taken; atomic, 0600."""
     stem, dot, suffix = name.partition(".") if not name.startswith(".") else (name, "", "")
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".calamari-")
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(content)
+            file.flush()
+            os.fsync(file.fileno())
         number = 1
         while True:
             candidate = name if number == 1 else f"{stem}-{number}{dot}{suffix}"

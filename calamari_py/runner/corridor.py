@@ -46,7 +46,7 @@ from calamari_py.runner.rerun import rerun_of
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
 from calamari_py.runner.unmasked import unmasked_warnings
-from calamari_py.runner.wishes import check_fail_on_no_change, check_process_options
+from calamari_py.runner.wishes import check_change_options, check_process_options
 
 if TYPE_CHECKING:
     from calamari_py.policy import OperatorPolicy
@@ -74,6 +74,7 @@ class Corridor:
         self.policy: OperatorPolicy | None = None
         self.trail = Trail(None, mask=record.masked, now=doors.now)
         self.files = ResultFiles(options)
+        self.octopus_name: Callable[[str], str | None] = lambda _name: None
         self.stopped = False
 
     def walk(self) -> None:
@@ -133,6 +134,7 @@ class Corridor:
             tell=self._highlight,
             fail=self._fail,
             artifacts=self.options.artifacts,
+            octopus_name=self.octopus_name,
         )
         publication.outputs()
         self.files.write(self.record, fail=self._fail)
@@ -187,6 +189,7 @@ class Corridor:
             wishes=self.options.wishes,
         )
         self.record.step = step.loaded.manifest.name
+        self.octopus_name = step.kind.octopus_name
         self.trail.of_step(step.loaded.manifest)
         self.check_options(step)
         if self.options.isolate:
@@ -215,8 +218,11 @@ class Corridor:
             "--no-mask": options.no_mask,
         }
         check_process_options(step.kind, asked)
-        if options.fail_on_no_change:
-            check_fail_on_no_change(step.kind)
+        asked_of_changes = {
+            "--fail-on-no-change": options.fail_on_no_change,
+            "--detailed-exitcode": options.detailed_exitcode,
+        }
+        check_change_options(step.kind, asked_of_changes)
 
     def check_isolation(self) -> None:
         """What keeps this machine from isolating anything, once it is known that it would have
@@ -426,6 +432,7 @@ class Corridor:
             ),
             check_role=partial(self.check_role, step.loaded),
             fail_on_no_change=self.options.fail_on_no_change,
+            detailed_exitcode=self.options.detailed_exitcode,
         ).run_all()
 
     # --- our own words --------------------------------------------------------------------------

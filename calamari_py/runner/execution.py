@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.manifest.types import Retry
@@ -35,11 +34,12 @@ _ARTIFACTS_HINT = "declare a regular file that is there when the step ends, and 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution(ChildRuns):
-    """A prepared step from its first attempt to what it leaves; `artifacts` is where to put it.
-    With `fail_on_no_change` a success that changed nothing is none."""
+    """A prepared step from its first attempt to what it leaves. With `fail_on_no_change` a success
+    that changed nothing is none; with `detailed_exitcode` one with changes has a code of its
+    own."""
 
-    artifacts: Path | None = None
     fail_on_no_change: bool = False
+    detailed_exitcode: bool = False
 
     def run_all(self) -> None:
         """The step, then ``finally`` whenever the step had started, then what they left."""
@@ -50,7 +50,7 @@ class Execution(ChildRuns):
             try:
                 with self.record.timed("step"):
                     self._attempts()
-                self._judge_no_change()
+                self._judge_changes()
             except (CalamariError, Cancelled) as error:
                 self.record.ended_by(error)
                 raise
@@ -112,12 +112,12 @@ class Execution(ChildRuns):
             del self.record.problems[noted:]
 
     def _note_end(self, ran: Ran, limits: Limits) -> None:
+        self.record.usage += ran.usage
         if ran.error is not None:
             self.record.ended_by(ran.error)
-            return
-        self.record.child_ended(ran.outcome)
-        self.record.usage += ran.usage
-        if (said := _overdue(ran, limits)) is not None:
+        else:
+            self.record.child_ended(ran.outcome)
+        if ran.error is None and (said := _overdue(ran, limits)) is not None:
             hint = "see what it was waiting for, or allow it more time in the manifest"
             setback = self.record.note_setback(said, hint)
             ended = Masked(f"{setback.message}: the step was ended")
@@ -166,15 +166,21 @@ class Execution(ChildRuns):
         self.record.ending = None
         self.folders.channel.clear_outputs()
 
-    def _judge_no_change(self) -> None:
-        """``--fail-on-no-change``, before `finally` is told how the step ended."""
-        succeeded = self.record.outcome is Outcome.SUCCEEDED
-        if self.fail_on_no_change and succeeded and self.record.changed is False:
+    def _judge_changes(self) -> None:
+        """``--fail-on-no-change`` and ``--detailed-exitcode``, before `finally` is told how the
+        step ended."""
+        record = self.record
+        if record.outcome is not Outcome.SUCCEEDED or self.declared.failures:
+            return
+        if self.fail_on_no_change and record.changed is False:
             self._no_success(_NO_CHANGE, _NO_CHANGE_HINT)
+        elif self.detailed_exitcode and (record.changed or record.pending):
+            record.has_changes()
 
     def _forget_signals(self) -> None:
-        """Those that came while a kind that works itself was on its way out were meant for it."""
-        if not self.step.kind.starts_processes:
+        """Those that came while a kind that tells what it does was on its way out were meant for
+        it."""
+        if not self.step.kind.starts_processes or self.step.kind.reads_output:
             while self.inbox.take() is not None:
                 pass
 

@@ -30,6 +30,12 @@ class ChildFolders:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
+    def new_temp(self, name: str) -> Path:
+        """A folder on the disk for one execution of a kind, beside what its child finds there."""
+        folder = self.temp.parent / "kind" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
 
 @contextmanager
 def open_folders(

@@ -1,10 +1,11 @@
-"""KindRuns: what any kind is given, and one execution of a kind that works itself."""
+"""KindRuns: what any kind is given, and one execution of a kind that tells what it does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from calamari_py.errors import (
@@ -32,14 +33,22 @@ from calamari_py.runner.record import RunRecord
 from calamari_py.runner.step_aws import StepAws
 from calamari_py.runner.step_clock import Pacing, RunClock
 from calamari_py.runner.step_report import RunReport
-from calamari_py.steps.base import Rerun, StepContext, StepKind, StepOutcome
+from calamari_py.steps.base import (
+    Capture,
+    Captured,
+    LineReader,
+    Rerun,
+    StepContext,
+    StepKind,
+    StepOutcome,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """How one execution of a kind went. `faulty` says that output was withheld, `refused` why where
     it was for what was declared; `last_line` is what was written last. `error` is what a kind that
-    works itself ended with."""
+    tells what it does itself ended with."""
 
     outcome: StepOutcome
     faulty: bool = False
@@ -61,7 +70,7 @@ class KindRuns:
     """All that running a kind of step takes, whether it has a child or works itself. `warn` and
     `note` take plain text and mask it; `outbox` holds what other threads have to say. `pacing` is
     how time passes for whoever waits without a child, `rerun` how a hint runs the step once more,
-    `check_role` holds a role against the operator's policy."""
+    `check_role` holds a role against the operator's policy, `artifacts` is where to put them."""
 
     step: PreparedStep
     keeper: IdentityKeeper
@@ -77,43 +86,54 @@ class KindRuns:
     rerun: Callable[[], Rerun] = Rerun
     check_role: Callable[[str, str], None] = lambda _place, _arn: None
     declared: Declared = field(default_factory=Declared)
+    artifacts: Path | None = None
 
     def work(
         self, kind: StepKind, spec: Any, limits: Limits, *, name: str, identity: ResolvedIdentity
     ) -> Ran:
-        """One execution of a kind that works itself. An error of its own is a way to end; Cancelled
-        passes through, and is what counts once a signal came."""
-        report = self.report()
-        context = replace(
-            self.context(identity, report, limits, name=name, run=_no_process), warn=report.warn
-        )
+        """One execution of a kind that works itself."""
+        report = self.report(limits)
+        context = replace(self.context(identity, report, limits, name=name), warn=report.warn)
+        return self.carry_out(kind, spec, context, report)
+
+    def carry_out(self, kind: StepKind, spec: Any, context: StepContext, report: RunReport) -> Ran:
+        """One execution of a kind that tells what it does. An error of its own is a way to end,
+        unless nothing was ever started; Cancelled passes through, and is what counts once a signal
+        came that ended no process."""
         self.record.step_started = True
         self.record.in_progress()
         try:
             with placed(self.step.loaded):
                 outcome = kind.execute(spec, context)
         except CalamariError as error:
+            if not self.record.step_started:
+                raise
             if self.inbox.first is not None:
                 self.say(f"{error}, after the signal to stop")
                 raise Cancelled(self.inbox.first) from error
             return Ran(outcome=StepOutcome(code=exit_code_of(error)), error=error)
         finally:
+            report.close()
             # A reader that went away is noticed by the last word at the latest.
             with suppress(BrokenPipeError):
                 self.say_what_waits()
-        if self.inbox.first is not None:
+        was_stopped = outcome.exit is not None and outcome.exit.stopped is not None
+        if self.inbox.first is not None and not was_stopped:
             raise Cancelled(self.inbox.first)
         if report.failed and outcome.code == EX_OK:
             outcome = replace(outcome, code=EX_FAILED)
         return Ran(outcome=outcome)
 
-    def report(self) -> RunReport:
+    def report(self, limits: Limits) -> RunReport:
         """What a kind says goes here."""
         return RunReport(
             reporter=self.reporter,
             record=self.record,
             declared=self.declared,
             attend=self.say_what_waits,
+            artifacts=self.artifacts,
+            timeout=limits.timeout,
+            monotonic=self.pacing.monotonic,
         )
 
     def context(
@@ -123,16 +143,22 @@ class KindRuns:
         limits: Limits,
         *,
         name: str,
-        run: Callable[[Command], ProcessExit],
+        run: Callable[[Command], ProcessExit] | None = None,
+        read: Callable[[Command, LineReader], ProcessExit] | None = None,
+        capture: Capture | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> StepContext:
-        """What a kind is given; without `environment` for one that starts no process."""
+        """What a kind is given; without `environment` for one that starts no process. The doors
+        that are not named here are closed to it."""
         principal = identity.deployment.principal if identity.deployment else None
         region = identity.region or ""
         return StepContext(
             environment=environment or {},
             private=self.folders.new(name),
-            run=run,
+            temp=self.folders.temp if read is None else self.folders.new_temp(name),
+            run=run or _no_run,
+            read=read or _no_read,
+            capture=capture or _no_capture,
             warn=self.warn,
             credentials=self.credentials,
             aws=StepAws(
@@ -183,5 +209,13 @@ def _credentials_of(identity: ResolvedIdentity) -> AwsCredentials:
     return identity.deployment.credentials
 
 
-def _no_process(command: Command) -> NoReturn:
+def _no_run(command: Command) -> NoReturn:
     raise InternalError(f"a kind that starts no process would run '{command.argv[0]}'")
+
+
+def _no_read(command: Command, _reader: LineReader) -> NoReturn:
+    raise InternalError(f"a kind that reads no output would read '{command.argv[0]}'")
+
+
+def _no_capture(command: Command, *, last_words: float | None = None) -> Captured:  # noqa: ARG001
+    raise InternalError(f"a kind that reads no output would capture '{command.argv[0]}'")

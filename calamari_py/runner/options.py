@@ -40,7 +40,7 @@ class RunOptions:
     is, where the manifest allows it; `ansi_aware` finds secrets with colour codes inside.
     `terminal` gives the child a pty to write to, `terminal_asked` says that somebody asked for it.
     `wishes` are what the step's kind is asked for; `fail_on_no_change` makes a success that changed
-    nothing a failure.
+    nothing a failure, `detailed_exitcode` gives one with changes an exit code of its own.
     """
 
     manifest: str
@@ -66,6 +66,7 @@ class RunOptions:
     terminal_asked: bool = False
     wishes: Wishes = field(default_factory=Wishes)
     fail_on_no_change: bool = False
+    detailed_exitcode: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

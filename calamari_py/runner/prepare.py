@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 
 from calamari_py import manifest
 from calamari_py.delivery import DELIVERIES
-from calamari_py.environment import owned_names
+from calamari_py.environment import owned_by_kind, owned_names
 from calamari_py.errors import (
     CalamariError,
     CommandNotExecutable,
@@ -23,6 +23,7 @@ from calamari_py.errors import (
     Findings,
     ManifestError,
     Problem,
+    ToolMissing,
 )
 from calamari_py.identity import RoleRequest
 from calamari_py.manifest import LateValue, LoadedManifest, Overrides, Source
@@ -45,6 +46,8 @@ from calamari_py.templates import LATE_TEXT
 FINALLY = "finally"
 SCRIPT = "script"
 """The kind that ``finally`` is, whatever the step's own is."""
+_TOOL_ERRORS = (CommandNotFound, CommandNotExecutable, ToolMissing)
+"""Why a program that the step needs is not to be had here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +110,8 @@ def prepare_step(
     with them `by_hand`.
 
     Raises ManifestError with every problem found, UsageError for `wishes` that its kind does not
-    know, CommandNotFound or CommandNotExecutable for an interpreter that is not here, the latter
-    only when `tools_required`.
+    know, CommandNotFound, CommandNotExecutable or ToolMissing for a program that is not here, the
+    last three only when `tools_required`.
     """
     wishes = wishes or Wishes()
     loaded = manifest.load(
@@ -258,7 +261,7 @@ def _problems_of_fields(
                 launchers=LaunchersFiles(environ),
                 wishes=fitting(kind, wishes),
             )
-            with found, suppress(CommandNotFound, CommandNotExecutable):
+            with found, suppress(*_TOOL_ERRORS):
                 kind.parse(section, context)
     return found.problems
 
@@ -306,11 +309,21 @@ def _parse_sections(
                 spec = STEP_KINDS[kind].parse(section, context)
                 _register_found(STEP_KINDS[kind], spec, registry)
                 specs[place] = spec
-        except (CommandNotFound, CommandNotExecutable) as error:
+        except _TOOL_ERRORS as error:
             if tools_required:
                 raise
             missing.append(error)
+    if step.kind in specs:
+        found.problems += _problems_of_env(STEP_KINDS[step.kind], specs[step.kind], step.env)
     return specs.get(step.kind), specs.get(FINALLY), tuple(missing)
+
+
+def _problems_of_env(kind: StepKind, spec: Any, env: Mapping[str, str]) -> list[Problem]:
+    """Names under ``env`` that the step's kind keeps for itself."""
+    return [
+        Problem(path=f"env.{name}", message=f"belongs to the step ('{kind.name}')", hint=advice)
+        for name, advice in owned_by_kind(env, kind.environment(spec).owned).items()
+    ]
 
 
 def _register_found(kind: StepKind, spec: Any, registry: SecretRegistry) -> None:

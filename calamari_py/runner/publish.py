@@ -38,7 +38,8 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """The files of the CI system that the run is a step of, or its messages; none unless `reporter`
-    takes commands. `artifacts` is the folder that artifacts were collected in.
+    takes commands. `artifacts` is the folder that artifacts were collected in, `octopus_name` the
+    step kind's word for an output in Octopus.
 
     `warn`, `tell` and `fail` take plain text and mask it; `fail` is told what is lost, and what to
     do about it.
@@ -51,6 +52,7 @@ class Publication:
     tell: Callable[[str], None]
     fail: Callable[[str, str | None], None]
     artifacts: Path | None = None
+    octopus_name: Callable[[str], str | None] = lambda _name: None
 
     def outputs(self) -> None:
         """The output values, for later steps of the job. What could not be handed over is lost, so
@@ -65,7 +67,7 @@ class Publication:
         shown_by = None if reporter.hides_messages else "Octopus"
         try:
             for name, output in self._publishable(shown_by).items():
-                for published in octopus_names(name, of_stack="stack_id" in self.record.details):
+                for published in filter(None, (name, self.octopus_name(name))):
                     reporter.service_message(_set_variable(published, output))
             if self.artifacts is not None:
                 for name in self.record.artifacts:
@@ -150,16 +152,6 @@ def published_names(names: Iterable[str]) -> dict[str, str]:
         taken.add(candidate.lower())
         published[name] = candidate
     return {name: published[name] for name in names}
-
-
-def octopus_names(name: str, *, of_stack: bool) -> tuple[str, ...]:
-    """What an output is called in Octopus: its own name, and for one of a CloudFormation stack the
-    name by which processes that were made for Octopus's own step ask for it."""
-    if of_stack and name == "StackId":
-        return name, "AwsOutputs[StackId]"
-    if of_stack and name.startswith("Outputs."):
-        return name, f"AwsOutputs[{name.removeprefix('Outputs.')}]"
-    return (name,)
 
 
 def _set_variable(name: str, output: OutputVariable) -> CiCommand:

@@ -40,6 +40,9 @@ from calamari_py.result import (
 from calamari_py.runner.masked import mask_fields
 from calamari_py.steps.base import StepOutcome
 
+EX_CHANGES = 2
+"""What ``--detailed-exitcode`` makes of a success with changes: as ``terraform plan`` does."""
+
 READER_GONE_CODE = 141
 """128 + SIGPIPE: nobody reads our output any more."""
 
@@ -70,6 +73,7 @@ class RunRecord:
     exit_code: int = EX_FAILED
     exit_origin: str = "calamari"
     changed: bool | None = None
+    pending: bool = False
     outputs: dict[str, OutputVariable] = field(default_factory=dict)
     artifacts: list[str] = field(default_factory=list)
     durations: dict[str, float] = field(default_factory=dict)
@@ -100,6 +104,7 @@ class RunRecord:
         """The step's own end: the child's code, unless calamari was told to stop it. What an
         attempt has changed stays changed, whatever the next one finds."""
         self.changed = self.changed or ended.changed
+        self.pending = ended.pending
         stopped = ended.exit.stopped if ended.exit else None
         if stopped in {StopReason.TIMEOUT, StopReason.IDLE_TIMEOUT}:
             self._set(Outcome.TIMED_OUT, EX_TIMED_OUT, "calamari")
@@ -112,6 +117,11 @@ class RunRecord:
             succeeded = ended.code == EX_OK
             origin = "child" if ended.exit else "calamari"
             self._set(Outcome.SUCCEEDED if succeeded else Outcome.FAILED, ended.code, origin)
+
+    def has_changes(self) -> None:
+        """``--detailed-exitcode``: a success that changed something, or found something to
+        change."""
+        self._set(Outcome.SUCCEEDED, EX_CHANGES, "calamari")
 
     def note_setback(self, message: str, hint: str | None = None) -> Setback:
         """What went wrong, for the result; returns it masked, to be told."""
@@ -185,6 +195,7 @@ class RunRecord:
             started_at=self.started_at,
             ended_at=ended_at,
             changed=self.changed,
+            pending=self.pending,
             identity=self.identity,
             outputs=dict(self.outputs),
             artifacts=tuple(self.artifacts),

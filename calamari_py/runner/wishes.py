@@ -47,11 +47,14 @@ def fitting(kind: StepKind, wishes: Wishes) -> Wishes:
     )
 
 
-def check_fail_on_no_change(kind: StepKind) -> None:
-    """UsageError where nobody can know whether anything was changed."""
-    if not kind.knows_changes:
+def check_change_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
+    """UsageError for the first option of `asked` where nobody can know whether anything was
+    changed."""
+    if kind.knows_changes:
+        return
+    for option in (option for option, is_there in asked.items() if is_there):
         raise UsageError(
-            f"--fail-on-no-change is not for steps of kind '{kind.name}': "
+            f"{option} is not for steps of kind '{kind.name}': "
             "nobody knows whether they change anything",
             hint="leave it out",
         )
@@ -59,22 +62,26 @@ def check_fail_on_no_change(kind: StepKind) -> None:
 
 def check_process_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
     """UsageError for the first option of `asked` that is about the step's process, where there is
-    none."""
-    if kind.starts_processes:
+    none, or none whose input and output are those of the run."""
+    if not kind.starts_processes:
+        why, refused = f"start a process, and '{kind.name}' calls AWS itself", {*asked}
+    elif kind.reads_output:
+        why = f"show their processes' output as it comes, and '{kind.name}' reads and tells it"
+        refused = {*asked} - {"--isolate"}
+    else:
         return
     for option, is_there in asked.items():
-        if is_there:
-            raise UsageError(
-                f"{option} is for steps that start a process, and '{kind.name}' calls AWS itself",
-                hint="leave it out",
-            )
+        if is_there and option in refused:
+            raise UsageError(f"{option} is for steps that {why}", hint="leave it out")
 
 
 def problems_of_own_work(kind: StepKind, said: Mapping[str, Any]) -> list[Problem]:
-    """What a manifest says of a process or of no account, where `kind` calls AWS itself. `said` are
-    the manifest's fields by their keys, ``finally`` among them where there is one."""
+    """What a manifest says of a process or of no account, where `kind` calls AWS itself, and of an
+    output that `kind` does not pass on. `said` are the manifest's fields by their keys, ``finally``
+    among them where there is one."""
     if kind.starts_processes:
-        return []
+        why = f"is for output that is passed on, and '{kind.name}' reads and tells it"
+        return _output_problems(said, why) if kind.reads_output else []
     problems = [
         Problem(
             path=key,
@@ -84,16 +91,8 @@ def problems_of_own_work(kind: StepKind, said: Mapping[str, Any]) -> list[Proble
         for key in ("idle_timeout", "grace")
         if said.get(key) is not None
     ]
-    if "finally" not in said:
-        problems += [
-            Problem(
-                path=key,
-                message=f"is for the output of a process, and '{kind.name}' starts none",
-                hint="remove it; where there is a 'finally' it counts for that",
-            )
-            for key in ("output_limit", "service_messages")
-            if said.get(key)
-        ]
+    why = f"is for the output of a process, and '{kind.name}' starts none"
+    problems += _output_problems(said, why)
     if as_account(said.get("account", Account())).type == "none":
         problems.append(
             Problem(
@@ -103,6 +102,18 @@ def problems_of_own_work(kind: StepKind, said: Mapping[str, Any]) -> list[Proble
             )
         )
     return problems
+
+
+def _output_problems(said: Mapping[str, Any], why: str) -> list[Problem]:
+    """What would do nothing without a ``finally``."""
+    if "finally" in said:
+        return []
+    hint = "remove it; where there is a 'finally' it counts for that"
+    return [
+        Problem(path=key, message=why, hint=hint)
+        for key in ("output_limit", "service_messages")
+        if said.get(key)
+    ]
 
 
 def unused_keys(kind: StepKind, loaded: LoadedManifest) -> Iterator[str]:

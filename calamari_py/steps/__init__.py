@@ -8,11 +8,13 @@ from calamari_py.steps.base import StepKind
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
 from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from calamari_py.steps.script import FinallySection, ScriptKind
+from calamari_py.steps.terraform.kind import TerraformKind
 
 STEP_KINDS: dict[str, StepKind] = {
     "script": ScriptKind(),
     "cloudformation": CloudFormationKind(),
     "stack_set": StackSetKind(),
+    "terraform": TerraformKind(),
 }
 
 FINALLY_SECTION: Any = str | FinallySection

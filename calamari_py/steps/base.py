@@ -1,7 +1,9 @@
 """StepKind: what every step kind promises, and what it is given.
 
-A kind either starts processes (``script``: `StepContext.run`) or works itself (``cloudformation``:
-`StepContext.aws`, `StepContext.report`, `StepContext.clock`). Neither can show anything unmasked.
+A kind starts processes (``script``: `StepContext.run`), or it starts processes whose output it
+reads and tells itself (``terraform``: `StepContext.read`, `StepContext.capture`,
+`StepContext.report`), or it works itself (``cloudformation``: `StepContext.aws`,
+`StepContext.report`, `StepContext.clock`). None can show anything unmasked.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from calamari_py.identity import AwsCredentials
-from calamari_py.process.base import Command, ProcessExit
+from calamari_py.process.base import Command, ProcessExit, Stream
 
 Tone = Literal["", "good", "warn", "bad"]
 """What a line of a step is like, for those who see colours."""
@@ -23,12 +25,14 @@ Tone = Literal["", "good", "warn", "bad"]
 class StepOutcome:
     """How a kind ended. `code` is the child's own when `exit` is there.
 
-    `changed` is None where nobody can know.
+    `changed` is None where nobody can know. `pending` says that there is something to change which
+    was only looked at.
     """
 
     code: int
     exit: ProcessExit | None = None
     changed: bool | None = None
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +72,15 @@ class ParseContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindEnvironment:
-    """The names a kind gives its child. `prepend` goes before a list-like value of that name."""
+    """The names a kind gives its child. `prepend` goes before a list-like value of that name.
+    `scrub` are patterns (``TF_VAR_*``) of inherited names that the child does not get, one with a
+    ``!`` before it (``!TF_TOKEN_*``) of those that it gets all the same; `owned` are patterns of
+    names that the manifest's ``env`` may not set, each with what to do instead."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     prepend: Mapping[str, str] = field(default_factory=dict)
+    scrub: tuple[str, ...] = ()
+    owned: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +121,8 @@ class AwsCalls(Protocol):
 
 
 class StepReport(Protocol):
-    """How a kind that works itself says what it does. Everything is masked before it is shown or
-    kept. Where nobody reads any more the first word raises Cancelled; later ones are lost."""
+    """How a kind says what it does. Everything is masked before it is shown or kept. Where nobody
+    reads any more the first word raises Cancelled; later ones are lost."""
 
     def line(
         self,
@@ -124,8 +133,9 @@ class StepReport(Protocol):
         tone: Tone = "",
     ) -> None:
         """One line of the step's output. For programs it is an event of the type `event` with
-        `fields` (JSON values); without one, output like any other. `tone` is an emphasis where
-        there is a terminal: the text says all without it."""
+        `fields` (JSON values), and for them alone where `text` is empty; without one, output like
+        any other. `tone` is an emphasis where there is a terminal: the text says all without
+        it."""
 
     def progress(self, percent: float | None, text: str) -> None:
         """Where the step is now, until the next one: for those who watch, not for a log."""
@@ -142,6 +152,19 @@ class StepReport(Protocol):
     def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
         """Publish an output variable. One that holds a known secret is sensitive in any case."""
 
+    def text(self, data: bytes, *, of: str = "") -> None:
+        """Output of something else, as it comes. It is masked over its reads and lines like a
+        child's. `of` names whose it is (``aws_instance.web (local-exec)``): each has an order of
+        its own, and its lines begin with that name. What is held back comes at `settle`."""
+
+    def settle(self) -> None:
+        """Show what of all `text` is held back: nothing more comes, or not for a while."""
+
+    def artifact(self, path: Path, name: str, *, as_it_is: bool = False) -> Path | None:
+        """Keep the file `path`, of our own and no link, as an artifact, now, and say where; None
+        where it was not kept: there may be no folder for artifacts, and why else is warned of. It
+        is masked on its way unless `as_it_is`: for a file that people need whole."""
+
     def fact(self, name: str, value: Any) -> None:
         """Keep `value` (JSON values) under ``details`` of the result; a later one replaces it."""
 
@@ -153,6 +176,35 @@ class StepReport(Protocol):
 
     def setback(self, text: str, hint: str | None = None) -> None:
         """Something went wrong after what the step is for was done: it has failed all the same."""
+
+
+class LineReader(Protocol):
+    """What a kind makes of the output of a process."""
+
+    def line(self, stream: Stream, line: bytes) -> None:
+        """One line without its end, however long; at the end of a stream what has no end, too."""
+
+    def idle(self) -> None:
+        """Nothing came for a quarter of a second, once more after each further one. Not before the
+        first output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """How a command ended and what it wrote: it may be secret."""
+
+    exit: ProcessExit
+    stdout: bytes = field(repr=False)
+    stderr: bytes = field(repr=False)
+
+
+class Capture(Protocol):
+    """Runs a command and gives what it wrote, up to 512 MiB; nothing of it is shown."""
+
+    def __call__(self, command: Command, *, last_words: float | None = None) -> Captured:
+        """Its limits are those of `StepContext.read`. With `last_words` (seconds) it is a look
+        after the end: it is given that time whatever the step's limit is and whatever signal came,
+        and raises nothing for them."""
 
 
 class StepClock(Protocol):
@@ -182,24 +234,39 @@ class Rerun:
     words: tuple[str, ...] = ("calamari", "run", "step.yaml")
     remarks: tuple[str, ...] = ()
 
+    def exec_words(self, *command: str) -> tuple[str, ...]:
+        """The command line that runs `command` as the step's identity instead of the step."""
+        program, _, *options = self.words
+        return (program, "exec", *options, "--", *command)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
     `environment` is the child's complete mapping, empty for a kind that starts no process, and
-    `run` is not for such a kind. `private` is a 0700 folder removed at the end; `warn` takes plain
+    `run` is not for such a kind. `private` is a 0700 folder removed at the end, in memory where
+    there is such; `temp` is one on the disk, for what is large. `warn` takes plain
     text and masks it. `credentials` gives the step's credentials, valid now and renewed when they
     have to be: ask before each call, keep none; it raises a CalamariError when there are none.
     `timeout` is the step's limit in seconds, None for none: `run` keeps it by itself, a kind
     without processes has to. `rerun` is how a hint runs the step once more: ask when it
     is printed, for what has become a secret meanwhile does not stand in it. `check_role` holds a
     role that only AWS knew of (its place and ARN) against the operator's policy: PolicyRefused.
+
+    `read` runs a command whose output is the kind's to tell: each line goes to its reader, and
+    nothing is shown by itself. What the reader raises stops the command, politely, and is raised
+    when that has ended. `read` and `capture` are for kinds that read output, `run` for the others.
+    They end a command as `run` does (`ProcessExit.stopped` says why). The step's time limit counts
+    over all of them: TimedOut when nothing is left of it, Cancelled when a signal came before.
     """
 
     environment: Mapping[str, str] = field(repr=False)
     private: Path
+    temp: Path
     run: Callable[[Command], ProcessExit]
+    read: Callable[[Command, LineReader], ProcessExit]
+    capture: Capture
     warn: Callable[[str], None]
     credentials: Callable[[], AwsCredentials]
     aws: AwsCalls
@@ -228,6 +295,9 @@ class StepKind(Protocol):
     starts_processes: bool = True
     """Whether a child is started: without one nobody is handed credentials, and what the manifest
     says of a child (``idle_timeout``) is refused."""
+    reads_output: bool = False
+    """Whether it reads what its processes write and tells it itself: they have no terminal, no
+    standard input, and no output that is shown as it is."""
     actions: tuple[str, ...] = ()
     """The legal values of ``--action``."""
     rehearses: bool = False
@@ -259,6 +329,11 @@ class StepKind(Protocol):
     def environment(self, spec: Any) -> KindEnvironment:
         """The names the child gets from this kind. Pure."""
         return KindEnvironment()
+
+    def octopus_name(self, name: str) -> str | None:
+        """The name that Octopus's own step of this kind gives the output `name`: it is published
+        under that one, too. None for no other. Pure."""
+        return None
 
     def preview(self, spec: Any) -> tuple[PlannedCommand, ...]:
         """The commands that `execute` would run, in order; none for a kind that starts no process.

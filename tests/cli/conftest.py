@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.cli import main
+from tests.preloaded import calamari_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,10 @@ def start(
     command: list[str], folder: Path, environ: Mapping[str, str] | None = None, stdin: str = ""
 ) -> Ended:
     """Run `command` with a small environment and the bytes of `stdin` to read."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**kept, "LANG": "C.UTF-8", "TMPDIR": str(folder), **(environ or {})},
+        env=_environment(folder, environ),
         input=stdin,
         capture_output=True,
         encoding="utf-8",
@@ -69,5 +68,11 @@ def start(
 def calamari(
     *arguments: str, folder: Path, environ: Mapping[str, str] | None = None, stdin: str = ""
 ) -> Ended:
-    """`python -m calamari_py` as a process."""
-    return start([sys.executable, "-m", "calamari_py", *arguments], folder, environ, stdin)
+    """`calamari` as a process that has done its imports (tests/preloaded)."""
+    command = calamari_command(_environment(folder, environ))
+    return start([*command, *arguments], folder, environ, stdin)
+
+
+def _environment(folder: Path, environ: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "LANG": "C.UTF-8", "TMPDIR": str(folder), **(environ or {})}

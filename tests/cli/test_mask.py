@@ -21,6 +21,7 @@ from calamari_py.errors import Cancelled, UsageError
 from calamari_py.masking import Masker, SecretRegistry
 from calamari_py.masking.index import NeedleIndex
 from calamari_py.process import SignalInbox
+from tests.preloaded import calamari_command
 
 pytestmark = pytest.mark.process
 
@@ -38,10 +39,10 @@ def ran(
     environ: Mapping[str, str] | None = None,
     command: list[str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
+    env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TOKEN": SECRET, **(environ or {})}
     return subprocess.run(
-        [*(command or MODULE), *arguments],
-        input=stdin, capture_output=True, cwd=folder, timeout=60, check=False,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TOKEN": SECRET, **(environ or {})},
+        [*(command or [*calamari_command(env), "mask"]), *arguments],
+        input=stdin, capture_output=True, cwd=folder, timeout=60, check=False, env=env,
     )  # fmt: skip
 
 

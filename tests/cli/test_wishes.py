@@ -1,4 +1,4 @@
-"""`--action`, `--dry-run`, `--resume` and `--fail-on-no-change` on the command line."""
+"""What a run is asked for beside its manifest (`--action`, `--dry-run` …), on the command line."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.process
         pytest.param(("run", "--dry-run"), id="run --dry-run"),
         pytest.param(("run", "--resume", "arn:x#1"), id="run --resume"),
         pytest.param(("run", "--fail-on-no-change"), id="run --fail-on-no-change"),
+        pytest.param(("run", "--detailed-exitcode"), id="run --detailed-exitcode"),
         pytest.param(("validate", "--action", "deploy"), id="validate --action"),
         pytest.param(("explain", "--action", "deploy"), id="explain --action"),
     ],

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from calamari_py.sandbox import Sandbox
 from tests.integration.promises import Cloud, a_cloud
 from tests.netns import ROOT
+from tests.preloaded import calamari_command
 from tests.process.support import as_nobody
 
 
@@ -48,6 +49,7 @@ class Calamari:
     folder: Path
     environment: Mapping[str, str]
     interpreter: tuple[str, ...] = (sys.executable,)
+    preloaded: bool = False
 
     def write(self, text: str, name: str = "step.yaml") -> Path:
         path = self.folder / name
@@ -67,10 +69,14 @@ class Calamari:
         input: str | None = None,  # noqa: A002  named as in subprocess
         timeout: float = 60,
     ) -> Ran:
+        environment = self.env(env)
+        argv = self.argv(*arguments)
+        if self.preloaded:
+            argv = [*calamari_command(environment), *arguments]
         done = subprocess.run(
-            self.argv(*arguments),
+            argv,
             cwd=self.folder,
-            env=self.env(env),
+            env=environment,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
@@ -95,7 +101,7 @@ class Calamari:
 
 
 @pytest.fixture
-def calamari(tmp_path: Path) -> Calamari:
+def calamari(tmp_path: Path, request: pytest.FixtureRequest) -> Calamari:
     """`calamari` without any AWS in its environment."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -104,13 +110,15 @@ def calamari(tmp_path: Path) -> Calamari:
     environment = {
         name: os.environ[name] for name in ("PATH", "HOME", "PYENV_ROOT") if name in os.environ
     }
-    return Calamari(folder, {**environment, "LANG": "C.UTF-8", "TMPDIR": str(temporary)})
+    environment |= {"LANG": "C.UTF-8", "TMPDIR": str(temporary)}
+    preloaded = request.node.get_closest_marker("preloaded") is not None
+    return Calamari(folder, environment, preloaded=preloaded)
 
 
 @pytest.fixture
 def launched(calamari: Calamari, sandbox: Sandbox) -> Calamari:
     """`calamari` on a machine whose environment holds the launcher's keys."""
-    return Calamari(calamari.folder, {**calamari.environment, **sandbox.environment})
+    return replace(calamari, environment={**calamari.environment, **sandbox.environment})
 
 
 @pytest.fixture
@@ -123,7 +131,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture
 def trusted(calamari: Calamari, cloud: Cloud) -> Calamari:
     """`calamari` on a machine that has the launcher of `cloud`."""
-    return Calamari(calamari.folder, {**calamari.environment, **cloud.environment()})
+    return replace(calamari, environment={**calamari.environment, **cloud.environment()})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import Calamari
 
-pytestmark = [pytest.mark.process, pytest.mark.sandbox]
+pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 
 DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 HEAD = f"name: t\nregion: eu-west-1\nassume_role: {DEV}\n"

@@ -19,7 +19,7 @@ from calamari_py.process.isolate import isolation_problem
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
-pytestmark = [pytest.mark.process, pytest.mark.sandbox]
+pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 
 DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 STEP = f"""name: deploy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,9 +23,10 @@ from tests.fake_sts_tokens import make_token
 from tests.integration.conftest import Calamari, Ran
 from tests.output.github_runner import FakeRunner, read_outputs
 from tests.output.octopus_server import FakeOctopus
+from tests.preloaded import calamari_command
 from tests.tools import require_tool
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.preloaded]
 
 DOCS = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
 LAUNCHER = "arn:aws:iam::123456789012:role/LauncherRole"
@@ -102,7 +104,8 @@ def machine(calamari: Calamari) -> Iterator[Machine]:
         sts.add_role(DEV, trust=[LAUNCHER], allow=allow)
         sts.add_token(TOKEN, roles=[LAUNCHER])
         found = Machine(calamari, sts, sts.add_session(LAUNCHER, "agent"))
-        found.tool("calamari", f'#!/bin/sh\nexec {sys.executable} -m calamari_py "$@"\n')
+        program = shlex.join(calamari_command(calamari.environment))
+        found.tool("calamari", f'#!/bin/sh\nexec {program} "$@"\n')
         found.tool("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         yield found
 

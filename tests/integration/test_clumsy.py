@@ -12,7 +12,7 @@ import pytest
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
-pytestmark = [pytest.mark.process, pytest.mark.sandbox]
+pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 
 NO_AWS = "name: t\naccount: none\n"
 

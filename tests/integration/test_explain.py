@@ -9,7 +9,7 @@ import pytest
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
-pytestmark = [pytest.mark.process, pytest.mark.sandbox]
+pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 
 STEP = """\
 name: deploy-network

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +19,7 @@ from tests.fake_sts_tables import Keys
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.preloaded]
 
 DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 HUB = "arn:aws:iam::222222222222:role/HubRole"
@@ -59,7 +60,7 @@ def launched(calamari: Calamari, sts: FakeSts) -> Calamari:
         "AWS_SECRET_ACCESS_KEY": launcher.secret_access_key,
         "AWS_ENDPOINT_URL": sts.url,
     }
-    return Calamari(calamari.folder, {**calamari.environment, **keys})
+    return replace(calamari, environment={**calamari.environment, **keys})
 
 
 def secrets_of(keys: Keys) -> list[str]:

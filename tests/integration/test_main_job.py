@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.integration.conftest import Calamari
 from tests.tools import require_tool
 
-pytestmark = [pytest.mark.process, pytest.mark.sandbox]
+pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 
 DEV = "arn:aws:iam::111111111111:role/DevDeployRole"
 HEAD = f"name: t\nassume_role: {DEV}\nregion: eu-west-1\n"
@@ -170,9 +171,9 @@ def test_launcher_variables_do_not_reach_the_child(launched: Calamari) -> None:
         "LS": keys["AWS_SECRET_ACCESS_KEY"],
         "LT": keys["AWS_SESSION_TOKEN"],
     }
-    bare = Calamari(
-        launched.folder,
-        {
+    bare = replace(
+        launched,
+        environment={
             k: v
             for k, v in launched.environment.items()
             if k == "AWS_ENDPOINT_URL" or not k.startswith("AWS_")

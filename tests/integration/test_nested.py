@@ -10,7 +10,7 @@ import pytest
 from tests.integration.conftest import Calamari
 from tests.integration.promises import DELIVERIES, DEV, Cloud, head
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.preloaded]
 
 INNER = "arn:aws:iam::222222222222:role/InnerRole"
 SOURCES = {"env": "environment", "endpoint": "container", "profile": "profile"}

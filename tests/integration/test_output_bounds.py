@@ -16,7 +16,7 @@ import pytest
 from calamari_py.output.jsonl import OUTPUT_EVENT_SIZE, OUTPUT_EVENTS_A_SECOND
 from tests.integration.conftest import Calamari
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.preloaded]
 
 HEAD = "name: bounds\naccount: none\n"
 

@@ -34,6 +34,7 @@ from tests.output.output_samples import (
     refusal,
     result,
 )
+from tests.test_event_samples import OF_TERRAFORM
 
 DOCS = Path(__file__).parents[2] / "docs"
 EVENTS = (DOCS / "events.md").read_text()
@@ -124,7 +125,10 @@ def produced() -> list[dict[str, Any]]:
     reporter.warning(Masked("careful"))
     reporter.failed(refusal())
     reporter.finished(FULL_RESULT)
-    return [json.loads(line) for line in screen.out.splitlines()]
+    return [
+        *(json.loads(line) for line in screen.out.splitlines()),
+        *(told() for told in OF_TERRAFORM),
+    ]
 
 
 def shape(value: Any) -> Any:

@@ -220,6 +220,18 @@ def test_a_detail_is_output(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize(("event", "ends"), [("stack_change", ""), ("", "\n")])
+def test_an_event_without_a_line_is_for_programs(number: int, event: str, ends: str) -> None:
+    """It is not so much as an empty line; one that is no event is."""
+    screen = Screen()
+    reporter = every_format(screen)[number]
+    reporter.detail(Masked("x"), "", {})
+    before = screen.out
+    reporter.detail(Masked(""), event, {"action": "Add"})
+    assert screen.out.removeprefix(before) == ends
+
+
+@pytest.mark.parametrize("number", range(3))
 def test_a_detail_moves_no_cursor(number: int) -> None:
     """What a custom resource has put into its reason is text, and so is half a character."""
     screen = Screen()

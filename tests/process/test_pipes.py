@@ -90,13 +90,17 @@ def test_idle_of_one_silent_stream(rig: Rig) -> None:
 
 
 def test_idle_only_while_something_is_held(rig: Rig) -> None:
-    """Nothing held, nothing to let go; let go once, not again."""
+    """Nothing held, nothing to let go; let go once, and again only where the sink holds on."""
     rig.write(rig.stdout)
     assert rig.pipes.idle_at() is None
     rig.holds = True
     rig.write(rig.stdout)
     rig.pipes.idle()
     assert rig.sink.calls[-2:] == ["before_feed", "idle"]
+    again = rig.pipes.idle_at()
+    assert again is not None
+    rig.holds = False
+    rig.pipes.idle()
     assert rig.pipes.idle_at() is None
 
 

@@ -11,6 +11,7 @@ import pytest
 from calamari_py.channel import Channel
 from calamari_py.steps import STEP_KINDS
 from tests.runner.own_work import Errand
+from tests.runner.reading import Probe
 from tests.runner.world import World
 
 
@@ -29,6 +30,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 def errand() -> Iterator[Errand]:
     """A kind that calls AWS itself, known for the length of a test."""
     kind = Errand()
+    STEP_KINDS[kind.name] = kind
+    yield kind
+    del STEP_KINDS[kind.name]
+
+
+@pytest.fixture
+def probe() -> Iterator[Probe]:
+    """A kind that reads what its processes write, known for the length of a test."""
+    kind = Probe()
     STEP_KINDS[kind.name] = kind
     yield kind
     del STEP_KINDS[kind.name]

@@ -41,9 +41,7 @@ def check(world: World, code: int, expected: str) -> None:
             HEAD + "expect: {account: 012345678901}\n" + SCRIPT, 65, "quote", id="unquoted account"
         ),
         pytest.param(HEAD + "env: {A: '{{ Nope }}'}\n" + SCRIPT, 65, "Nope", id="undefined name"),
-        pytest.param(
-            HEAD + "terraform: {}\n" + SCRIPT, 65, "terraform", id="kind that is not there"
-        ),
+        pytest.param(HEAD + "kubectl: {}\n" + SCRIPT, 65, "kubectl", id="kind that is not there"),
         pytest.param(HEAD, 65, "script", id="no kind"),
         pytest.param(HEAD + "script: ''\n", 65, "empty", id="empty script"),
         pytest.param(HEAD + "script: {file: .}\n", 65, "folder", id="directory instead of file"),

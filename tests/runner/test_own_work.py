@@ -29,9 +29,9 @@ from calamari_py.process import Command
 from calamari_py.result import Outcome, StepResult
 from calamari_py.runner import AdHocCommand
 from calamari_py.steps import STEP_KINDS
-from calamari_py.steps.base import StepContext, Wishes
+from calamari_py.steps.base import StepContext, StepOutcome, Wishes
 from calamari_py.steps.script import ScriptKind
-from tests.fakes import Running, step_key_id, step_secrets
+from tests.fakes import Running, prints, step_key_id, step_secrets
 from tests.runner.own_work import Act, Errand, ErrandSpec, ends, raises
 from tests.runner.world import DEV, HEAD, World
 
@@ -710,6 +710,8 @@ def test_a_terminal_that_nobody_asked_for_is_none(errand: Errand, world: World) 
                      id="dry run"),
         pytest.param({"fail_on_no_change": True}, "--fail-on-no-change", "leave it out",
                      id="no change"),
+        pytest.param({"detailed_exitcode": True}, "--detailed-exitcode", "leave it out",
+                     id="exit code"),
         pytest.param({"wishes": Wishes(resume="arn:x#1")}, "--resume", "leave it out", id="resume"),
     ],
 )  # fmt: skip
@@ -768,6 +770,36 @@ def test_fail_on_no_change(changed: bool | None, code: int, errand: Errand, worl
     told = [problem.message for problem in result.problems]
     assert told == (["the step changed nothing, and --fail-on-no-change says that it has to"]
                     if code else [])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        pytest.param(StepOutcome(code=0, changed=True), 2, id="changed"),
+        pytest.param(StepOutcome(code=0, changed=False), 0, id="unchanged"),
+        pytest.param(StepOutcome(code=0, changed=None), 0, id="nobody knows"),
+        pytest.param(StepOutcome(code=0, changed=None, pending=True), 2, id="something to change"),
+        pytest.param(StepOutcome(code=3, changed=True), 3, id="failed"),
+    ],
+)
+def test_detailed_exitcode(outcome: StepOutcome, code: int, errand: Errand, world: World) -> None:
+    """A success with changes has a code of its own and stays a success; `finally` hears it."""
+    result = run(
+        world, errand, lambda _spec, _context: outcome, text=ERRAND + FINALLY,
+        detailed_exitcode=True,
+    )  # fmt: skip
+    assert (result.exit_code, result.outcome) == (code, "failed" if code == 3 else "succeeded")
+    assert result.exit_origin == "calamari"
+    assert world.child.environments[0]["CALAMARI_EXIT_CODE"] == str(code)
+    assert world.document().get("pending", False) is outcome.pending
+    assert result.problems == ()
+
+
+def test_a_finally_that_fails_after_changes_is_a_failure(errand: Errand, world: World) -> None:
+    """The code for changes is one of success, and hides nothing."""
+    errand.acts = (ends(changed=True),)
+    result = world.run(ERRAND + FINALLY, prints(b"", code=9), detailed_exitcode=True)
+    assert (result.exit_code, result.outcome) == (1, "failed")
 
 
 # --- what it knows before -----------------------------------------------------------------------

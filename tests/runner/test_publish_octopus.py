@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ from calamari_py.errors import OutputNotWritable
 from calamari_py.masking import SecretRegistry
 from calamari_py.output.base import CiCommand
 from calamari_py.result import Outcome, OutputVariable
-from calamari_py.runner.publish import Publication, octopus_names
+from calamari_py.runner.publish import Publication
 from calamari_py.runner.record import RunRecord
+from calamari_py.steps import STEP_KINDS
 from tests.fakes import RecordingReporter
 from tests.output.octopus_server import FakeOctopus
 
@@ -43,6 +45,7 @@ class Task:
     reporter: MessageReporter = field(default_factory=MessageReporter)
     said: list[str] = field(default_factory=list)
     artifacts: Path | None = None
+    octopus_name: Callable[[str], str | None] = STEP_KINDS["script"].octopus_name
 
     def __post_init__(self) -> None:
         self.record = RunRecord(
@@ -67,6 +70,7 @@ class Task:
             tell=self.said.append,
             fail=lambda text, hint: self.said.extend([text, hint or ""]),
             artifacts=self.artifacts,
+            octopus_name=self.octopus_name,
         )
         publication.outputs()
         publication.summary()
@@ -114,24 +118,23 @@ def test_a_secret_is_for_octopus_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "of_stack", "names"),
+    ("kind", "name", "second"),
     [
-        pytest.param("Outputs.Url", True, ["Outputs.Url", "AwsOutputs[Url]"], id="an output"),
-        pytest.param("StackId", True, ["StackId", "AwsOutputs[StackId]"], id="the stack"),
-        pytest.param("StackName", True, ["StackName"], id="no output of the stack"),
-        pytest.param("Outputs.Url", False, ["Outputs.Url"], id="of a script"),
-        pytest.param("StackId", False, ["StackId"], id="of a script, too"),
+        pytest.param("cloudformation", "Outputs.Url", "AwsOutputs[Url]", id="an output"),
+        pytest.param("cloudformation", "StackId", "AwsOutputs[StackId]", id="the stack"),
+        pytest.param("cloudformation", "StackName", None, id="no output of the stack"),
+        pytest.param("script", "Outputs.Url", None, id="of a script"),
+        pytest.param("script", "StackId", None, id="of a script, too"),
     ],
 )
-def test_names(name: str, of_stack: bool, names: list[str]) -> None:
-    """A stack's outputs are there by the names that Octopus's own step gives them."""
-    assert list(octopus_names(name, of_stack=of_stack)) == names
+def test_names(kind: str, name: str, second: str | None) -> None:
+    """Outputs are there by the names that Octopus's own step of the kind gives them, too."""
+    assert STEP_KINDS[kind].octopus_name(name) == second
 
 
 def test_a_stacks_outputs_keep_their_secrets() -> None:
     """The second name of a sensitive output is sensitive, too."""
-    task = Task()
-    task.record.details["stack_id"] = STACK_ID
+    task = Task(octopus_name=STEP_KINDS["cloudformation"].octopus_name)
     task.has("StackId", STACK_ID)
     task.has("Outputs.DbUrl", SECRET, sensitive=True)
     read = task.publish()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from calamari_py.cli.exec import command as exec_command
 from calamari_py.cli.run import command as run_command
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.cloudformation.links import resume_command
@@ -46,6 +47,25 @@ def test_a_manifest_from_standard_input_has_no_name(errand: Errand, world: World
     """Which one it has to be is said behind the command."""
     said = hinted(world, errand, named="-")
     assert said == "calamari run - --action look  # with the same manifest on standard input"
+
+
+def test_a_command_in_its_place(errand: Errand, world: World) -> None:
+    """A command of somebody's own runs with the same manifest, variables and limits, as `exec`
+    reads them."""
+    found: list[tuple[str, ...]] = []
+
+    def act(_spec: ErrandSpec, context: StepContext) -> None:
+        found.append(context.rerun().exec_words("sh", "-c", "a --b"))
+
+    errand.acts = (act,)
+    world.run(STAGED, variables={"Stage": "prod"}, allow_http_endpoint=True)
+    program, name, *words = found[0]
+    assert (program, name) == ("calamari", "exec")
+    read = exec_command.make_context("exec", words).params
+    assert read["manifest"] == "step.yaml"
+    assert read["variables"] == ("Stage=prod",)
+    assert read["allow_http_endpoint"]
+    assert read["words"] == ("sh", "-c", "a --b")
 
 
 def test_variables_choose_the_target(errand: Errand, world: World) -> None:

@@ -63,7 +63,10 @@ def run(spec: ScriptSpec, folder: Path) -> tuple[Command, list[str]]:
         StepContext(
             environment={"A": "b"},
             private=private,
+            temp=private,
             run=record,
+            read=UNUSED,
+            capture=UNUSED,
             warn=warnings.append,
             credentials=no_credentials,
             aws=UNUSED,

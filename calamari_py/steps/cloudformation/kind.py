@@ -47,6 +47,13 @@ class CloudFormationKind(StepKind):
     def warnings(self, spec: StackSpec) -> Iterable[str]:
         return spec.warnings
 
+    def octopus_name(self, name: str) -> str | None:
+        if name == "StackId":
+            return "AwsOutputs[StackId]"
+        if name.startswith("Outputs."):
+            return f"AwsOutputs[{name.removeprefix('Outputs.')}]"
+        return None
+
     def intentions(self, spec: StackSpec) -> tuple[str, ...]:
         from calamari_py.steps.cloudformation.parsing.intentions import intentions
 

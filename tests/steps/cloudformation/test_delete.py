@@ -38,7 +38,7 @@ def test_a_missing_stack_is_fine(world: StackWorld) -> None:
     outcome = world.run(action="delete")
     assert (outcome.code, outcome.changed) == (0, False)
     assert world.called() == []
-    assert "in eu-west-1 of account 111111111111" in world.report.text
+    assert "in eu-west-1 of account 111111111111" in world.report.everything
 
 
 def test_a_refused_look_is_not_a_missing_stack(world: StackWorld) -> None:
@@ -249,9 +249,10 @@ def test_a_lost_answer_deletes_once(world: StackWorld) -> None:
 def test_a_rehearsal_says_what_it_would_do(world: StackWorld) -> None:
     """``--dry-run`` calls nothing."""
     _has(world)
-    assert world.run(action="delete", dry_run=True).changed is None
+    outcome = world.run(action="delete", dry_run=True)
+    assert (outcome.changed, outcome.pending) == (None, True)
     assert world.called() == []
-    assert "would be deleted" in world.report.text
+    assert "would be deleted" in world.report.everything
 
 
 def test_a_cancel_leaves_it_to_cloudformation(world: StackWorld) -> None:

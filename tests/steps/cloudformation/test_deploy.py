@@ -112,8 +112,8 @@ def test_keep_disables_the_rollback_and_says_what_next(world: StackWorld) -> Non
     world.fail(template=TWO, keep_on_failure=True)
     assert world.params("ExecuteChangeSet")[0]["DisableRollback"] is True
     assert world.status() == "UPDATE_FAILED"
-    assert "--action rollback" in world.report.text
-    assert "is kept" in world.report.text
+    assert "--action rollback" in world.report.everything
+    assert "is kept" in world.report.everything
 
 
 def test_rollback_is_not_disabled_unless_said(world: StackWorld) -> None:
@@ -129,7 +129,7 @@ def test_no_changes_are_a_success(world: StackWorld) -> None:
     """Nothing to do: success, nothing changed, outputs all the same, no change set left."""
     world.has()
     outcome = world.run()
-    assert (outcome.code, outcome.changed) == (0, False)
+    assert (outcome.code, outcome.changed, outcome.pending) == (0, False, False)
     assert world.called() == ["CreateChangeSet", "DeleteChangeSet"]
     assert world.change_sets() == []
     assert "Outputs.BucketRef" in world.report.outputs
@@ -178,7 +178,7 @@ def test_looking_leaves_nothing_behind(
     if there:
         world.has()
     outcome = world.run(template=TWO, **wish)
-    assert (outcome.code, outcome.changed) == (0, None)
+    assert (outcome.code, outcome.changed, outcome.pending) == (0, None, True)
     assert not world.report.has_changed
     assert "ExecuteChangeSet" not in world.called()
     assert [fields["logical_id"] for kind, fields in world.report.events] == (
@@ -195,8 +195,8 @@ def test_a_change_set_that_stays_is_not_said_to_be_dropped(world: StackWorld) ->
     world.has()
     world.aws.faults.append(Fault(operation="DeleteChangeSet", error="AccessDenied", times=None))
     assert world.run(template=TWO, dry_run=True).changed is None
-    assert "is dropped" not in world.report.text
-    assert "nothing was changed" in world.report.text
+    assert "is dropped" not in world.report.everything
+    assert "nothing was changed" in world.report.everything
     assert world.report.said("warning")
 
 
@@ -229,12 +229,12 @@ def test_a_change_set_waits_for_approval(world: StackWorld, wish: dict[str, Any]
     """It is left, its name and ARN are outputs, and both ways on are said."""
     world.has()
     outcome = world.run(template=TWO, **wish)
-    assert outcome.changed is None
+    assert (outcome.changed, outcome.pending) == (None, True)
     (name,) = world.change_sets()
     assert world.report.outputs["ChangeSetName"] == name
     assert world.report.outputs["ChangeSetId"] == world.aws.stack(NAME).change_sets[name].id
-    assert "calamari run step.yaml --action execute" in world.report.text
-    assert "aws cloudformation delete-change-set" in world.report.text
+    assert "calamari run step.yaml --action execute" in world.report.everything
+    assert "aws cloudformation delete-change-set" in world.report.everything
 
 
 @pytest.mark.parametrize("wish", [{}, {"action": "change-set"}, {"dry_run": True}])

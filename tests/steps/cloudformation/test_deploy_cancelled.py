@@ -45,7 +45,7 @@ def test_a_cancel_leaves_cloudformation_at_work(world: StackWorld) -> None:
     assert isinstance(world.fail(template=TWO), Cancelled)
     assert "CancelUpdateStack" not in world.called()
     assert any("CloudFormation goes on" in text for text in world.report.said("warning"))
-    assert "--action watch" in world.report.text
+    assert "--action watch" in world.report.everything
     world.clock.settle()
     assert world.status() == "UPDATE_COMPLETE"
 

@@ -44,7 +44,7 @@ def test_others_are_waited_for(world: StackWorld) -> None:
     world.aws.script("Other", seconds=120)
     world.aws.start_update(NAME, template_text(Bucket=BUCKET, Other=QUEUE))
     assert world.run(template=TWO).changed
-    assert "Console-UpdateStack-0b9d" in world.report.text
+    assert "Console-UpdateStack-0b9d" in world.report.everything
     assert world.status() == "UPDATE_COMPLETE"
 
 

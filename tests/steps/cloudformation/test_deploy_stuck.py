@@ -85,7 +85,7 @@ def test_a_rehearsal_recreates_nothing(world: StackWorld, wish: dict[str, Any]) 
     world.has(status="ROLLBACK_COMPLETE")
     assert world.run(recreate_failed=True, **wish).changed is None
     assert world.called() == []
-    assert "would delete it and create it anew" in world.report.text
+    assert "would delete it and create it anew" in world.report.everything
 
 
 def test_a_stuck_rollback_stops_with_the_command(world: StackWorld) -> None:

@@ -144,7 +144,7 @@ def test_a_last_event_that_never_comes_is_not_waited_for_for_ever(story: Story) 
     story.at(10, "UPDATE_COMPLETE")
     assert story.follow().stack.status == "UPDATE_COMPLETE"
     assert story.clock.monotonic() < 10 + LAG + 30
-    assert "has not come" in story.report.text
+    assert "has not come" in story.report.everything
 
 
 def test_a_stack_that_looks_finished_while_events_come_is_not(story: Story) -> None:
@@ -194,7 +194,7 @@ def test_somebody_elses_next_operation_does_not_hide_how_this_one_ended(story: S
     story.at(10, None, stack("UPDATE_ROLLBACK_COMPLETE", at=10))
     story.at(11, "UPDATE_IN_PROGRESS", stack("UPDATE_IN_PROGRESS", at=11, token="Console-1"))
     assert story.follow().stack.status == "UPDATE_ROLLBACK_COMPLETE"
-    assert "another operation" in story.report.text
+    assert "another operation" in story.report.everything
     assert story.clock.monotonic() < 60
 
 
@@ -227,7 +227,7 @@ def test_cleaning_up_is_still_in_progress(story: Story) -> None:
         stack("UPDATE_COMPLETE", at=300),
     )
     assert story.follow().stack.status == "UPDATE_COMPLETE"
-    assert "'Old' (AWS::SNS::Topic, physical-Old) is no longer needed" in story.report.text
+    assert "'Old' (AWS::SNS::Topic, physical-Old) is no longer needed" in story.report.everything
 
 
 def test_time_that_ends_while_cleaning_up_changes_no_outcome(story: Story) -> None:
@@ -238,8 +238,8 @@ def test_time_that_ends_while_cleaning_up_changes_no_outcome(story: Story) -> No
         5, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", at=5)
     )
     assert story.follow().stack.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-    assert "the outcome is decided" in story.report.text
-    assert WATCH in story.report.text
+    assert "the outcome is decided" in story.report.everything
+    assert WATCH in story.report.everything
 
 
 def test_time_that_ends_says_that_cloudformation_goes_on(story: Story) -> None:

@@ -102,7 +102,7 @@ def test_time_that_ends_while_cleaning_up_ends_as_the_event_says(story: Story) -
     finished = story.follow()
     assert finished.stack.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     assert finished.stack.outputs == {}
-    assert "its outputs are not known" in story.report.text
+    assert "its outputs are not known" in story.report.everything
 
 
 # ---- somebody else came after it
@@ -114,7 +114,7 @@ def test_outputs_of_a_later_update_are_not_published(story: Story) -> None:
     story.at(1, None, stack("UPDATE_IN_PROGRESS", at=1), stack("UPDATE_COMPLETE", at=8))
     finished = story.follow()
     assert (finished.superseded, finished.stack.outputs) == (True, {})
-    assert "left out" in story.report.text
+    assert "left out" in story.report.everything
 
 
 def test_outputs_are_ours_as_long_as_nobody_has_updated_the_stack(story: Story) -> None:

@@ -37,7 +37,7 @@ def test_others_may_be_unknown(story: Story, denied: set[str]) -> None:
     story.stack = replace(STACK, status="DELETE_IN_PROGRESS")
     story.clock.at(60, lambda: setattr(story, "stack", None))
     assert wait_for_others(story.work(), story.stack).status == "DELETE_COMPLETE"
-    assert "somebody unknown" in story.report.text
+    assert "somebody unknown" in story.report.everything
 
 
 def test_waiting_for_others_ends_with_the_steps_time(story: Story) -> None:
@@ -68,8 +68,8 @@ def test_whoever_is_done_is_not_named(story: Story) -> None:
     story.add(stack("UPDATE_IN_PROGRESS", token="old"), stack("UPDATE_COMPLETE", token="old"))
     story.at(30, "UPDATE_COMPLETE")
     wait_for_others(story.work(), story.stack)
-    assert "'old'" not in story.report.text
-    assert "somebody unknown" in story.report.text
+    assert "'old'" not in story.report.everything
+    assert "somebody unknown" in story.report.everything
 
 
 def test_every_status_of_others_is_told(story: Story) -> None:

@@ -146,9 +146,10 @@ def test_a_nested_stack_is_refused_with_its_root(world: StackWorld) -> None:
 def test_a_rehearsal_calls_nothing(world: StackWorld, make: Any) -> None:
     """``--dry-run`` says what would be done."""
     make(world)
-    assert world.run(action="rollback", dry_run=True).changed is None
+    outcome = world.run(action="rollback", dry_run=True)
+    assert (outcome.changed, outcome.pending) == (None, True)
     assert world.called() == []
-    assert "would be" in world.report.text
+    assert "would be" in world.report.everything
 
 
 def test_a_lost_answer_is_found_out(world: StackWorld) -> None:

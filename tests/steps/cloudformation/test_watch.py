@@ -79,7 +79,7 @@ def test_somebody_elses_operation(world: StackWorld) -> None:
     world.aws.script("Queue", seconds=60)
     world.aws.start_update(NAME, TWO)
     assert world.run(action="watch").code == 0
-    assert "Console-UpdateStack-0b9d" in world.report.text
+    assert "Console-UpdateStack-0b9d" in world.report.everything
 
 
 def test_a_deletion_by_its_arn(world: StackWorld) -> None:
@@ -121,7 +121,8 @@ def test_a_stack_whose_events_are_gone(world: StackWorld, status: str) -> None:
 def test_a_rehearsal_only_looks(world: StackWorld) -> None:
     """``--dry-run`` does not wait."""
     world.aws.add_stack(NAME, status="UPDATE_IN_PROGRESS")
-    assert world.run(action="watch", dry_run=True).changed is None
+    outcome = world.run(action="watch", dry_run=True)
+    assert (outcome.changed, outcome.pending) == (None, False)
     assert world.clock.monotonic() == 0
 
 
@@ -195,8 +196,8 @@ def test_a_deletion_that_began_a_moment_ago_is_followed(world: StackWorld) -> No
     error = world.fail(action="watch")
     assert isinstance(error, StackFailed)
     assert error.message.startswith("Bucket ")
-    assert world.report.text.count("following the deletion") == 1
-    assert "following the creation" not in world.report.text
+    assert world.report.everything.count("following the deletion") == 1
+    assert "following the creation" not in world.report.everything
     assert isinstance(world.fail(action="watch"), StackFailed)
     assert world.report.facts["status"] == "DELETE_FAILED"
 
@@ -347,7 +348,8 @@ def test_a_rehearsal_leaves_it(world: StackWorld) -> None:
     """``--dry-run`` shows the changes and keeps the change set."""
     world.aws.add_stack(NAME, template=ONE)
     world.run(action="change-set", template=TWO)
-    assert world.run(action="execute", dry_run=True).changed is None
+    outcome = world.run(action="execute", dry_run=True)
+    assert (outcome.changed, outcome.pending) == (None, True)
     assert world.called() == []
     assert len(world.change_sets()) == 1
 

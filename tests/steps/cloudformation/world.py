@@ -11,7 +11,7 @@ from typing import Any
 
 from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.identity import AwsCredentials
-from calamari_py.process import Command, ProcessExit
+from calamari_py.process import Command
 from calamari_py.steps.base import StepContext, StepOutcome, Tone
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
 from calamari_py.steps.cloudformation.spec import Parameter, StackSpec, Template
@@ -83,6 +83,15 @@ class Report:
         if sensitive:
             self.sensitive.add(name)
 
+    def text(self, data: bytes, *, of: str = "") -> None:
+        raise AssertionError(f"nothing else writes anything: {data!r} {of}")
+
+    def settle(self) -> None:
+        """Nothing is held back."""
+
+    def artifact(self, path: Path, name: str, *, as_it_is: bool = False) -> Path | None:
+        raise AssertionError(f"there is no file to keep: {path} {name} {as_it_is}")
+
     def fact(self, name: str, value: Any) -> None:
         json.dumps(value)
         self.facts[name] = value
@@ -102,7 +111,7 @@ class Report:
         return [text for one, text in self.told if one == kind]
 
     @property
-    def text(self) -> str:
+    def everything(self) -> str:
         """All lines, warnings, setbacks and hints."""
         return "\n".join([*(text for _, text in self.told), *self.hints])
 
@@ -134,7 +143,10 @@ class StackWorld:
         return StepContext(
             environment={},
             private=Path("/nowhere"),
+            temp=Path("/nowhere"),
             run=_no_process,
+            read=_no_process,
+            capture=_no_process,
             warn=self.report.warn,
             credentials=_no_credentials,
             aws=self.aws,
@@ -202,7 +214,7 @@ class StackWorld:
         return list(self.aws.stack(NAME).change_sets)
 
 
-def _no_process(command: Command) -> ProcessExit:
+def _no_process(command: Command, *_: object, **__: object) -> Any:
     raise AssertionError("a CloudFormation step starts no process")
 
 

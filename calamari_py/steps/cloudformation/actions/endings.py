@@ -28,8 +28,8 @@ def refusal(
     )
 
 
-def only_looked(work: Waiting, name: str, would: str) -> StepOutcome:
+def only_looked(work: Waiting, name: str, would: str, *, pending: bool = True) -> StepOutcome:
     """The outcome of a rehearsal. Nothing was changed, but it is not that there was nothing to
-    change: `changed` is unknown."""
+    change, as `pending` says: `changed` is unknown."""
     work.report.ending(f"{name}: {would}")
-    return StepOutcome(code=0, changed=None)
+    return StepOutcome(code=0, changed=None, pending=pending)

@@ -91,7 +91,8 @@ def _join(work: Work, stack: Stack) -> StepOutcome | None:
     """A rollback that runs already is the one that is wanted. None when it is over by now."""
     tell_state(work, stack)
     if work.spec.dry_run:
-        return _rehearsed(work, stack, f"stack '{stack.name}' is being rolled back already")
+        text = f"stack '{stack.name}' is being rolled back already"
+        return _rehearsed(work, stack, text, pending=False)
     asked = f"the events of stack '{stack.name}'"
     operation = ask_patiently(work, lambda: latest_operation(work, stack), asked)
     if operation is None or operation.ended is not None:
@@ -113,6 +114,6 @@ def _nothing_to_do(work: Work, stack: Stack) -> StepOutcome:
     return StepOutcome(code=0, changed=False)
 
 
-def _rehearsed(work: Work, stack: Stack, text: str) -> StepOutcome:
+def _rehearsed(work: Work, stack: Stack, text: str, *, pending: bool = True) -> StepOutcome:
     work.report.line(text)
-    return only_looked(work, stack.name, f"{stack.status}, only looked")
+    return only_looked(work, stack.name, f"{stack.status}, only looked", pending=pending)

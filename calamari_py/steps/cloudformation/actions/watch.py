@@ -42,7 +42,7 @@ def watch(work: Work) -> StepOutcome:
     tell_state(work, stack)
     if work.spec.dry_run:
         work.report.line(f"stack '{stack.name}' is {stack.status}: only looked, not followed")
-        return only_looked(work, stack.name, stack.status)
+        return only_looked(work, stack.name, stack.status, pending=False)
     if token:
         operation = _resumed(work, stack, token)
         return _ended(work, operation, _follow(work, operation))

@@ -58,7 +58,8 @@ def _try(work: SetWork) -> StepOutcome:
     if work.spec.dry_run:
         warn_of_behind(work, plan.instances)
         if plan.is_empty:
-            return only_looked(work, work.spec.name, f"no changes, {summary(plan.instances)}")
+            would = f"no changes, {summary(plan.instances)}"
+            return only_looked(work, work.spec.name, would, pending=False)
         return only_looked(work, work.spec.name, "would be changed")
     _carry_out(work, plan)
     conclude(work)

@@ -30,7 +30,7 @@ def watch(work: SetWork) -> StepOutcome:
         work.report.line(f"no operation ever ran on {work.shown}")
     elif work.spec.dry_run:
         work.report.line(f"{work.shown}: operation '{latest.id}' is {latest.status}: only looked")
-        return only_looked(work, work.spec.name, latest.status)
+        return only_looked(work, work.spec.name, latest.status, pending=False)
     else:
         _follow(work, latest)
     _say_state(work, is_deletion=latest is not None and latest.action == "DELETE")

@@ -90,7 +90,7 @@ def test_only_those_that_are_named(world: SetWorld) -> None:
     assert outcome.changed
     assert list(world.places()) == [(ONE, EAST)]
     assert world.aws.changing() == ["DeleteStackInstances"]
-    assert "stays: it has 1 other instance" in world.report.text
+    assert "stays: it has 1 other instance" in world.report.everything
     assert world.run().changed is False
 
 
@@ -100,7 +100,7 @@ def test_stacks_may_stay(world: SetWorld) -> None:
     world.run(retain_stacks=True)
     (params,) = world.aws.asked("DeleteStackInstances")
     assert params["RetainStacks"] is True
-    assert "stay where they are" in world.report.text
+    assert "stay where they are" in world.report.everything
 
 
 def test_a_partial_failure(world: SetWorld) -> None:
@@ -237,7 +237,7 @@ def test_a_rehearsal(world: SetWorld) -> None:
     world.there((ONE, EAST))
     assert world.run(dry_run=True).changed is None
     assert world.aws.changing() == []
-    assert f"would be taken out of stack set '{NAME}': {ONE} in {EAST}" in world.report.text
+    assert f"would be taken out of stack set '{NAME}': {ONE} in {EAST}" in world.report.everything
 
 
 def test_the_model_does_not_matter_for_an_empty_set(world: SetWorld) -> None:

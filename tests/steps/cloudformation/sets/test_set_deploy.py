@@ -83,7 +83,7 @@ def test_nothing_to_do(world: SetWorld) -> None:
     assert (outcome.code, outcome.changed) == (0, False)
     assert world.aws.changing() == []
     assert not world.report.has_changed
-    assert "no changes" in world.report.text
+    assert "no changes" in world.report.everything
     assert f"Instances.{ONE}.{EAST}" in world.report.outputs
 
 
@@ -135,7 +135,7 @@ def test_what_differs_is_updated_everywhere(
     world.there((ONE, EAST), (TWO, EAST), **there)
     assert world.run(**changes).changed
     assert world.aws.changing() == ["UpdateStackSet"]
-    assert f"will be updated: {said}" in world.report.text
+    assert f"will be updated: {said}" in world.report.everything
     assert set(world.places().values()) == {CURRENT}
     assert world.run().changed is False
 
@@ -192,7 +192,7 @@ def test_a_hidden_parameter_cannot_be_compared(
     world.aws.hidden = {"Secret"}
     secret = Parameter(key="Secret", value=value)
     assert world.run(parameters=(*world.spec.parameters, secret)).changed is changed
-    assert ("'Secret' (hidden: cannot be compared)" in world.report.text) is changed
+    assert ("'Secret' (hidden: cannot be compared)" in world.report.everything) is changed
 
 
 def test_a_template_in_s3_is_always_sent(world: SetWorld) -> None:
@@ -205,7 +205,7 @@ def test_a_template_in_s3_is_always_sent(world: SetWorld) -> None:
     (params,) = world.aws.asked("UpdateStackSet")
     assert params["TemplateURL"] == url
     assert "TemplateBody" not in params
-    assert "cannot be compared" in world.report.text
+    assert "cannot be compared" in world.report.everything
     assert world.report.hidden == {"Dev": "parameter Stage"}
 
 
@@ -223,8 +223,8 @@ def test_what_the_manifest_does_not_name_stays(world: SetWorld) -> None:
     """It is counted and named, and never removed."""
     world.there((ONE, EAST), (TWO, EAST), (THREE, WEST))
     world.run()
-    assert "1 of 3 instances are not named by the manifest and stay" in world.report.text
-    assert f"{THREE} {WEST}" in world.report.text
+    assert "1 of 3 instances are not named by the manifest and stay" in world.report.everything
+    assert f"{THREE} {WEST}" in world.report.everything
     assert (THREE, WEST) in world.places()
 
 
@@ -257,8 +257,8 @@ def test_parameters_that_differ_are_updated(world: SetWorld) -> None:
 def test_no_value_of_a_parameter_is_said(world: SetWorld) -> None:
     """It may be a secret that only the template knows of."""
     world.run(instances=(group(ONE, parameters={"Size": "gigantic"}),))
-    assert "with its own Size" in world.report.text
-    assert "gigantic" not in world.report.text
+    assert "with its own Size" in world.report.everything
+    assert "gigantic" not in world.report.everything
 
 
 def test_a_long_list_comes_in_pages(world: SetWorld) -> None:
@@ -273,10 +273,10 @@ def test_a_long_list_comes_in_pages(world: SetWorld) -> None:
 def test_a_rehearsal(world: SetWorld) -> None:
     """``--dry-run`` says everything that would be done and does nothing."""
     outcome = world.run(dry_run=True)
-    assert (outcome.code, outcome.changed) == (0, None)
+    assert (outcome.code, outcome.changed, outcome.pending) == (0, None, True)
     assert world.aws.changing() == []
-    assert "would be created from roles.json" in world.report.text
-    assert f"instances would be added: {ONE}, {TWO} in {EAST}" in world.report.text
+    assert "would be created from roles.json" in world.report.everything
+    assert f"instances would be added: {ONE}, {TWO} in {EAST}" in world.report.everything
 
 
 def test_a_rehearsal_of_an_update(world: SetWorld) -> None:
@@ -285,9 +285,9 @@ def test_a_rehearsal_of_an_update(world: SetWorld) -> None:
     found.instances[ONE, EAST].overrides = {"Stage": "x"}
     world.run(dry_run=True, description="new")
     assert world.aws.changing() == []
-    assert "would be updated: the description" in world.report.text
-    assert f"instances would be updated: {ONE} in {EAST}" in world.report.text
-    assert f"instances would be added: {TWO} in {EAST}" in world.report.text
+    assert "would be updated: the description" in world.report.everything
+    assert f"instances would be updated: {ONE} in {EAST}" in world.report.everything
+    assert f"instances would be added: {TWO} in {EAST}" in world.report.everything
 
 
 def test_preferences(world: SetWorld) -> None:

@@ -385,7 +385,10 @@ def test_others_are_waited_for(world: SetWorld) -> None:
     """One operation at a time: who works on it is said, and the set is looked at afterwards."""
     other = world.aws.begin(NAME, seconds=60)
     assert world.run().changed
-    assert f"waiting for the update '{other.id}', begun 2026-03-01 09:30:00Z" in world.report.text
+    assert (
+        f"waiting for the update '{other.id}', begun 2026-03-01 09:30:00Z"
+        in world.report.everything
+    )
     assert world.aws.clock.monotonic() > 60
 
 
@@ -447,7 +450,7 @@ def test_a_drift_detection_changes_nothing(world: SetWorld) -> None:
     _once_over(world, lambda: world.aws.begin(NAME, action="DETECT_DRIFT", seconds=0.1))
     assert world.run().changed
     assert [one.action for one in world.aws.sets[NAME].operations] == ["DETECT_DRIFT", "CREATE"]
-    assert "faster" not in world.report.text
+    assert "faster" not in world.report.everything
 
 
 def test_an_instance_that_goes_while_it_is_looked_at(world: SetWorld) -> None:
@@ -456,7 +459,7 @@ def test_an_instance_that_goes_while_it_is_looked_at(world: SetWorld) -> None:
     gone = Fault(operation="DescribeStackInstance", error="StackInstanceNotFoundException")
     world.aws.faults.append(gone)
     assert world.run().code == 0
-    assert "somebody else was faster" in world.report.text
+    assert "somebody else was faster" in world.report.everything
 
 
 def test_a_set_that_is_deleted_on_the_way(world: SetWorld) -> None:
@@ -473,7 +476,7 @@ def test_a_set_that_others_have_changed_is_looked_at_again(world: SetWorld) -> N
     world.aws.faults.append(Fault(operation=ADD, error="StaleRequestException"))
     assert world.run().changed
     assert len(world.aws.asked("ListStackInstances")) == 3
-    assert "somebody else was faster" in world.report.text
+    assert "somebody else was faster" in world.report.everything
 
 
 def test_it_is_looked_at_again_only_so_often(world: SetWorld) -> None:

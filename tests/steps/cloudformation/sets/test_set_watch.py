@@ -37,7 +37,7 @@ def test_a_run_that_was_killed_is_taken_up(world: SetWorld) -> None:
     assert len(world.report.events) == 2
     assert world.aws.changing() == []
     assert f"Instances.{TWO}.{EAST}" in world.report.outputs
-    assert "following the creation 'calamari-payments-dev-" in world.report.text
+    assert "following the creation 'calamari-payments-dev-" in world.report.everything
 
 
 def test_its_failure_is_the_step_s(world: SetWorld) -> None:
@@ -58,7 +58,7 @@ def test_the_last_of_many(world: SetWorld) -> None:
     world.aws.clock.advance(10)
     world.aws.sets[NAME].operations.reverse()
     world.run(action="watch")
-    assert "'second'" in world.report.text
+    assert "'second'" in world.report.everything
 
 
 def test_what_is_left_to_do_is_a_failure(world: SetWorld) -> None:
@@ -92,7 +92,7 @@ def test_no_operation(world: SetWorld) -> None:
     """A set that was only made."""
     world.there()
     assert world.run(action="watch", instances=()).code == 0
-    assert "no operation ever ran" in world.report.text
+    assert "no operation ever ran" in world.report.everything
 
 
 def test_a_rehearsal_only_looks(world: SetWorld) -> None:
@@ -101,7 +101,7 @@ def test_a_rehearsal_only_looks(world: SetWorld) -> None:
     world.aws.begin(NAME, seconds=500)
     assert world.run(action="watch", dry_run=True).code == 0
     assert world.aws.clock.monotonic() == 0
-    assert "is RUNNING: only looked" in world.report.text
+    assert "is RUNNING: only looked" in world.report.everything
 
 
 def test_a_set_that_is_gone_at_the_end(world: SetWorld) -> None:
@@ -121,7 +121,7 @@ def test_a_deletion_leaves_nothing_to_do(world: SetWorld) -> None:
     assert world.run(action="watch").code == 0
     (warning,) = world.report.said("warning")
     assert "still there, with no instances" in warning
-    assert "--action deploy" not in world.report.text
+    assert "--action deploy" not in world.report.everything
 
 
 def test_a_deletion_that_was_not_finished(world: SetWorld) -> None:

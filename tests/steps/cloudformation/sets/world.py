@@ -11,7 +11,7 @@ import msgspec
 
 from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.identity import AwsCredentials
-from calamari_py.process import Command, ProcessExit
+from calamari_py.process import Command
 from calamari_py.steps.base import StepContext, StepOutcome
 from calamari_py.steps.cloudformation.parsing.template import read_facts
 from calamari_py.steps.cloudformation.sections import InstancesSection, StackSetSection
@@ -83,7 +83,10 @@ class SetWorld:
         return StepContext(
             environment={},
             private=Path("/nowhere"),
+            temp=Path("/nowhere"),
             run=_no_process,
+            read=_no_process,
+            capture=_no_process,
             warn=self.report.warn,
             credentials=_no_credentials,
             aws=self.aws,
@@ -118,7 +121,7 @@ class SetWorld:
         return {place: one.status for place, one in self.aws.sets[NAME].instances.items()}
 
 
-def _no_process(command: Command) -> ProcessExit:
+def _no_process(command: Command, *_: object, **__: object) -> Any:
     raise AssertionError("a stack set starts no process")
 
 

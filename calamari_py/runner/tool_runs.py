@@ -1,0 +1,157 @@
+"""ToolRuns: the commands of one execution of a kind that reads what they write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from calamari_py.errors import (
+    Cancelled,
+    CommandNotExecutable,
+    CommandNotFound,
+    FileMissing,
+    TimedOut,
+)
+from calamari_py.output import format_seconds
+from calamari_py.process import (
+    KILL_DELAY,
+    Command,
+    Limits,
+    OutputSink,
+    ProcessExit,
+    SignalInbox,
+)
+from calamari_py.result import Usage
+from calamari_py.runner.record import RunRecord
+from calamari_py.runner.tool_sinks import MemorySink, ReaderSink, ToolSink
+from calamari_py.steps.base import Captured, LineReader
+
+CAPTURE_LIMIT = 512 * 1024 * 1024
+"""Bytes that a captured command may write."""
+SILENCE = 0.25
+"""Seconds without output after which a reader is told so."""
+_LATE_HINT = "see what took so long, or allow it more time in the manifest (timeout)"
+
+
+class RunCommand(Protocol):
+    """The process door, as the runner opens it."""
+
+    def __call__(
+        self,
+        command: Command,
+        sink: OutputSink,
+        limits: Limits,
+        inbox: SignalInbox,
+        *,
+        tell: Callable[[str], None],
+        idle_flush: float = ...,
+    ) -> ProcessExit: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolRuns:
+    """See `StepContext.read` and `StepContext.capture`. All commands share one time limit, that of
+    `limits`, which begins now.
+
+    `complete` adds what the caller wants of every command; `listen` is called before each read,
+    `tell` hears what people who wait should know, `say` and `warn` what is odd.
+    """
+
+    run: RunCommand
+    complete: Callable[[Command], Command]
+    limits: Limits
+    inbox: SignalInbox
+    record: RunRecord
+    monotonic: Callable[[], float]
+    listen: Callable[[], None]
+    tell: Callable[[str], None]
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+    usage: Usage = field(default_factory=Usage)
+    had_started: bool = False
+    """Whether there ever was a process, of this execution or before it."""
+    _began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.monotonic()
+
+    def read(self, command: Command, reader: LineReader) -> ProcessExit:
+        """Run `command` and give `reader` its lines. What `reader` raises stops the command as a
+        lost reader does, and is raised when it has ended."""
+        sink = ReaderSink(reader, listen=self.listen, warn=self.warn)
+        return self._run(command, sink, self._limits_left(), self.inbox, idle_flush=SILENCE)
+
+    def capture(self, command: Command, *, last_words: float | None = None) -> Captured:
+        """Run `command` and give what it wrote. CalamariError when that is too much."""
+        listen = self.listen if last_words is None else _nobody
+        sink = MemorySink(command.argv[0], CAPTURE_LIMIT, listen=listen)
+        if last_words is None:
+            ended = self._run(command, sink, self._limits_left(), self.inbox)
+        else:
+            ended = self._run_aside(command, sink, last_words)
+        return Captured(exit=ended, stdout=sink.written("stdout"), stderr=sink.written("stderr"))
+
+    def _run_aside(self, command: Command, sink: ToolSink, seconds: float) -> ProcessExit:
+        """Run a command that outlives the step's own end, whatever signals came or come."""
+        limits = Limits(timeout=seconds, grace=min(self.limits.grace, KILL_DELAY))
+        with self.inbox.queued(), _Aside(self.inbox) as aside:
+            return self._run(command, sink, limits, aside)
+
+    def _run(
+        self,
+        command: Command,
+        sink: ToolSink,
+        limits: Limits,
+        inbox: SignalInbox,
+        **more: float,
+    ) -> ProcessExit:
+        try:
+            ended = self.run(self.complete(command), sink, limits, inbox, tell=self.tell, **more)
+        except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
+            # Without any process so far there is nothing to clean up after.
+            self.record.step_started = self.had_started
+            raise
+        self.had_started = True
+        self.usage += Usage(
+            cpu=ended.cpu_time,
+            peak_memory=ended.peak_memory,
+            stdout=sink.bytes_read["stdout"],
+            stderr=sink.bytes_read["stderr"],
+        )
+        for process in ended.left_running:
+            self.say(f"{process} was still running after the step and was ended")
+        sink.raise_what_waits(stopped=ended.stopped is not None)
+        return ended
+
+    def _limits_left(self) -> Limits:
+        """What is left of the time limit. TimedOut where that is nothing."""
+        whole = self.limits.timeout
+        if whole is None:
+            return self.limits
+        left = self._began + whole - self.monotonic()
+        if left <= 0:
+            raise TimedOut(
+                f"still running after {format_seconds(whole)} (timeout)", hint=_LATE_HINT
+            )
+        return replace(self.limits, timeout=left)
+
+
+class _Aside(SignalInbox):
+    """An inbox that no signal comes to: they wait in the run's own one, `outer`. Who sends one
+    more there, a second after the first, ends the command all the same."""
+
+    def __init__(self, outer: SignalInbox) -> None:
+        super().__init__(install=False)
+        self._outer = outer
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Those who wait are waiting at `outer`."""
+        with self._outer.impatient():
+            yield
+
+
+def _nobody() -> None:
+    """Nobody listens to last words."""

@@ -1,0 +1,1 @@
+"""Step kind ``terraform``: Terraform or OpenTofu, run as the step's role."""

@@ -1,0 +1,1 @@
+"""What each action of a ``terraform`` step does, in terms of the other rooms."""

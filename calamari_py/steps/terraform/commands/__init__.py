@@ -1,0 +1,1 @@
+"""What is started, and with what: arguments, environment, private files."""

@@ -1,0 +1,1 @@
+"""What Terraform says while it works, told as it comes."""

@@ -1,0 +1,1 @@
+"""The tool itself: which one it is, how it is made ready, and its commands."""

@@ -1,0 +1,15 @@
+"""Stopped: a command that calamari had to end."""
+
+from __future__ import annotations
+
+from calamari_py.errors import CalamariError
+from calamari_py.process.base import ProcessExit
+
+
+class Stopped(CalamariError):
+    """calamari ended a command: the time was over, a signal came, or nobody reads any more. `exit`
+    says which; it becomes the step's own end."""
+
+    def __init__(self, verb: str, ended: ProcessExit) -> None:
+        super().__init__(f"'{verb}' was ended: {ended.stopped}")
+        self.exit = ended

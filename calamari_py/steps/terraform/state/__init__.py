@@ -1,0 +1,1 @@
+"""The state's safety: its lock, and a state that could not be saved."""

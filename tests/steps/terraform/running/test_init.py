@@ -1,0 +1,207 @@
+"""``init``: attempts, the lock file, the backend."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from calamari_py.errors import Cancelled, TimedOut, ToolFailed
+from calamari_py.process.base import StopReason
+from calamari_py.steps.terraform.running.ended import Stopped
+from tests.steps.terraform.fakes import Answer
+from tests.steps.terraform.running.room import Room
+
+BUSY = Answer(
+    code=1,
+    stdout=b"Initializing the backend...\n",
+    stderr=b"\nError: Failed to query available provider packages\n\nCould not retrieve: the "
+    b"request failed after 2 attempts, please try again later: 503 Service\nUnavailable\n",
+)
+REFUSED = Answer(code=1, stderr=b"\nError: Invalid provider\n\nrequires authentication\n")
+GOOD = Answer(stdout=b"Initializing the backend...\n\nTerraform has been initialized!\n")
+
+
+def test_busy_registries_are_asked_again(tmp_path: Path) -> None:
+    """Two failures of a busy registry are told and waited for, then it goes on."""
+    room = Room(tmp_path)
+    room.has_backend()
+    room.fake.on("init", BUSY, BUSY, GOOD)
+    room.tool.init()
+    assert room.clock.slept == [4.0, 8.0]
+    assert room.report.said("warning") == [
+        "init failed for now (503 Service Unavailable): attempt 2 of 4 follows in 4 s",
+        "init failed for now (503 Service Unavailable): attempt 3 of 4 follows in 8 s",
+    ]
+
+
+def test_the_last_failure_says_how_often_it_was_tried(tmp_path: Path) -> None:
+    """After four attempts the error is the last one's, and counts them."""
+    room = Room(tmp_path)
+    room.fake.on("init", BUSY)
+    with pytest.raises(ToolFailed, match=r"Failed to query .* \(tried 4 times\)"):
+        room.tool.init()
+    assert room.clock.slept == [4.0, 8.0, 16.0]
+    assert len(room.fake.called("init")) == 4
+
+
+def test_an_error_that_stays_is_not_tried_again(tmp_path: Path) -> None:
+    """A refusal ends it at once, without a count."""
+    room = Room(tmp_path)
+    room.fake.on("init", REFUSED)
+    with pytest.raises(ToolFailed) as caught:
+        room.tool.init()
+    assert "tried" not in caught.value.message
+    assert len(room.fake.called("init")) == 1
+
+
+def test_a_pause_ends_with_the_step(tmp_path: Path) -> None:
+    """No pause goes on for longer than the step may take."""
+    room = Room(tmp_path, timeout=10)
+    room.fake.on("init", BUSY)
+    with pytest.raises(TimedOut, match="attempt 3 of init after 10s"):
+        room.tool.init()
+    assert room.clock.slept == [4.0, 6.0]
+
+
+def test_a_signal_ends_a_pause(tmp_path: Path) -> None:
+    """Whoever cancels does not wait for the next attempt."""
+    room = Room(tmp_path)
+    room.fake.on("init", BUSY)
+
+    def cancel() -> None:
+        raise Cancelled(signal.SIGTERM)
+
+    room.clock.at(2, cancel)
+    with pytest.raises(Cancelled):
+        room.tool.init()
+    assert len(room.fake.called("init")) == 1
+
+
+def test_init_that_calamari_ended_is_no_failure_of_terraform(tmp_path: Path) -> None:
+    """A stopped command is raised with its end, and not tried again."""
+    room = Room(tmp_path)
+    room.fake.on("init", Answer(code=124, stopped=StopReason.TIMEOUT, stderr=BUSY.stderr))
+    with pytest.raises(Stopped) as caught:
+        room.tool.init()
+    assert caught.value.exit.stopped is StopReason.TIMEOUT
+    assert len(room.fake.calls) == 1
+
+
+def test_what_init_says_is_for_the_verbose(tmp_path: Path) -> None:
+    """A run that goes well shows nothing of init but notes."""
+    room = Room(tmp_path)
+    room.has_backend()
+    room.fake.on("init", GOOD)
+    room.tool.init()
+    expected = ["Initializing the backend...", "Terraform has been initialized!"]
+    assert room.report.told == [("note", each) for each in expected]
+
+
+def test_a_warning_of_init_is_shown(tmp_path: Path) -> None:
+    """What Terraform warns of is no matter for the verbose alone."""
+    room = Room(tmp_path)
+    room.has_backend()
+    warned = (
+        b"\nWarning: Deprecated Parameter\n\nThe parameter is deprecated.\n\n"
+        b"Terraform has been successfully initialized!\n"
+    )
+    room.fake.on("init", Answer(stdout=warned))
+    room.tool.init()
+    shown = [text for kind, text in room.report.told if kind != "note"]
+    assert shown == ["Warning: Deprecated Parameter\n  The parameter is deprecated."]
+
+
+def test_an_error_that_did_not_matter_is_a_warning(tmp_path: Path) -> None:
+    """Terraform goes on without a cache that is not there, and calls that an error."""
+    room = Room(tmp_path)
+    room.has_backend()
+    room.fake.on(
+        "init",
+        Answer(
+            stderr="There are some problems with the CLI configuration:\n╷\n"
+            "│ Error: The specified plugin cache dir /c cannot be opened: stat /c: no such file\n"
+            "│ \n╵\n\nAs a result of the above problems, Terraform may not behave.\n".encode()
+        ),
+    )
+    room.tool.init()
+    (told,) = room.report.events
+    assert told[1]["severity"] == "warning"
+    assert "plugin cache dir /c" in told[1]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param(None, None, None, id="none"),
+        pytest.param(None, "a", "wrote", id="new"),
+        pytest.param("a", "b", "changed", id="changed"),
+        pytest.param("a", "a", None, id="as-it-was"),
+    ],
+)
+def test_a_changed_lock_file_is_told(
+    before: str | None, after: str | None, said: str | None, tmp_path: Path
+) -> None:
+    """Who does not commit the lock file may get other providers the next time."""
+    room = Room(tmp_path)
+    room.has_backend()
+    path = room.directory / ".terraform.lock.hcl"
+    if before is not None:
+        path.write_text(before)
+    room.fake.on("init", Answer(act=lambda: path.write_text(after) if after else None))
+    room.tool.init()
+    lines = room.report.said("line")
+    expected = f"init {said} .terraform.lock.hcl: commit it, so that every run takes the same"
+    assert [line.removesuffix(" providers") for line in lines] == ([expected] if said else [])
+
+
+def test_a_backend_without_its_block_is_refused(tmp_path: Path) -> None:
+    """Terraform would only warn, and keep the state on a disk that is thrown away."""
+    room = Room(tmp_path, backend={"bucket": "b"})
+    with pytest.raises(ToolFailed, match="no backend block") as caught:
+        room.tool.init()
+    assert 'terraform { backend "s3" {} }' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("left", "action", "is_said"),
+    [
+        pytest.param(None, "deploy", True, id="no-block"),
+        pytest.param('{"backend": {"type": "local", "config": {}}}', "deploy", True, id="local"),
+        pytest.param(
+            '{"backend": {"type": "local", "config": {"path": "s/x.tfstate"}}}',
+            "plan",
+            True,
+            id="inside",
+        ),
+        pytest.param(
+            '{"backend": {"type": "local", "config": {"path": "/srv/x.tfstate"}}}',
+            "deploy",
+            False,
+            id="elsewhere",
+        ),
+        pytest.param('{"backend": {"type": "s3", "config": {}}}', "deploy", False, id="s3"),
+        pytest.param(None, "output", False, id="only-read"),
+    ],
+)
+def test_a_state_in_the_folder_is_warned_of(
+    left: str | None, action: str, is_said: bool, tmp_path: Path
+) -> None:
+    """A state that goes with the worker is said once, where something may be written to it."""
+    room = Room(tmp_path, action=action)
+    if left is not None:
+        room.has_backend(left)
+    room.tool.init()
+    said = [f"the state lies in '{room.directory}', and is lost with it"]
+    assert room.report.said("warning") == (said if is_said else [])
+
+
+def test_a_state_that_would_have_to_move_is_explained(tmp_path: Path) -> None:
+    """Terraform's own advice, to take '-input=false' away, helps nobody here."""
+    room = Room(tmp_path)
+    text = b"\nError: Can't ask approval for state migration when interactive input is disabled.\n"
+    room.fake.on("init", Answer(code=1, stderr=text + b'\nPlease remove the "-input=false" option'))
+    with pytest.raises(ToolFailed) as caught:
+        room.tool.init()
+    assert "init -migrate-state" in (caught.value.hint or "")
