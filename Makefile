@@ -25,8 +25,9 @@ test: $(DEV_STAMP) ## install into .venv and run every test
 test-pure: $(DEV_STAMP) ## run the quick tests: no process, no socket, no sandbox
 	@$(PYTEST) -q -n 2 --dist worksteal -m "not process and not sandbox and not socket and not slow"
 
-soak: $(DEV_STAMP) ## kill -9 a run at 100 points and see that nothing stays
-	@CALAMARI_SOAK_ROUNDS=100 $(PYTEST) -q -n $(WORKERS) tests/integration/test_killed.py
+soak: $(DEV_STAMP) ## kill -9 a run at 100 points; ten times the cases where tests make up their own
+	@CALAMARI_SOAK_ROUNDS=100 $(PYTEST) -q -n $(WORKERS) tests/integration/test_killed.py \
+		tests/masking tests/manifest tests/output tests/test_*.py
 
 lint: $(DEV_STAMP) ## check types, rules and formatting
 	@$(BIN)/ruff check .

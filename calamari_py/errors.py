@@ -303,15 +303,31 @@ class StackFailed(CloudError):
 
 class ToolFailed(CalamariError):
     """A tool that a step works with did not do what it was asked, or was not let do it. `evidence`
-    are lines for people."""
+    are lines for people. `file` (an absolute path, where there is such) and `line` (from 1) are
+    where the tool says that it lies, for programs: the message says so, too. One that `is_final`
+    would come at each further attempt."""
 
     exit_code = EX_FAILED
 
     def __init__(
-        self, message: str, *, hint: str | None = None, evidence: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        evidence: Sequence[str] = (),
+        file: str = "",
+        line: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.evidence = tuple(evidence)
+        self.file = file
+        self.line = line
+        self.is_final = False
+
+    @property
+    def place(self) -> str:
+        """``file:line``, as far as known."""
+        return Problem(message="", file=self.file, line=self.line).place if self.file else ""
 
 
 class TimedOut(CalamariError):

@@ -278,6 +278,23 @@ def duration_text(seconds: int) -> str:
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes else "")
 
 
+def elapsed_text(seconds: float) -> str:
+    """How long something takes, for those who watch: ``45s``, ``2m10s``, ``1h05m``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m"
+
+
+def count_text(number: int, noun: str) -> str:
+    """``1 resource``, ``5 resources``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def request_violations(request: RoleRequest) -> tuple[tuple[str, str], ...]:
     """STS's input rules that `request` breaks: pairs of field name and sentence."""
     found: list[tuple[str, str]] = []

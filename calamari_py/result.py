@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from calamari_py.errors import CalamariError, Problem, UsageError
+from calamari_py.files import replace_private
 from calamari_py.masking.secret import Masked
 
 SCHEMA_VERSION = 1
@@ -310,31 +311,9 @@ def write_outputs(path: Path, outputs: Mapping[str, OutputVariable]) -> None:
 def _write_atomically(path: Path, content: bytes, *, option: str) -> None:
     check_result_target(path, option=option)
     try:
-        # The descriptor pins the folder: swapping it for a link between two calls changes nothing.
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            _replace_in(folder, path.name, content)
-        finally:
-            os.close(folder)
+        replace_private(path, lambda file: file.write(content))
     except OSError as error:
         raise CalamariError(
             f"cannot write {option} '{path}': {error.strerror}",
             hint="make room, or name a file on another file system; the step is not affected",
         ) from error
-
-
-def _replace_in(folder: int, name: str, content: bytes) -> None:
-    temporary = f".calamari-{os.urandom(8).hex()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        os.unlink(temporary, dir_fd=folder)
-        raise
-    os.fsync(folder)

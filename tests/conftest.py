@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ _EXACT = (
     "http_proxy", "https_proxy", "all_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "XDG_RUNTIME_DIR",
 )  # fmt: skip
+THOROUGH = "CALAMARI_SOAK_ROUNDS" in os.environ
+"""`make soak`: tests that make up their own cases make up more of them."""
 _KEPT = ("CALAMARI_REQUIRE_TOOLS",)
 _TALKING = ("tests/aws/", "tests/credentials/", "tests/delivery/")
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -59,8 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(signum, handler)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
-    # What is not found in 50 examples of a run is found in those of the next ones.
-    hypothesis.settings.register_profile("suite", max_examples=50)
+    # What is not found in 25 examples of a run is found in those of the next ones.
+    hypothesis.settings.register_profile("suite", max_examples=500 if THOROUGH else 25)
     hypothesis.settings.load_profile("suite")
     # All that is collected stays to the end: nothing of it is garbage to look for.
     gc.disable()
@@ -102,8 +104,8 @@ def _seconds(item: pytest.Item) -> float:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_machine() -> Iterator[None]:
-    """No AWS_*, proxy or colour variable for any test, and no shims that choose a Python for each
-    `python3` and `aws`: they are shell scripts, some of 0.1 s."""
+    """No AWS_*, proxy or colour variable for any test, no network but loopback, and no shims that
+    choose a Python for each `python3` and `aws`: they are shell scripts, some of 0.1 s."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in list(os.environ):
             if (name.startswith(_SELECTING) and name not in _KEPT) or name in _EXACT:
@@ -113,7 +115,21 @@ def clean_machine() -> Iterator[None]:
         folders = os.environ["PATH"].split(os.pathsep)
         folders = [chosen if Path(folder).name == "shims" else folder for folder in folders]
         monkeypatch.setenv("PATH", os.pathsep.join(dict.fromkeys(folders)))
+        monkeypatch.setenv("HOME", "/nonexistent")
+        monkeypatch.setattr(socket.socket, "connect", _only_loopback(socket.socket.connect))
         yield
+
+
+def _only_loopback(connect: Callable[[socket.socket, Any], None]) -> Callable[..., None]:
+    """A connection to any other address is a mistake of the test or of the code."""
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(host).startswith(_LOOPBACK):
+            raise AssertionError(f"a test wanted to reach {host}")
+        connect(self, address)
+
+    return guarded
 
 
 @pytest.fixture(scope="session")
@@ -133,20 +149,6 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
-    """A home of its own."""
-    monkeypatch.setenv("HOME", str(next(homes)))
-
-
-@pytest.fixture(autouse=True)
-def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection to any other address is a mistake of the test or of the code."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        host = address[0] if isinstance(address, tuple) else ""
-        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(host).startswith(_LOOPBACK):
-            raise AssertionError(f"a test wanted to reach {host}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+def clean_environment(homes: Iterator[Path]) -> None:
+    """A home of its own. Set anew for each of ten thousand tests: none needs to be undone."""
+    os.environ["HOME"] = str(next(homes))

@@ -16,6 +16,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "support" not in path.part
 
 LAYERS = {
     "addresses": 0, "errors": 0, "masking": 0, "identity": 0, "messages": 0, "result": 0,
+    "files": 0,
     "manifest": 1, "variables": 1, "templates": 1, "environment": 1, "channel": 1,
     "policy": 1, "audit": 1, "trust": 1, "renewal": 1,
     "process": 2, "aws": 2,

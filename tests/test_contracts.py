@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -177,19 +177,43 @@ def test_no_secret_in_any_argument(name: str, world: World) -> None:
     assert "s3cr3t-token-value" not in world.reporter.text
 
 
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [
-        pytest.param(name, field, id=f"{name}.{field}")
-        for name, kind in STEP_KINDS.items()
-        for field in kind.argument_fields
-    ],
-)
+ARGUMENTS = [
+    pytest.param(name, field, id=f"{name}.{field}")
+    for name, kind in STEP_KINDS.items()
+    for field in kind.argument_fields
+]
+
+
+def is_list(section: Any, field: str) -> bool:
+    """Whether a section's field takes a list."""
+    for struct in structs_of(section):
+        type_ = get_type_hints(struct).get(field)
+        if tuple in {get_origin(form) for form in (type_, *get_args(type_))}:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("name", "field"), ARGUMENTS)
 def test_argument_fields_exist(name: str, field: str) -> None:
     """A field that becomes an argument is a field of the section."""
     fields = {f for struct in structs_of(STEP_KINDS[name].section)
               for f in struct.__struct_fields__}  # fmt: skip
     assert field in fields
+
+
+@pytest.mark.parametrize(("name", "field"), ARGUMENTS)
+def test_a_secret_in_an_argument_is_refused(name: str, field: str, world: World) -> None:
+    """Everybody on the machine could read it: nothing is started, and the place is named."""
+    written, place = "'{{ Token }}'", f"{name}.{field}"
+    if is_list(STEP_KINDS[name].section, field):
+        written, place = f"[plain, {written}]", f"{place}[1]"
+    token = "variables: {Token: {value: s3cr3t, sensitive: true}}\n"
+    said = f"{token}{name}:\n  {field}: {written}\n"
+    assert world.run(HEAD + said).exit_code == 65
+    (problem,) = (p for p in world.reporter.failure.problems if "command line" in p.message)
+    assert (problem.path, problem.place.rpartition(":")[0]) == (place, "step.yaml:6")
+    assert world.child.started == []
+    assert "s3cr3t" not in world.reporter.text
 
 
 @pytest.mark.parametrize("name", STARTING)

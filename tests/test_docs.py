@@ -87,9 +87,10 @@ def test_the_demo_looks_as_the_readme_says(calamari: Calamari) -> None:
     assert recipe
     arguments = [str(ROOT / part) if "/" in part else part for part in recipe[1].split()]
     log = calamari.folder / "log"
+    program = calamari_command(calamari.env())
     with log.open("wb") as file:
         code = subprocess.run(
-            [*calamari_command(calamari.env()), *arguments], cwd=calamari.folder, env=calamari.env(),
+            [*program, *arguments], cwd=calamari.folder, env=calamari.env(),
             stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=120, check=False,
         ).returncode  # fmt: skip
     shown = log.read_text("utf-8")

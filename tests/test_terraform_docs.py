@@ -16,6 +16,7 @@ from calamari_py.steps.terraform.sections import (
     TerraformSection,
 )
 from tests.integration.conftest import Calamari, calamari
+from tests.preloaded import calamari_command
 from tests.test_cloudformation_docs import sandbox
 from tests.tools import require_tool
 
@@ -41,15 +42,31 @@ def test_the_walk_through(calamari: Calamari, sandbox: dict[str, str]) -> None:
     (calamari.folder / "infra").mkdir()
     for name, text in FILES.items():
         calamari.write(text, name)
+    program = " ".join(calamari_command(calamari.env()))
     for command, shown in STEPS:
         done = subprocess.run(
-            ["bash", "-c", command.replace("calamari ", f"{' '.join(calamari.argv())} ", 1)],
+            ["bash", "-c", command.replace("calamari ", f"{program} ", 1)],
             cwd=calamari.folder, env=calamari.env() | sandbox, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         assert PASSWORD not in done.stdout
         _assert_shows(done.stdout, shown, command)
+
+
+@pytest.mark.process
+def test_the_lines_for_ci_stop_no_job() -> None:
+    """A shell that ends at the first command that fails comes to their end, with changes to
+    approve; so does the line for who wants exit code 2."""
+    (lines,) = re.findall(r"```sh\n(# the job that plans\n.*?)```", PAGE, re.DOTALL)
+    (careful,) = re.findall(r"`(calamari run … --detailed-exitcode [^`]*)`", PAGE)
+    fake = 'calamari() { echo "$@"; case "$*" in *--detailed-exitcode*) return 2;; esac; }'
+    done = subprocess.run(
+        ["sh", "-eu", "-c", f"{fake}\nAPPROVED=x\n{lines}\n{careful}\necho the end"],
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    asked = re.findall(r"--action (\S+)|(--detailed-exitcode)|(the end)", done.stdout)
+    assert ["".join(each) for each in asked] == ["plan", "apply", "--detailed-exitcode", "the end"]
 
 
 def _assert_shows(real: str, shown: str, command: str) -> None:

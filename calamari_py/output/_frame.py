@@ -138,12 +138,16 @@ def _fits(line: Line, width: int | None) -> bool:
 
 
 def ending_text(result: StepResult) -> str:
-    """``failed in 12.4s, my-stack: ROLLBACK_COMPLETE, exit code 1``; the code only where it is not
-    0, and in the middle what the step itself says of its end."""
+    """``failed in 12.4s, my-stack: ROLLBACK_COMPLETE, exit code 1``; of a success the code only
+    where it is not 0, and in the middle what the step itself says of its end."""
     text, _ = _ending(result)
     if result.ending:
         text += f", {printable(result.ending)}"
-    return text if result.outcome is Outcome.SUCCEEDED else f"{text}, {_exit_text(result)}"
+    return f"{text}, {_exit_text(result)}" if _tells_code(result) else text
+
+
+def _tells_code(result: StepResult) -> bool:
+    return result.outcome is not Outcome.SUCCEEDED or result.exit_code != 0
 
 
 def _ending(result: StepResult) -> tuple[str, Tone]:
@@ -158,7 +162,7 @@ def closing_line(result: StepResult, width: int) -> Line:
     parts = [Span(text, tone)]
     if result.ending:
         parts.append(Span(printable(result.ending)))
-    if result.outcome is not Outcome.SUCCEEDED:
+    if _tells_code(result):
         parts.append(Span(_exit_text(result)))
     if result.changed is False and result.outcome is Outcome.SUCCEEDED:
         parts.append(Span("no changes"))
@@ -179,8 +183,11 @@ def _outputs_text(result: StepResult, room: int) -> str:
 
 
 def _exit_text(result: StepResult) -> str:
-    """``exit code 137 (SIGKILL)``: the name where a signal is what the number means."""
+    """``exit code 137 (SIGKILL)``: the name where a signal is what the number means; a success has
+    no other than 0 but for its changes (``--detailed-exitcode``)."""
     text = f"exit code {result.exit_code}"
+    if result.outcome is Outcome.SUCCEEDED and result.exit_code != 0:
+        return f"{text} (changes)"
     if result.exit_code > 128:
         try:
             return f"{text} ({signal.Signals(result.exit_code - 128).name})"

@@ -96,10 +96,12 @@ class MaskedProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why calamari itself stopped the run: one sentence, what to do, and the evidence."""
+    """Why calamari itself stopped the run: one sentence, what to do, and the evidence. `place` is
+    the ``file:line`` that the sentence is about, where somebody knows."""
 
     message: Masked
     hint: Masked | None = None
+    place: Masked | None = None
     problems: tuple[MaskedProblem, ...] = ()
     trace: tuple[TraceRow, ...] = ()
     evidence: tuple[Masked, ...] = ()

@@ -168,8 +168,9 @@ class GithubReporter:
             if failure.hint:
                 self._say(block([Span(f"{MARGIN}hint: ")], failure.hint))
         else:
-            facts = (plain(line).strip() for line in fact_lines(failure.evidence))
-            self._annotate("error", "\n".join([failure.message, *facts]), failure.hint)
+            facts = (plain(line).removeprefix(MARGIN) for line in fact_lines(failure.evidence))
+            place = file_properties(failure.place or "", self._options.environ)
+            self._annotate("error", "\n".join([failure.message, *facts]), failure.hint, place)
         lines = [] if failure.trace == self._told_trace else trace_lines(failure.trace)
         for evidence in unlabelled(failure.evidence):
             lines += block([Span(MARGIN)], evidence)

@@ -167,6 +167,7 @@ class JsonReporter:
             "problem",
             message=failure.message,
             hint=failure.hint,
+            place=failure.place,
             exit_code=failure.exit_code,
             problems=[
                 {

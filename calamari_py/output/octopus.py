@@ -47,7 +47,7 @@ Level = Literal["default", "verbose", "highlight", "warning", "error"]
 _LEVELS: dict[Outcome, Level] = {Outcome.SUCCEEDED: "default", Outcome.CANCELLED: "warning"}
 _BROKEN_UP = Masked("the step's output holds service messages of Octopus: they do not count")
 _BROKEN_UP_HINT = Masked(
-    "with 'service_messages: true' in its section a script's are taken: see docs/scripts.md"
+    "only a script's are taken, with 'service_messages: true' in its manifest: see docs/scripts.md"
 )
 
 

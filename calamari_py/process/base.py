@@ -44,6 +44,10 @@ class Command:
     `marker` is the name of a variable in `environment` whose value no other command has. With it,
     on Linux, processes that left the command's session are its own too: signalled, ended and named
     like the others (strays.py says what counts). None: they are let be.
+
+    With `outlives_us` and without a terminal the command ends as it is told to also when we are
+    killed, and not by SIGPIPE (drain.py): it gets once what SIGTERM is translated to, and its
+    output is read on.
     """
 
     argv: tuple[str, ...]
@@ -55,6 +59,7 @@ class Command:
     translate_signals: Mapping[int, int] | None = None
     isolation: Isolation | None = None
     marker: str | None = None
+    outlives_us: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,8 @@ class ProcessExit:
 
     `code` is the child's own (128 + N when signal N killed it). `stopped` says why calamari ended
     it, None when it ended by itself; `signum` is the signal calamari was sent, when that was why.
+    `pressed` says that it was sent more than the first signal: another one of ours, a second of our
+    caller's, or SIGKILL.
     `left_running` names processes of the command that had to be ended after the leader, and on
     Linux says what they held: ``sleep (pid 7, holds the step's output, listens on port 8080)``;
     of more than ten the last entry is a sum.
@@ -92,6 +99,7 @@ class ProcessExit:
     code: int
     stopped: StopReason | None = None
     signum: int | None = None
+    pressed: bool = False
     left_running: tuple[str, ...] = ()
     duration: float = 0.0
     cpu_time: float | None = None

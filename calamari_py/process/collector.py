@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from calamari_py.errors import CalamariError
+from calamari_py.errors import ToolFailed
 from calamari_py.process.base import Stream
 
 
 class Collector:
     """Keeps what it is given, up to `limit` bytes of both streams together. What is too much ends
-    the command with a CalamariError that names `program`."""
+    the command with a ToolFailed that names `program`."""
 
     def __init__(self, program: str, limit: int) -> None:
         self.written: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
@@ -21,10 +21,10 @@ class Collector:
         """Nothing is declared."""
 
     def feed(self, stream: Stream, data: bytes) -> None:
-        """Keep `data`. Raises CalamariError when it is too much."""
+        """Keep `data`. Raises ToolFailed when it is too much."""
         self._left -= len(data)
         if self._left < 0:
-            raise CalamariError(
+            raise ToolFailed(
                 f"'{self._program}' wrote more than {self._limit} bytes and was stopped",
                 hint="run the command by hand: it shall print its answer and nothing else",
             )

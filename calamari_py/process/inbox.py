@@ -42,7 +42,7 @@ class SignalInbox:
 
     The same signal again within 0.3 s is an echo and counts nowhere. `first` is the first stop
     signal ever received: whoever catches an exception that a library made out of a Cancelled can
-    see from it what really happened.
+    see from it what really happened. `suspended` are the seconds of all pauses by the suspend key.
 
     With ``install=False``, and in other threads than the main one, no handler is set and `deliver`
     is the only way in. At the end everything is as before. Not so with ``last=True``, for whoever
@@ -58,6 +58,7 @@ class SignalInbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.first: int | None = None
+        self.suspended = 0.0
         self._install = install
         self._for_good = last
         self._clock = clock
@@ -151,7 +152,7 @@ class SignalInbox:
         waiting = None
         while (signum := self.take()) is not None:
             if signum == signal.SIGTSTP:
-                suspend_self()
+                self._suspend()
             elif waiting is None:
                 waiting = signum
         if waiting is not None:
@@ -176,7 +177,7 @@ class SignalInbox:
             if self._mode is _Mode.QUEUED:
                 self._record(signum)
             else:
-                suspend_self()
+                self._suspend()
             return False
         now = self._clock()
         if self._last is not None and self._last[0] == signum and now - self._last[1] < ECHO:
@@ -189,6 +190,13 @@ class SignalInbox:
             self._raise(signum)
         self._record(signum)
         return True
+
+    def _suspend(self) -> None:
+        """Stop until a shell continues us; nothing happens when none would."""
+        if has_job_control():
+            began = self._clock()
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self.suspended += self._clock() - began
 
     def _raise(self, signum: int) -> NoReturn:
         # A raise takes the permission for the next one away, because it may hit the very line that
@@ -235,12 +243,6 @@ class SignalInbox:
         unanswered = bool(self._queue) and self._clock() - self._queue[0][1] > UNANSWERED
         if self._receive(signum) and unanswered and self._impatient:
             self._raise(self._queue[0][0])
-
-
-def suspend_self() -> None:
-    """Stop until a shell continues us; nothing happens when none would."""
-    if has_job_control():
-        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def has_job_control() -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from calamari_py.errors import CommandNotExecutable, InternalError
 from calamari_py.process.base import Command
+from calamari_py.process.drain import Drain
 from calamari_py.process.harden import (
     PR_SET_PDEATHSIG,
     child_core_limit,
@@ -34,10 +35,11 @@ class Child:
     """A started process. `stdout` and `stderr` are nonblocking read ends, `stderr` None where one
     pty carries both; whoever reads to the end closes them. `exit_fd` is readable once the process
     has ended (None: `poll` instead). `usage` is complete once it was reaped. `keeper` is the
-    process outside of its PID namespace, if it has one.
+    process outside of its PID namespace, if it has one; `drain` ends with it.
     """
 
     keeper: int | None = None
+    drain: Drain | None = None
 
     def __init__(self, pid: int, stdout: int, stderr: int | None) -> None:
         self.pid = pid
@@ -57,9 +59,18 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Before the number of the process is free again.
+        if self.drain is not None:
+            self.drain.__exit__(kind, error, trace)
         self.reap()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
+
+    def outlive_us(self, drain: Drain | None) -> None:
+        """Let `drain` look after it when we are gone."""
+        self.drain = drain
+        if drain is not None:
+            drain.watch(self.pid)
 
     def poll(self) -> int | None:
         """The exit code (128 + N for signal N), None while it runs. Does not reap on Linux: the
@@ -126,6 +137,7 @@ def spawn(command: Command, terminal: Terminal | None = None) -> Child:
             stderr, stderr_end = None, terminal.inner
         else:
             stderr, stderr_end = _pipe(undo, ends)
+        drain = _drain(command, undo, stdout, stderr)
         try:
             process = subprocess.Popen(
                 argv if enclosure is None else enclosure.argv,
@@ -137,7 +149,11 @@ def spawn(command: Command, terminal: Terminal | None = None) -> Child:
                 pass_fds=() if enclosure is None else enclosure.descriptors,
                 start_new_session=True,
                 umask=-1 if umask is None else umask,
-                preexec_fn=_last_acts(command, terminal if enclosure is None else None),  # noqa: PLW1509 - see there
+                preexec_fn=_last_acts(  # noqa: PLW1509 - see there
+                    command,
+                    terminal if enclosure is None else None,
+                    is_told=drain is not None and drain.tells,
+                ),
             )
             isolated = None if enclosure is None else enclosure.join(process, stdout, stderr)
         except OSError as error:
@@ -153,6 +169,7 @@ def spawn(command: Command, terminal: Terminal | None = None) -> Child:
         # From here on the child is ours to wait for; without a code Popen would warn and wait too.
         process.returncode = 0
         child = Child(process.pid, stdout, stderr)
+    child.outlive_us(drain)
     if terminal is not None:
         terminal.follow(child.pid)
     return child
@@ -164,6 +181,16 @@ def _pipe(undo: ExitStack, ends: ExitStack) -> tuple[int, int]:
     undo.callback(os.close, ours)
     ends.callback(os.close, theirs)
     return ours, theirs
+
+
+def _drain(command: Command, undo: ExitStack, stdout: int, stderr: int | None) -> Drain | None:
+    """Where the command's output goes when we are gone, if it outlives us."""
+    if not command.outlives_us or command.terminal or stderr is None:
+        return None
+    # An isolated command is told by the first process of its namespace.
+    is_alone = command.isolation is not None
+    told = (command.translate_signals or {}).get(signal.SIGTERM, signal.SIGTERM)
+    return undo.enter_context(Drain(stdout, stderr, signum=None if is_alone else int(told)))
 
 
 def _enclose(
@@ -185,17 +212,17 @@ def _enclose(
     )
 
 
-def _last_acts(command: Command, terminal: Terminal | None) -> Callable[[], None]:
-    """What the child does between fork and exec.
+def _last_acts(command: Command, terminal: Terminal | None, *, is_told: bool) -> Callable[[], None]:
+    """What the child does between fork and exec. `is_told`: somebody else tells it of our end.
 
     Everything is imported and bound before the fork: other threads of ours may hold any lock, and
     after the fork nobody is left to give it back.
     """
     parent = os.getpid()
-    prctl = find_prctl()
+    prctl = None if is_told else find_prctl()
     core = child_core_limit()
     getppid, leave, set_handler = os.getppid, os._exit, signal.signal
-    default, death_signal = signal.SIG_DFL, int(signal.SIGTERM)
+    default, terminate = signal.SIG_DFL, int(signal.SIGTERM)
     wanted = {*(command.translate_signals or {}).values(), command.stop_signal} - {None}
     deaf = [
         signum
@@ -208,10 +235,10 @@ def _last_acts(command: Command, terminal: Terminal | None) -> Callable[[], None
 
     def last_acts() -> None:
         if prctl is not None:
-            prctl(PR_SET_PDEATHSIG, death_signal)
+            prctl(PR_SET_PDEATHSIG, terminate)
             # The parent may have died before the line above: then nobody sends that signal.
             if getppid() != parent:
-                leave(128 + death_signal)
+                leave(128 + terminate)
         if core is not None:
             setrlimit(RLIMIT_CORE, core)
         # A background shell ignores SIGINT; a tool that is stopped by it must hear it.

@@ -20,7 +20,8 @@ class Stop:
     """The way down, from the first signal or limit to the last process.
 
     `reason` and `signum` are as in ProcessExit. `forced`: our own failure ends the process, and
-    nobody is told anything. `topped` is when SIGKILL was sent. `sentences` wait for who tells them.
+    nobody is told anything. `pressed`: the leader was sent more than one signal. `topped` is when
+    SIGKILL was sent. `sentences` wait for who tells them.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Stop:
         self.reason: StopReason | None = None
         self.signum: int | None = None
         self.forced = False
+        self.pressed = False
         self.topped: float | None = None
         self.sentences: deque[str] = deque()
         self._command = command
@@ -36,6 +38,8 @@ class Stop:
         self._grace = grace
         self._kill_delay = kill_delay
         self._ladder: Ladder | None = None
+        self._leads = True
+        self._asked = False
         self._sent: tuple[int, float] | None = None
         self._polite = False
         self._announcement: tuple[float, str] | None = None
@@ -92,6 +96,7 @@ class Stop:
     def leader_ended(self) -> None:
         """What is left has a chance to end by itself."""
         self._ladder = self._sent = self._announcement = self._hurried_by = self.topped = None
+        self._leads = False
 
     def climb(self, now: float) -> None:
         """Send what is due."""
@@ -105,6 +110,8 @@ class Stop:
                 self._account_for(signum, self._sent, now)
             self._session.signal(signum, polite=self._polite)
             self._sent, self._polite = (signum, now), False
+            if self._leads:
+                self.pressed, self._asked = self._asked, True
         if self._ladder.due is None and self.topped is None:
             self.topped = now
 

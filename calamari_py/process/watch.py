@@ -135,6 +135,7 @@ class Watch:
             code=code,
             stopped=self._stop.reason,
             signum=self._stop.signum,
+            pressed=self._stop.pressed,
             left_running=self._aftermath.left,
             duration=self._duration,
             cpu_time=self._child.usage.cpu_time,
@@ -230,7 +231,9 @@ class Watch:
             self._session.signal(signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
             self._session.signal(signal.SIGCONT)
-        self._suspended += self._clock() - began
+        spent = self._clock() - began
+        self._suspended += spent
+        self._inbox.suspended += spent
 
     def _wait(self) -> None:
         """Sleep until a pipe, a signal, the child's end or a deadline; sets what is ready."""

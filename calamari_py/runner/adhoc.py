@@ -47,7 +47,8 @@ class AdHocCommand:
 
 
 class AdHocKind(StepKind):
-    """See `calamari_py.steps.base.StepKind`; not in `STEP_KINDS`, since no manifest names it."""
+    """See `calamari_py.steps.base.StepKind`; not in `STEP_KINDS`, since no manifest names it.
+    `scrub` is that of the step's own kind."""
 
     name = "command"
     section: Any = None
@@ -55,14 +56,17 @@ class AdHocKind(StepKind):
     default_delivery = "env"
     argument_fields: tuple[str, ...] = ()
 
+    def __init__(self, scrub: tuple[str, ...] = ()) -> None:
+        self._scrub = scrub
+
     def parse(self, section: AdHocCommand, context: ParseContext) -> AdHocCommand:
         """The same with an absolute program."""
         program = resolve_tool(section.argv[0], context.search_path, folder=section.directory)
         return replace(section, argv=(str(program), *section.argv[1:]))
 
     def environment(self, spec: AdHocCommand) -> KindEnvironment:  # noqa: ARG002
-        """What a script of the step would find."""
-        return STEP_KINDS["script"].environment(None)
+        """What a script of the step would find, and nothing that the step itself would not."""
+        return replace(STEP_KINDS["script"].environment(None), scrub=self._scrub)
 
     def preview(self, spec: AdHocCommand) -> tuple[PlannedCommand, ...]:
         """The command."""
@@ -107,7 +111,7 @@ def ad_hoc_step(
         retry=Retry(),
         finally_=None,
     )
-    kind = AdHocKind()
+    kind = AdHocKind(step.scrub)
     role = step.requests[-1].role if step.requests else None
     who = "none" if step.loaded.manifest.account.type == "none" else "launcher"
     if role is not None:

@@ -20,7 +20,10 @@ def environment_spec(
     names: Mapping[str, str],
     kind: KindEnvironment,
 ) -> EnvironmentSpec:
-    """Everything that decides the child's environment. `names` are calamari's own."""
+    """Everything that decides the child's environment. `names` are calamari's own, `kind` is what
+    the child's kind says. What no child of the step's own kind inherits, no other child of the step
+    does: its commands are run there, too.
+    """
     loaded, deployment = step.loaded, identity.deployment
     manifest = loaded.manifest
     principal = deployment.principal if deployment else None
@@ -31,7 +34,7 @@ def environment_spec(
         inherited=environ,
         inherit=manifest.inherit_env,
         scrub_names=loaded.scrub_names | launcher_names,
-        scrub=kind.scrub,
+        scrub=(*step.scrub, *kind.scrub),
         credential_names=credential_names,
         account=principal.account if principal else None,
         region=identity.region,

@@ -10,18 +10,8 @@ from typing import Any
 from calamari_py.delivery import DELIVERIES
 from calamari_py.delivery.base import DeliveryContext
 from calamari_py.environment import build_child_environment
-from calamari_py.errors import (
-    Cancelled,
-    CommandNotExecutable,
-    CommandNotFound,
-    FileMissing,
-)
-from calamari_py.process import (
-    Command,
-    Isolation,
-    Limits,
-    ProcessExit,
-)
+from calamari_py.errors import Cancelled
+from calamari_py.process import Command, Isolation, Limits, ProcessExit
 from calamari_py.result import Usage
 from calamari_py.runner.child import environment_spec
 from calamari_py.runner.hiding import Hiding
@@ -30,8 +20,9 @@ from calamari_py.runner.intake import Intake
 from calamari_py.runner.kind_runs import KindRuns, Ran
 from calamari_py.runner.outlet import Outlet
 from calamari_py.runner.output import MaskedSink
+from calamari_py.runner.processes import Processes, RunCommand
 from calamari_py.runner.step_report import RunReport
-from calamari_py.runner.tool_runs import RunCommand, ToolRuns
+from calamari_py.runner.tool_runs import ToolRuns
 from calamari_py.steps.base import KindEnvironment, StepKind
 
 
@@ -68,26 +59,11 @@ class ChildRuns(KindRuns):
             return self._read_and_told(
                 kind, spec, limits, name=name, names=names, identity=identity
             )
-        sink = self._sink(limits, unread=unread)
-        usage = Usage()
-        had_started = self.record.step_started
+        sink, processes = self._sink(limits, unread=unread), self._processes()
 
         def masked_run(command: Command) -> ProcessExit:
-            nonlocal had_started, usage
             sink.begin()
-            try:
-                ended = self.run(
-                    self._completed(command), sink, limits, self.inbox, tell=self._tell
-                )
-            except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
-                # Without any process so far there is nothing to clean up after.
-                self.record.step_started = had_started
-                raise
-            had_started = True
-            usage += Usage(cpu=ended.cpu_time, peak_memory=ended.peak_memory)
-            for process in ended.left_running:
-                self.say(f"{process} was still running after the step and was ended")
-            return ended
+            return processes.run(self._completed(command), sink, limits, self.inbox)
 
         with self._environment(kind, spec, identity, name, names) as environment:
             context = self.context(
@@ -105,12 +81,11 @@ class ChildRuns(KindRuns):
                 # A reader that went away is noticed by the last word at the latest.
                 with suppress(BrokenPipeError):
                     self.say_what_waits()
-        read = Usage(stdout=sink.bytes_read["stdout"], stderr=sink.bytes_read["stderr"])
         return Ran(
             outcome=outcome,
             faulty=sink.faulty,
             refused=sink.refused,
-            usage=usage + read,
+            usage=processes.usage + Usage(**sink.bytes_read),
             last_line=sink.last_line(),
         )
 
@@ -125,19 +100,15 @@ class ChildRuns(KindRuns):
         identity: ResolvedIdentity,
     ) -> Ran:
         """One execution of a kind that reads what its children write, and tells it itself."""
-        report = self.report(limits)
+        report, processes = self.report(limits), self._processes()
         tools = ToolRuns(
-            run=self.run,
+            processes=processes,
             complete=self._watched,
             limits=limits,
             inbox=self.inbox,
-            record=self.record,
             monotonic=self.pacing.monotonic,
             listen=self._listening(report),
-            tell=self._tell,
-            say=self.say,
             warn=report.warn,
-            had_started=self.record.step_started,
         )
         with self._environment(kind, spec, identity, name, names) as environment:
             context = self.context(
@@ -152,15 +123,24 @@ class ChildRuns(KindRuns):
             try:
                 ran = self.carry_out(kind, spec, replace(context, warn=report.warn), report)
             except Cancelled:
-                self.record.step_started = tools.had_started
-                self.record.usage += tools.usage
+                self.record.step_started = processes.had_started
+                self.record.usage += processes.usage
                 raise
         return replace(
             ran,
             faulty=report.texts.faulty,
             refused=report.texts.refused,
-            usage=tools.usage,
+            usage=processes.usage,
             last_line=report.last_line(),
+        )
+
+    def _processes(self) -> Processes:
+        return Processes(
+            door=self.run,
+            record=self.record,
+            tell=self._tell,
+            say=self.say,
+            had_started=self.record.step_started,
         )
 
     def _listening(self, report: RunReport) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from calamari_py.errors import CalamariError, Cancelled
+from calamari_py.errors import CalamariError, Cancelled, ToolFailed
 from calamari_py.manifest.types import Retry
 from calamari_py.masking import Masked
 from calamari_py.output import format_seconds
@@ -146,6 +146,9 @@ class Execution(ChildRuns):
             return False
         if ran.stopped is not None or ran.faulty:
             return False
+        if isinstance(ran.error, ToolFailed) and ran.error.is_final:
+            self.warn(f"attempt {number} of {retry.attempts} was the last: no other can succeed")
+            return False
         if self.inbox.first is not None:
             raise Cancelled(self.inbox.first)
         delay, why = retry_delay(retry), f" ({ran.error})" if ran.error else ""
@@ -162,8 +165,7 @@ class Execution(ChildRuns):
         self.declared.failures.clear()
         self.declared.artifacts.clear()
         self.declared.outputs.clear()
-        self.record.details.clear()
-        self.record.ending = None
+        self.record.forget_attempt()
         self.folders.channel.clear_outputs()
 
     def _judge_changes(self) -> None:

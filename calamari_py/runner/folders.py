@@ -32,7 +32,7 @@ class ChildFolders:
 
     def new_temp(self, name: str) -> Path:
         """A folder on the disk for one execution of a kind, beside what its child finds there."""
-        folder = self.temp.parent / "kind" / name
+        folder = self.temp.parent / f"kind-{name}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 

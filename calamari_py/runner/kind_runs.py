@@ -70,7 +70,8 @@ class KindRuns:
     """All that running a kind of step takes, whether it has a child or works itself. `warn` and
     `note` take plain text and mask it; `outbox` holds what other threads have to say. `pacing` is
     how time passes for whoever waits without a child, `rerun` how a hint runs the step once more,
-    `check_role` holds a role against the operator's policy, `artifacts` is where to put them."""
+    `check_role` holds a role against the operator's policy, `artifacts` is where to put them, and
+    `kept` what the kind itself remembers."""
 
     step: PreparedStep
     keeper: IdentityKeeper
@@ -87,6 +88,7 @@ class KindRuns:
     check_role: Callable[[str, str], None] = lambda _place, _arn: None
     declared: Declared = field(default_factory=Declared)
     artifacts: Path | None = None
+    kept: dict[str, str] = field(default_factory=dict, repr=False)
 
     def work(
         self, kind: StepKind, spec: Any, limits: Limits, *, name: str, identity: ResolvedIdentity
@@ -155,7 +157,8 @@ class KindRuns:
         return StepContext(
             environment=environment or {},
             private=self.folders.new(name),
-            temp=self.folders.temp if read is None else self.folders.new_temp(name),
+            temp=self.folders.new_temp(name),
+            kept=self.kept,
             run=run or _no_run,
             read=read or _no_read,
             capture=capture or _no_capture,

@@ -71,6 +71,11 @@ class PreparedStep:
     wishes: Wishes = field(default_factory=Wishes)
 
     @property
+    def scrub(self) -> tuple[str, ...]:
+        """What its own kind keeps from its children, as far as that is known."""
+        return () if self.spec is None else self.kind.environment(self.spec).scrub
+
+    @property
     def timeout(self) -> float | None:
         """Seconds that the step may take: the manifest's, else its kind's."""
         asked = self.loaded.manifest.timeout

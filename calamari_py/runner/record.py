@@ -22,6 +22,7 @@ from calamari_py.errors import (
     ManifestError,
     Problem,
     TimedOut,
+    ToolFailed,
     TraceRow,
     exit_code_of,
 )
@@ -85,6 +86,7 @@ class RunRecord:
     step_started: bool = False
     ending: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    _in_doubt: bool = False
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -101,11 +103,12 @@ class RunRecord:
         self._set(Outcome.FAILED, EX_INTERNAL, "calamari")
 
     def child_ended(self, ended: StepOutcome) -> None:
-        """The step's own end: the child's code, unless calamari was told to stop it. What an
-        attempt has changed stays changed, whatever the next one finds."""
-        self.changed = self.changed or ended.changed
-        self.pending = ended.pending
+        """The step's own end: the child's code, unless calamari was told to stop it. Of one that
+        was stopped counts what it had said of changes before."""
         stopped = ended.exit.stopped if ended.exit else None
+        if stopped is None or ended.changed is not None:
+            self.note_changed(ended.changed)
+        self.pending = ended.pending
         if stopped in {StopReason.TIMEOUT, StopReason.IDLE_TIMEOUT}:
             self._set(Outcome.TIMED_OUT, EX_TIMED_OUT, "calamari")
         elif stopped is StopReason.SIGNAL:
@@ -117,6 +120,19 @@ class RunRecord:
             succeeded = ended.code == EX_OK
             origin = "child" if ended.exit else "calamari"
             self._set(Outcome.SUCCEEDED if succeeded else Outcome.FAILED, ended.code, origin)
+
+    def note_changed(self, done: bool | None) -> None:
+        """Whether something was changed, as far as it is known by now. What an attempt has changed
+        stays changed, whatever the next one finds; nor can that one say that nothing was changed
+        where nobody knows of an earlier one."""
+        if not self.changed:
+            self.changed = None if self._in_doubt and done is False else done
+
+    def forget_attempt(self) -> None:
+        """Another attempt comes: what the last one said of its end is not the step's."""
+        self._in_doubt |= self.changed is None
+        self.details.clear()
+        self.ending = None
 
     def has_changes(self) -> None:
         """``--detailed-exitcode``: a success that changed something, or found something to
@@ -180,7 +196,9 @@ class RunRecord:
                 for p in failure.problems
             )
         else:
-            self.problems.append(Problem(message=failure.message, hint=failure.hint))
+            self.problems.append(
+                Problem(message=failure.message, file=failure.place or "", hint=failure.hint)
+            )
         return failure
 
     def result(self) -> StepResult:
@@ -243,9 +261,11 @@ def failure_of(error: CalamariError, registry: SecretRegistry) -> Failure:
     problems = error.problems if isinstance(error, ManifestError) else ()
     trace = error.trace if isinstance(error, (IdentityError, CloudError)) else ()
     evidence = getattr(error, "evidence", ())
+    place = error.place if isinstance(error, ToolFailed) else ""
     return Failure(
         message=mask(error.message),
         hint=mask(error.hint) if error.hint else None,
+        place=mask(place) if place else None,
         problems=tuple(
             MaskedProblem(
                 message=mask(problem.message),

@@ -23,6 +23,9 @@ from calamari_py.runner.record import RunRecord
 from calamari_py.runner.step_texts import Texts
 from calamari_py.steps.base import Tone
 
+_NO_SECRETS = ("true", "false", "null")
+"""What JSON has beside texts and numbers. Their variable is sensitive all the same."""
+
 
 class RunReport:
     """See `calamari_py.steps.base.StepReport`. `attend` says what other threads have left;
@@ -97,7 +100,8 @@ class RunReport:
     def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
         """Publish an output variable."""
         if sensitive or name in self._declared.sensitive_outputs:
-            self._registry.add_json(value, name=f"output {name}")
+            if value not in _NO_SECRETS:
+                self._registry.add_json(value, name=f"output {name}")
             self._declared.sensitive_outputs.add(name)
             self._warn_of_secrets()
         self._declared.outputs[name] = value
@@ -132,9 +136,9 @@ class RunReport:
         """Keep `value` for the result, which masks it with all that is known by then."""
         self._record.details[name] = value
 
-    def changed(self) -> None:
-        """Something was changed at AWS."""
-        self._record.changed = True
+    def changed(self, done: bool | None = True) -> None:
+        """Whether something was changed at AWS."""
+        self._record.note_changed(done)
 
     def ending(self, text: str) -> None:
         """What the closing line says."""

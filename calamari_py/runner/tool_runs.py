@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from calamari_py.errors import (
-    Cancelled,
-    CommandNotExecutable,
-    CommandNotFound,
-    FileMissing,
-    TimedOut,
-)
+from calamari_py.errors import TimedOut
 from calamari_py.output import format_seconds
-from calamari_py.process import (
-    KILL_DELAY,
-    Command,
-    Limits,
-    OutputSink,
-    ProcessExit,
-    SignalInbox,
-)
+from calamari_py.process import KILL_DELAY, Command, Limits, ProcessExit, SignalInbox
 from calamari_py.result import Usage
-from calamari_py.runner.record import RunRecord
+from calamari_py.runner.processes import Processes
 from calamari_py.runner.tool_sinks import MemorySink, ReaderSink, ToolSink
 from calamari_py.steps.base import Captured, LineReader
 
@@ -35,47 +21,26 @@ SILENCE = 0.25
 _LATE_HINT = "see what took so long, or allow it more time in the manifest (timeout)"
 
 
-class RunCommand(Protocol):
-    """The process door, as the runner opens it."""
-
-    def __call__(
-        self,
-        command: Command,
-        sink: OutputSink,
-        limits: Limits,
-        inbox: SignalInbox,
-        *,
-        tell: Callable[[str], None],
-        idle_flush: float = ...,
-    ) -> ProcessExit: ...
-
-
 @dataclass(slots=True, kw_only=True)
 class ToolRuns:
     """See `StepContext.read` and `StepContext.capture`. All commands share one time limit, that of
-    `limits`, which begins now.
+    `limits`, which begins now; pauses by the suspend key do not count.
 
-    `complete` adds what the caller wants of every command; `listen` is called before each read,
-    `tell` hears what people who wait should know, `say` and `warn` what is odd.
+    `processes` runs them, `complete` adds what the caller wants of every command; `listen` is
+    called before each read, `warn` hears what is odd.
     """
 
-    run: RunCommand
+    processes: Processes
     complete: Callable[[Command], Command]
     limits: Limits
     inbox: SignalInbox
-    record: RunRecord
     monotonic: Callable[[], float]
     listen: Callable[[], None]
-    tell: Callable[[str], None]
-    say: Callable[[str], None]
     warn: Callable[[str], None]
-    usage: Usage = field(default_factory=Usage)
-    had_started: bool = False
-    """Whether there ever was a process, of this execution or before it."""
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._began = self.monotonic()
+        self._began = self._now()
 
     def read(self, command: Command, reader: LineReader) -> ProcessExit:
         """Run `command` and give `reader` its lines. What `reader` raises stops the command as a
@@ -107,21 +72,8 @@ class ToolRuns:
         inbox: SignalInbox,
         **more: float,
     ) -> ProcessExit:
-        try:
-            ended = self.run(self.complete(command), sink, limits, inbox, tell=self.tell, **more)
-        except (CommandNotFound, CommandNotExecutable, FileMissing, Cancelled):
-            # Without any process so far there is nothing to clean up after.
-            self.record.step_started = self.had_started
-            raise
-        self.had_started = True
-        self.usage += Usage(
-            cpu=ended.cpu_time,
-            peak_memory=ended.peak_memory,
-            stdout=sink.bytes_read["stdout"],
-            stderr=sink.bytes_read["stderr"],
-        )
-        for process in ended.left_running:
-            self.say(f"{process} was still running after the step and was ended")
+        ended = self.processes.run(self.complete(command), sink, limits, inbox, **more)
+        self.processes.usage += Usage(**sink.bytes_read)
         sink.raise_what_waits(stopped=ended.stopped is not None)
         return ended
 
@@ -130,12 +82,15 @@ class ToolRuns:
         whole = self.limits.timeout
         if whole is None:
             return self.limits
-        left = self._began + whole - self.monotonic()
+        left = self._began + whole - self._now()
         if left <= 0:
             raise TimedOut(
                 f"still running after {format_seconds(whole)} (timeout)", hint=_LATE_HINT
             )
         return replace(self.limits, timeout=left)
+
+    def _now(self) -> float:
+        return self.monotonic() - self.inbox.suspended
 
 
 class _Aside(SignalInbox):

@@ -143,7 +143,7 @@ class ReaderSink(ToolSink):
 
 
 class MemorySink(ToolSink):
-    """Keeps all that comes, up to `limit` bytes; more is a CalamariError that names `program`."""
+    """Keeps all that comes, up to `limit` bytes; more is a ToolFailed that names `program`."""
 
     def __init__(self, program: str, limit: int, *, listen: Callable[[], None]) -> None:
         super().__init__(listen)

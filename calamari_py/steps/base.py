@@ -168,8 +168,10 @@ class StepReport(Protocol):
     def fact(self, name: str, value: Any) -> None:
         """Keep `value` (JSON values) under ``details`` of the result; a later one replaces it."""
 
-    def changed(self) -> None:
-        """Something was changed at AWS: the result says so whatever ends the step from now on."""
+    def changed(self, done: bool | None = True) -> None:
+        """Something was changed at AWS: the result says so whatever ends the step from now on. For
+        a kind that knows more, `done` False says that nothing was so far, None that nobody knows
+        from now on; neither takes back that something was."""
 
     def ending(self, text: str) -> None:
         """What the closing line says of the step, ``my-stack: UPDATE_COMPLETE``."""
@@ -245,9 +247,11 @@ class StepContext:
     """What a kind may touch. `run` is bound to the masked sink: a kind cannot print unmasked.
 
     `environment` is the child's complete mapping, empty for a kind that starts no process, and
-    `run` is not for such a kind. `private` is a 0700 folder removed at the end, in memory where
-    there is such; `temp` is one on the disk, for what is large. `warn` takes plain
-    text and masks it. `credentials` gives the step's credentials, valid now and renewed when they
+    `run` is not for such a kind. `private` is a 0700 folder, in memory where there is such; `temp`
+    is one on the disk, for what is large. Each attempt has both of them for itself, empty, and they
+    are removed when the run is over. `kept` is what the kind remembers from one attempt to the
+    next, by name: it lives as long as the run, and is told nobody. `warn` takes plain text and
+    masks it. `credentials` gives the step's credentials, valid now and renewed when they
     have to be: ask before each call, keep none; it raises a CalamariError when there are none.
     `timeout` is the step's limit in seconds, None for none: `run` keeps it by itself, a kind
     without processes has to. `rerun` is how a hint runs the step once more: ask when it
@@ -273,6 +277,7 @@ class StepContext:
     report: StepReport
     clock: StepClock
     timeout: float | None = None
+    kept: dict[str, str] = field(default_factory=dict, repr=False)
     rerun: Callable[[], Rerun] = Rerun
     check_role: Callable[[str, str], None] = lambda _place, _arn: None
 

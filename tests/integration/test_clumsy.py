@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Calamari
+from tests.preloaded import calamari_command
 from tests.tools import require_tool
 
 pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
@@ -17,10 +18,12 @@ pytestmark = [pytest.mark.process, pytest.mark.sandbox, pytest.mark.preloaded]
 NO_AWS = "name: t\naccount: none\n"
 
 
-def _shell(calamari: Calamari, line: str) -> subprocess.CompletedProcess[str]:
-    """Run `line` in bash, where CALAMARI stands for the command."""
+def _shell(
+    calamari: Calamari, line: str, program: list[str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `line` in bash, where CALAMARI stands for `program`, or for ``python -m calamari_py``."""
     require_tool("bash")
-    command = " ".join(calamari.argv())
+    command = " ".join(program or calamari.argv())
     return subprocess.run(
         ["bash", "-c", line.replace("CALAMARI", command)],
         cwd=calamari.folder, env=calamari.env(), capture_output=True, text=True,
@@ -58,7 +61,7 @@ def test_closed_standard_streams(redirection: str, code: int, calamari: Calamari
 def test_a_full_disk_behind_our_output(line: str, calamari: Calamari) -> None:
     """Output that cannot be written is no success and no defect, and the result says so."""
     calamari.write(NO_AWS + "script: echo out; echo err >&2\n")
-    ran = _shell(calamari, line)
+    ran = _shell(calamari, line, calamari_command(calamari.env()))
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
     assert "defect" not in ran.stderr

@@ -15,7 +15,7 @@ from tests.integration.conftest import Calamari, Ran
 from tests.integration.promises import DEV
 from tests.process.support import comes_true
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.preloaded]
 
 CANARY = "canary-of-the-launcher"
 HEAD = f"name: deploy\nregion: eu-west-1\nassume_role: {DEV}\n"

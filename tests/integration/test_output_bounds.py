@@ -96,9 +96,9 @@ def test_the_end_of_a_long_output_is_shown(format_: str, calamari: Calamari) -> 
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        pytest.param("timeout: 1s", "still running after 1.0s (timeout); the last output was",
+        pytest.param("timeout: 3s", "still running after 3.0s (timeout); the last output was",
                      id="timeout"),
-        pytest.param("idle_timeout: 1s", "no output for 1.0s (idle_timeout) after", id="silence"),
+        pytest.param("idle_timeout: 2s", "no output for 2.0s (idle_timeout) after", id="silence"),
     ],
 )  # fmt: skip
 def test_a_time_limit_says_what_the_step_was_busy_with(

@@ -135,6 +135,7 @@ def test_a_real_child(command: str, delivery: str, trusted: Calamari, cloud: Clo
 
 
 @pytest.mark.process
+@pytest.mark.preloaded
 @pytest.mark.parametrize("delivery", DELIVERIES)
 def test_no_session_is_kept_for_another(delivery: str, trusted: Calamari, cloud: Cloud) -> None:
     """Every run assumes its role with its own launcher: there is no cache between them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,8 @@ from tests.integration.promises import DEV, LAUNCHER, Cloud, assert_nowhere, hea
 
 JWT = "the-token.of-the-service-account.0123456789abcdef"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+pytestmark = pytest.mark.preloaded
 
 
 @pytest.mark.process
@@ -66,7 +69,7 @@ def test_a_step_does_not_choose_where_tokens_go(
         settings = {**dict.fromkeys(names, elsewhere.url), "AWS_CA_BUNDLE": str(tmp_path / "none")}
         text = head().replace("env: {", f"env: {{{json.dumps(settings)[1:-1]}, ")
         trusted.write(text + 'script: echo "$AWS_ENDPOINT_URL_STS"\nfinally: echo again\n')
-        worker = Calamari(trusted.folder, without(KEYS, trusted.environment))
+        worker = replace(trusted, environment=without(KEYS, trusted.environment))
         ran = worker("run", "step.yaml", env=pod)
         assert ran.code == 0, ran.err
         assert ran.out == f"{elsewhere.url}\nagain\n"

@@ -43,7 +43,7 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.005):
+        while not done.wait(0.015):
             look()
 
     thread = threading.Thread(target=watch)
@@ -237,6 +237,7 @@ def test_no_secret_in_a_word_of_ours(
     assert_nowhere([*cloud.secrets(), NEW_SECRET, NEW_TOKEN], places)
 
 
+@pytest.mark.preloaded
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -59,7 +59,7 @@ def test_a_signal_ends_the_step(signum: int, code: int, launched: Calamari) -> N
 def test_a_step_that_ignores_signals_ends_all_the_same(launched: Calamari) -> None:
     """A child that ignores TERM is killed after the grace."""
     launched.write(
-        HEAD + "timeout: 1s\ngrace: 1s\nscript: |\n  trap '' TERM INT\n  echo $$\n"
+        HEAD + "timeout: 3s\ngrace: 1s\nscript: |\n  trap '' TERM INT\n  echo $$\n"
         "  while true; do sleep 1; done\n"
     )
     ran = launched("run", "step.yaml", timeout=50)

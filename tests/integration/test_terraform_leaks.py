@@ -15,7 +15,7 @@ import pytest
 
 from tests.delivery.support import until
 from tests.real_terraform.room import BACKEND, Ended, Room, aws, room
-from tests.real_terraform.search import ProcessWatch, files_below, where
+from tests.real_terraform.search import ProcessWatch, files_below, found_in
 
 __all__ = ["aws", "room"]
 
@@ -130,10 +130,7 @@ class Traces:
 
     def found(self) -> Iterator[tuple[str, str]]:
         """Each secret that is somewhere, and where."""
-        places = self.places()
-        for name, secret in self.secrets.items():
-            for place in where(secret, places):
-                yield name, place
+        return found_in(self.secrets, self.places())
 
 
 class Leaker:
@@ -203,8 +200,7 @@ class Leaker:
 
     def found_in_files(self) -> set[str]:
         """Names of the secrets that stand in one of them."""
-        files = self.files()
-        return {name for name, secret in self.secrets.items() if where(secret, files)}
+        return {name for name, _place in found_in(self.secrets, self.files())}
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ import pytest
 from tests.fake_metadata import FakeContainer, FakeImds, FakeServer, credential_document
 from tests.fake_sts import FakeSts
 from tests.netns import call_in_network
+from tests.preloaded import calamari_command
 from tests.tools import require_tool
 
 pytestmark = pytest.mark.process
@@ -149,10 +150,14 @@ def a_worker(kind: str) -> Iterator[Worker]:
         yield Worker(home, sts, endpoints, environment)
 
 
-def steps_on(kind: str, deliveries: Sequence[str], script: str) -> list[dict[str, Any]]:
-    """What is seen of `script` as a step on such a worker, one time for each delivery."""
-    with a_worker(kind) as worker:
-        return [_step(worker, WORKERS[kind][0], delivery, script) for delivery in deliveries]
+def steps_on_all(workers: Mapping[str, Sequence[str]], script: str) -> list[list[dict[str, Any]]]:
+    """What is seen of `script` as a step on such workers, one time for each delivery."""
+    found = []
+    for kind, deliveries in workers.items():
+        with a_worker(kind) as worker:
+            source = WORKERS[kind][0]
+            found.append([_step(worker, source, delivery, script) for delivery in deliveries])
+    return found
 
 
 def _step(worker: Worker, source: str, delivery: str, script: str) -> dict[str, Any]:
@@ -164,7 +169,7 @@ def _step(worker: Worker, source: str, delivery: str, script: str) -> dict[str, 
     )
     idle = worker.asked()
     process = subprocess.Popen(
-        [sys.executable, "-m", "calamari_py", "run", "step.yaml", "--interactive"],
+        [*calamari_command(worker.environment), "run", "step.yaml", "--interactive"],
         cwd=worker.home,
         env=worker.environment,
         stdin=subprocess.PIPE,
@@ -202,35 +207,46 @@ def seen_on(kind: str, argv: Sequence[str], deliveries: Sequence[str]) -> list[d
     endpoint and nowhere else; from the start of the step on nobody was there; and every request
     that AWS got was signed by the step.
     """
-    all_seen = call_in_network(
-        steps_on, kind, deliveries, shlex.join(argv), addresses=[ECS, EKS, IMDS], timeout=150
+    (found,) = seen_on_all({kind: deliveries}, argv)
+    return found
+
+
+def seen_on_all(
+    workers: Mapping[str, Sequence[str]], argv: Sequence[str]
+) -> list[list[dict[str, Any]]]:
+    """The same for several workers, one after the other in one network."""
+    found = call_in_network(
+        steps_on_all, workers, shlex.join(argv), addresses=[ECS, EKS, IMDS], timeout=150
     )
-    for delivery, seen in zip(deliveries, all_seen, strict=True):
-        assert seen["out"].startswith("started\n"), seen["err"]
-        assert seen["launcher"] == FOUND_AT[kind], delivery
-        assert seen["since"] == [], delivery
-        assert {who for _, who in seen["requests"]} <= {"step"}, delivery
-    return list(all_seen)
+    for (kind, deliveries), all_seen in zip(workers.items(), found, strict=True):
+        for delivery, seen in zip(deliveries, all_seen, strict=True):
+            assert seen["out"].startswith("started\n"), seen["err"]
+            assert seen["launcher"] == FOUND_AT[kind], (kind, delivery)
+            assert seen["since"] == [], (kind, delivery)
+            assert {who for _, who in seen["requests"]} <= {"step"}, (kind, delivery)
+    return list(found)
 
 
-@pytest.mark.parametrize(
-    ("kind", "deliveries"),
-    [
-        # Where the launcher is found does not depend on the delivery. Each worker has the one that
-        # a variable of its own would defeat in an SDK, were it left to the step.
-        pytest.param("ECS", ["endpoint"], id="ECS"),
-        pytest.param("EKS Pod Identity", ["endpoint"], id="EKS Pod Identity"),
-        pytest.param("EKS IRSA", ["profile"], id="EKS IRSA"),
-        pytest.param("EC2", ["env"], id="EC2"),
-        pytest.param("all at once", ["endpoint", "profile"], id="all at once"),
-    ],
-)
-def test_boto3_is_the_step(kind: str, deliveries: Sequence[str]) -> None:
+BOTO3_WORKERS = {
+    # Where the launcher is found does not depend on the delivery. Each worker has the one that
+    # a variable of its own would defeat in an SDK, were it left to the step.
+    "ECS": ["endpoint"],
+    "EKS Pod Identity": ["endpoint"],
+    "EKS IRSA": ["profile"],
+    "EC2": ["env"],
+    "all at once": ["endpoint", "profile"],
+}
+
+
+@pytest.mark.slow(8)
+def test_boto3_is_the_step() -> None:
     """On every worker and with every delivery: the step's role, and no launcher's endpoint is
     hit."""
-    for seen in seen_on(kind, BOTO3, deliveries):
-        assert (seen["code"], seen["out"]) == (0, f"started\n{SESSION}\n"), seen["err"]
-        assert seen["requests"] == [["GetCallerIdentity", "step"]]
+    assert set(BOTO3_WORKERS) == set(WORKERS)
+    for kind, all_seen in zip(BOTO3_WORKERS, seen_on_all(BOTO3_WORKERS, BOTO3), strict=True):
+        for seen in all_seen:
+            assert (seen["code"], seen["out"]) == (0, f"started\n{SESSION}\n"), (kind, seen["err"])
+            assert seen["requests"] == [["GetCallerIdentity", "step"]], kind
 
 
 def test_the_aws_cli_is_the_step() -> None:

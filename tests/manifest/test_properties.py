@@ -14,9 +14,7 @@ from calamari_py.errors import ManifestError
 from calamari_py.manifest import LoadedManifest, load, read_source
 from tests.manifest.support import FINALLY, SECTIONS
 
-QUICK = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 WORDS = st.sampled_from(
     ["name", "script", "account", "type", "assume_role", "expect", "env", "variables", "finally",
      "timeout", "run", "render", "value", "from_env", "{{ A }}", "{{ A", "{% if A %}", "true", "1",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calamari_py.masking.stream import MaskStream
+from tests.conftest import THOROUGH
 from tests.masking import oracle
 from tests.masking.streams import (
     ALPHABETS,
@@ -25,7 +26,7 @@ from tests.masking.streams import (
     stream_of,
 )
 
-CASES_AN_ALPHABET = 120
+ROUNDS = 10 if THOROUGH else 1
 Case = tuple[list[bytes], bytes]
 
 
@@ -73,10 +74,10 @@ def _sequence(rng: random.Random) -> bytes:
 
 NOISE = (b"", b" ", b"\n", b"\r\n", b"  ", b" x ", b"!", b" x y")
 CASES: dict[str, tuple[Callable[[random.Random, int], Case], int, int]] = {
-    **{f"plain-{size}": (plain_case, size, CASES_AN_ALPHABET) for size in ALPHABETS},
-    **{f"coloured-{size}": (coloured_case, size, 60) for size in ALPHABETS},
-    **{f"wrapped-{size}": (wrapped_case, size, 40) for size in (2, 8, 26)},
-    **{f"between-words-{size}": (between_words_case, size, 60) for size in (2, 3)},
+    **{f"plain-{size}": (plain_case, size, 60 * ROUNDS) for size in ALPHABETS},
+    **{f"coloured-{size}": (coloured_case, size, 30 * ROUNDS) for size in ALPHABETS},
+    **{f"wrapped-{size}": (wrapped_case, size, 20 * ROUNDS) for size in (2, 8, 26)},
+    **{f"between-words-{size}": (between_words_case, size, 30 * ROUNDS) for size in (2, 3)},
 }
 
 
@@ -115,7 +116,7 @@ def test_pauses_show_little_and_hold_nothing(kind: str) -> None:
     """P2, P4: what is held after a read, shown in a pause and masked later follows the rules."""
     make, size, _ = CASES[kind]
     rng = random.Random(kind + " with pauses")
-    for case in range(20):
+    for case in range(10 * ROUNDS):
         forms, data = make(rng, size)
         data = data[:170]
         stream = stream_of(forms, few=0 if case % 2 else 24)
@@ -141,14 +142,14 @@ texts = st.lists(small, max_size=24).map(b"".join)
 secrets = st.lists(texts.map(bytes.strip).filter(bool), min_size=1, max_size=4)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(deadline=None, derandomize=True, database=None)
 @given(forms=secrets, chunks=st.lists(texts, max_size=5))
 def test_cuts_found_by_hypothesis(forms: list[bytes], chunks: list[bytes]) -> None:
     """P1 once more, with the cases Hypothesis thinks of."""
     assert run(stream_of(forms), chunks) == oracle.mask(b"".join(chunks), forms)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(deadline=None, derandomize=True, database=None)
 @given(data=st.binary(max_size=80), pauses=st.lists(st.integers(0, 80), max_size=5))
 def test_without_secrets_nothing_changes(data: bytes, pauses: list[int]) -> None:
     """P7: input without secrets comes out byte for byte, with pauses and without."""

@@ -213,6 +213,22 @@ def test_problems_of_a_manifest(workspace: Path) -> None:
     assert "  hint: calamari schema prints the format" in read.log
 
 
+def test_a_failure_with_a_place(workspace: Path) -> None:
+    """What a tool has named is annotated there, and what it points at stays under its column."""
+    screen = Screen()
+    rows = tuple(map(Masked, ("in\tresource a", "\tcount = x\n        ^")))
+    place = Masked(f"{workspace}/deploy/deploy-network.yaml:3")
+    told(screen, environ={"GITHUB_WORKSPACE": str(workspace)}).failed(
+        Failure(message=Masked("the plan failed"), place=place, evidence=rows)
+    )
+    (error,) = runner(screen).named("error")
+    assert error.properties["file"] == "deploy/deploy-network.yaml"
+    assert error.properties["line"] == "3"
+    assert error.data.splitlines() == [
+        "the plan failed", "in   resource a", "     count = x", "             ^",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("place", "found"),
     [

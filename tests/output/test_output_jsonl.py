@@ -132,6 +132,7 @@ COMMON = {"time": "2026-03-01T09:30:00.000Z", "step": None}
                 "type": "problem",
                 "message": "3 problems in deploy-network.yaml",
                 "hint": "calamari schema prints the format",
+                "place": None,
                 "exit_code": 65,
                 "problems": [
                     {

@@ -206,6 +206,11 @@ def test_narrow_terminal() -> None:
         pytest.param(result(durations={"total": 221.0}), "─ succeeded in 3m41s ─", id="total"),
         pytest.param(result(Outcome.FAILED, 3), "─ failed in 12.4s ── exit code 3 ─", id="failed"),
         pytest.param(
+            result(Outcome.SUCCEEDED, 2),
+            "─ succeeded in 12.4s ── exit code 2 (changes) ─",
+            id="--detailed-exitcode",
+        ),
+        pytest.param(
             result(Outcome.FAILED, 137),
             "─ failed in 12.4s ── exit code 137 (SIGKILL) ─",
             id="killed",

@@ -3,9 +3,9 @@
 One process imports what nearly every command imports, and does nothing else (server.py). Whoever
 starts `command()` (client.py, no import to speak of) has a fork of it made that takes on his
 arguments, environment, folder and standard streams, waits for it and ends as it does. What others
-see of a process from outside differs, ``/proc/PID/cmdline`` and ``environ``, and it is not reached
-by a signal to the client: where that matters, and for what the interpreter reads from the
-environment, a test starts a real one.
+see of a process from outside differs, ``/proc/PID/cmdline`` and ``environ``, it is not reached by a
+signal to the client, and it has no other descriptors: where that matters, and for what the
+interpreter reads from the environment, a test starts a real one.
 """
 
 from __future__ import annotations

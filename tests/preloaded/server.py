@@ -34,7 +34,7 @@ SANDBOX = (
 
 def serve(listener: socket.socket) -> None:
     """Returns in a process that is to be calamari."""
-    while listener in select.select([listener, 0], [], [])[0]:
+    while listener.fileno() in select.select([listener.fileno(), 0], [], [])[0]:
         client, _ = listener.accept()
         request, descriptors, _, _ = socket.recv_fds(client, 1 << 20, 3)
         while more := client.recv(1 << 20):
@@ -94,18 +94,20 @@ def _become(request: bytes, descriptors: list[int]) -> None:
     sys.path[0] = os.fsdecode(folder)
     sys.argv[1:] = map(os.fsdecode, words[: int(count)])
     os.environb.clear()
-    os.environb.update(word.split(b"=", 1) for word in words[int(count) :])  # type: ignore[arg-type]
+    for word in words[int(count) :]:
+        name, _, value = word.partition(b"=")
+        os.environb[name] = value
     time.tzset()
-    for descriptor, name, mode, errors in (
+    for descriptor, stream, mode, errors in (
         (0, "stdin", "r", "surrogateescape"),
         (1, "stdout", "w", "surrogateescape"),
         (2, "stderr", "w", "backslashreplace"),
     ):
-        lines = 1 if name == "stderr" or os.isatty(descriptor) else -1
-        stream = open(  # noqa: SIM115
+        lines = 1 if stream == "stderr" or os.isatty(descriptor) else -1
+        opened = open(  # noqa: SIM115
             descriptor, mode, lines, encoding="utf-8", errors=errors, closefd=False
         )
-        setattr(sys, name, stream)
+        setattr(sys, stream, opened)
 
 
 if __name__ == "__main__":

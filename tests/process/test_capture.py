@@ -60,7 +60,7 @@ def test_what_the_child_is_given(tmp_path: Path) -> None:
 def test_time_limit() -> None:
     """At the time limit the whole session is ended, also what ignores SIGTERM."""
     script = "trap '' TERM; echo $$; sleep 60 & echo $!; wait; wait; sleep 60"
-    got = collect(shell(script), timeout=0.5)
+    got = collect(shell(script), timeout=1.5)
     assert got.timed_out
     assert got.code == 128 + signal.SIGKILL
     for pid in got.stdout.split():

@@ -22,9 +22,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="what is left is looked for in /proc"),
 ]
 
-TIMEOUT = 0.7
-"""Seconds after which a step is stopped where that is what is tried; long enough for each to be in
-the state that its name says."""
+TIMEOUTS = (0.7, 3.0, 10.0)
+"""Seconds after which a step is stopped where that is what is tried; the longer ones where it was
+not yet in the state that its name says."""
 
 GRACE, KILL_DELAY = 0.2, 0.3
 
@@ -180,6 +180,15 @@ class Cell:
 
 def run_cell(behaviour: Behaviour, transport: str, event: Event, mark: str) -> Cell:
     """Run `behaviour`, stop it by `event`, and look for what is left of it."""
+    for timeout in TIMEOUTS:
+        cell = try_cell(behaviour, transport, event, mark, timeout)
+        if cell.count >= len("ready"):
+            break
+    return cell
+
+
+def try_cell(behaviour: Behaviour, transport: str, event: Event, mark: str, timeout: float) -> Cell:
+    """The same with `timeout` seconds to get ready."""
     environment = {"PATH": PATH, "MARK": mark, "BURST": str(BURST[transport])}
     if event != "none" and not behaviour.brief:
         environment["REST"] = "60"
@@ -191,9 +200,9 @@ def run_cell(behaviour: Behaviour, transport: str, event: Event, mark: str) -> C
 
     limits = Limits(grace=GRACE)
     if event == "timeout":
-        limits = Limits(grace=GRACE, timeout=TIMEOUT)
+        limits = Limits(grace=GRACE, timeout=timeout)
     elif behaviour.code is None:
-        limits = Limits(grace=GRACE, idle_timeout=TIMEOUT)
+        limits = Limits(grace=GRACE, idle_timeout=timeout)
     sink = Counter(at_first)
     began = time.monotonic()
     ended = execute(

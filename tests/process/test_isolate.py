@@ -108,6 +108,8 @@ def test_no_ancestor_can_be_read(isolation: str, seen: bool) -> None:
 def test_what_is_hidden(say: Say, hiding: Path) -> None:
     """Files read empty, folders list nothing, neither can be written; the rest is as it was."""
     said = say(
+        # What the shell says of it on stderr might come in the midst of a line.
+        "exec 2>/dev/null; "
         f"cd {hiding}; wc -c < token; wc -c < link; ls -A aws | wc -l; cat other; "
         "echo x > token || echo no; echo x > aws/new || echo no; [ -f token ] && echo file",
         hiding / "token",
@@ -117,8 +119,7 @@ def test_what_is_hidden(say: Say, hiding: Path) -> None:
         hiding / "missing",
         Path("relative/missing"),
     )
-    lines = [line for line in said.splitlines() if "ead-only" not in line]
-    assert lines == ["0", "0", "0", "open", "no", "no", "file"]
+    assert said.splitlines() == ["0", "0", "0", "open", "no", "no", "file"]
     assert (hiding / "token").read_text() == "secret"
 
 
@@ -297,12 +298,13 @@ def test_a_timeout_ends_everything() -> None:
         f"trap '' TERM; setsid sh -c 'trap \"\" TERM HUP; sleep {word}; :' & "
         f"sleep {word}; sleep {word}"
     )
-    limits = Limits(timeout=1.0, grace=0.1)
+    # Time enough for both to have said that they ignore signals, also on a busy machine.
+    limits = Limits(timeout=3.0, grace=0.1)
     ended = execute(
         shell(script), RecordingSink(), limits=limits, kill_delay=0.2, isolation=Isolation()
     )
     assert (ended.code, ended.stopped) == (137, StopReason.TIMEOUT)
-    assert comes_true(lambda: not processes_with(word), 2)
+    assert comes_true(lambda: not processes_with(word))
 
 
 def test_what_is_left_running_is_named() -> None:
@@ -313,7 +315,7 @@ def test_what_is_left_running_is_named() -> None:
     ended = execute(shell(script), sink, kill_delay=0.3, isolation=Isolation())
     assert ended.code == 4
     assert [name.split()[0] for name in ended.left_running] == ["sleep", "sleep"]
-    assert comes_true(lambda: not processes_with(word), 2)
+    assert comes_true(lambda: not processes_with(word))
 
 
 @pytest.mark.parametrize("stubborn", [False, True], ids=["obedient", "stubborn"])

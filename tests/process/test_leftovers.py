@@ -89,7 +89,7 @@ def test_daemon_that_left_the_session() -> None:
     not ended."""
     sink = RecordingSink()
     script = ORPHAN + "os.setsid()\nos.write(1, b'%d' % os.getpid())\ntime.sleep(60)"
-    ended = execute(python(script), sink, kill_delay=0.5)
+    ended = execute(python(script), sink, kill_delay=2)
     pid = int(sink.stdout)
     daemon = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)

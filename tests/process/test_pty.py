@@ -177,7 +177,7 @@ def test_megabytes(seat: Seat) -> None:
 )
 def test_timeout(seat: Seat, argv: tuple[str, ...], stop_signal: int | None, code: int) -> None:
     """A time limit ends the command and gives our terminal back."""
-    seat.start(*argv, timeout=1, stop_signal=stop_signal)
+    seat.start(*argv, timeout=3, stop_signal=stop_signal)
     seat.until(lambda: seat.raw, "raw")
     assert seat.leave() == [code, "timeout", []]
 
@@ -246,7 +246,7 @@ def test_modes_come_back_with_the_end_of_the_child(seat: Seat) -> None:
 
 def test_keys_that_nobody_reads(seat: Seat) -> None:
     """A child that does not read its keys blocks nobody: output and time limit go on."""
-    seat.start(*shell("stty raw -echo; echo up; sleep 0.5; echo alive; sleep 60"), timeout=2)
+    seat.start(*shell("stty raw -echo; echo up; sleep 0.5; echo alive; sleep 60"), timeout=4)
     seat.expect(b"up")
     with suppress(BlockingIOError):
         for _ in range(100):

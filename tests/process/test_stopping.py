@@ -24,7 +24,6 @@ from tests.process.support import (
 pytestmark = pytest.mark.process
 
 PATIENT = Limits(timeout=PATIENCE, grace=PATIENCE)
-HASTY = Limits(timeout=0.2, grace=0.05)
 
 STUBBORN = """
 import os, signal
@@ -89,6 +88,7 @@ def test_translated_signal(inbox: SignalInbox) -> None:
         translate_signals={signal.SIGTERM: signal.SIGINT},
     )
     assert (ended.code, ended.stopped, ended.signum) == (7, StopReason.SIGNAL, signal.SIGTERM)
+    assert not ended.pressed
     assert sink.stdout == b"ready\ncaught %d\n" % signal.SIGINT
 
 
@@ -108,6 +108,7 @@ def test_further_signals_shorten_the_wait(inbox: SignalInbox) -> None:
     ended = execute(python(STUBBORN), sink, limits=PATIENT, inbox=inbox)
     assert sink.stdout == b"ready\ngot 2\ngot 15\n"
     assert (ended.code, ended.stopped, ended.signum) == (137, StopReason.SIGNAL, signal.SIGINT)
+    assert ended.pressed
 
 
 def test_an_echo_counts_once(inbox: SignalInbox) -> None:
@@ -152,7 +153,8 @@ def test_idle_timeout() -> None:
 def test_term_proof_child_is_killed() -> None:
     """A child that ignores everything ends by SIGKILL."""
     script = "trap '' HUP INT TERM; while :; do sleep 0.05; done"
-    ended = execute(shell(script), RecordingSink(), limits=HASTY, kill_delay=0.1)
+    limits = Limits(timeout=1.5, grace=0.05)
+    ended = execute(shell(script), RecordingSink(), limits=limits, kill_delay=0.1)
     assert (ended.code, ended.stopped) == (137, StopReason.TIMEOUT)
 
 
@@ -275,7 +277,7 @@ def test_a_late_signal_counts(inbox: SignalInbox, streams: tuple[Stream, ...]) -
 def test_a_timeout_stays_the_reason(inbox: SignalInbox) -> None:
     """A signal after a timeout hurries and does not change why the process was stopped."""
     sink = RecordingSink(on_feed=Once(b"got 15", deliver(inbox, signal.SIGINT)))
-    limits = Limits(timeout=0.3, grace=PATIENCE)
+    limits = Limits(timeout=1.5, grace=PATIENCE)
     ended = execute(python(STUBBORN), sink, limits=limits, inbox=inbox, kill_delay=0.1)
     assert (ended.code, ended.stopped, ended.signum) == (137, StopReason.TIMEOUT, None)
 

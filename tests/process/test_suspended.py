@@ -37,6 +37,7 @@ command = Command(argv=(sys.executable, "-c", TICKS), environment={"PATH": "/usr
 with SignalInbox() as inbox:
     limits = Limits(timeout=500, grace=20)
     ended = run(command, Sink(), limits, inbox, clock=clock)
+print("paused for long:", inbox.suspended > 900, flush=True)
 print("ended", ended.code, ended.stopped, flush=True)
 '''
 )
@@ -81,4 +82,5 @@ def test_a_pause_costs_no_time(tmp_path: Path) -> None:
         for _ in range(3):
             wait_for(terminal, b"tick")
         press(terminal, b"\x03")
+        assert b"True" in wait_for(terminal, b"paused")
         assert wait_for(terminal, b"ended").split()[-2:] == [b"130", b"signal"]

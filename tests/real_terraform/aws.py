@@ -98,7 +98,8 @@ class RecordingAws:
         scope = _SCOPE.search(request.headers.get("Authorization", ""))
         key_id, service = scope.groups() if scope else ("", "")
         if key_id in self.expires and datetime.now(UTC) >= self.expires[key_id]:
-            status, headers, answered = 400, [("Content-Type", "application/xml")], _EXPIRED
+            answered = _EXPIRED if service == "s3" else b"<R>%s</R>" % _EXPIRED
+            status, headers = 400, [("Content-Type", "application/xml")]
         else:
             status, headers, answered = self._behind_us(request, body)
         if service == "sts" and b"<AssumeRoleResult>" in answered:

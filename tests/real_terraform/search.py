@@ -83,13 +83,17 @@ def files_below(*folders: Path) -> dict[str, bytes]:
 
 def where(value: str, places: Mapping[str, bytes]) -> list[str]:
     """The names of `places` in which a form of `value` stands, also inside of archives."""
-    wanted = forms(value)
-    return [
-        inner
-        for name, content in places.items()
-        for inner, text in unpacked(name, content)
-        if any(form in text for form in wanted)
-    ]
+    return [place for _name, place in found_in({"": value}, places)]
+
+
+def found_in(secrets: Mapping[str, str], places: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """The name of each of `secrets` that `where` finds, and where; each place is unpacked once."""
+    wanted = {name: forms(value) for name, value in secrets.items()}
+    for place, content in places.items():
+        for inner, text in unpacked(place, content):
+            for name, written in wanted.items():
+                if any(form in text for form in written):
+                    yield name, inner
 
 
 class ProcessWatch:
@@ -140,13 +144,11 @@ class ProcessWatch:
 
 def _descendants(root: int) -> list[int]:
     """`root` and the processes below it."""
-    parents: dict[int, int] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with suppress(OSError, ValueError, IndexError):
-                stat = Path(f"/proc/{entry}/stat").read_text("utf-8", "replace")
-                parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
     found = [root]
     for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
+        # It may end at any moment.
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                text = Path(f"/proc/{pid}/task/{thread}/children").read_text()
+                found += map(int, text.split())
     return found

@@ -17,6 +17,7 @@ from calamari_py.masking import SecretRegistry
 from calamari_py.process import ProcessExit, StopReason, Stream
 from calamari_py.process.isolate import isolation_problem
 from calamari_py.result import Outcome, StepResult
+from calamari_py.runner.adhoc import AdHocCommand
 from calamari_py.runner.prepare import prepare_step
 from calamari_py.runner.step_report import RunReport
 from calamari_py.steps.base import Captured, StepContext, StepOutcome
@@ -172,6 +173,28 @@ def test_its_folders_are_private(probe: Probe, world: World) -> None:
     assert list(world.private.iterdir()) == []
 
 
+def test_what_an_attempt_leaves_to_the_next(probe: Probe, world: World) -> None:
+    """No file: each has its own folders, and they are empty. Only what is to be remembered; the
+    next run knows nothing of it."""
+
+    def first(context: StepContext) -> None:
+        assert context.kept == {}
+        context.kept["where"] = "there"
+        for folder in (context.private, context.temp):
+            (folder / "file").touch()
+        raise ToolFailed("probing failed")
+
+    def second(context: StepContext) -> None:
+        assert context.kept == {"where": "there"}
+        assert [*context.private.iterdir(), *context.temp.iterdir()] == []
+
+    text = f"{PROBE}retry: {{attempts: 2, delay: 1s, on_exit_codes: [1]}}\n"
+    assert run(world, probe, first, second, text=text).exit_code == 0
+    probe.contexts.clear()
+    assert run(world, probe, first, second, text=text).exit_code == 0
+    assert "there" not in world.everything()
+
+
 def test_it_can_run_nothing_unread(probe: Probe, world: World) -> None:
     """`run` shows what it runs, and is for kinds that have it shown; `read` and `capture` are not
     for those."""
@@ -197,6 +220,17 @@ def test_an_error_is_told_with_its_evidence(probe: Probe, world: World) -> None:
     assert (failure.message, failure.hint) == ("probing failed", "probe again")
     assert failure.evidence == ("row 1", f"row {SECRET}")
     assert result.usage.stdout == 5
+
+
+def test_an_error_has_a_place(probe: Probe, world: World) -> None:
+    """Programs are told where it lies, too, masked like everything else."""
+
+    def act(_context: StepContext) -> StepOutcome:
+        raise ToolFailed("probing failed", file="/src/main.tf", line=3)
+
+    result = run(world, probe, act)
+    assert world.reporter.failure.place == "/src/main.tf:3"
+    assert [problem.place for problem in result.problems] == ["/src/main.tf:3"]
 
 
 def test_an_error_is_retried(probe: Probe, world: World) -> None:
@@ -618,6 +652,17 @@ def test_names_that_it_does_not_inherit(probe: Probe, world: World) -> None:
     assert given == {"PROBE_EVIL": None, "PROBE_TOKEN_A": "2", "OTHER": None,
                      "PROBE_TOOL": "probe", "PROBE_MINE": "5"}  # fmt: skip
     assert any("PROBE_EVIL" in note for note in world.reporter.notes)
+
+
+def test_nothing_else_of_the_step_gets_what_it_must_not(probe: Probe, world: World) -> None:
+    """A `finally`, and a command in the step's place, may run the same tool."""
+    world.environ |= {"PROBE_EVIL": "1", "PROBE_TOKEN_A": "2", "OTHER": "3"}
+    run(world, probe, text=PROBE + FINALLY)
+    run(world, probe, command=AdHocCommand(argv=("sh",), directory=world.folder))
+    assert len(world.child.environments) == 2
+    for given in world.child.environments:
+        assert "PROBE_EVIL" not in given
+        assert (given["PROBE_TOKEN_A"], given["OTHER"]) == ("2", "3")
 
 
 def test_names_that_are_its_own(probe: Probe, world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,19 @@ import pytest
 
 from calamari_py.errors import Cancelled
 from calamari_py.masking import SecretRegistry
-from calamari_py.process import Command, Limits, ProcessExit, SignalInbox, StopReason, run
+from calamari_py.process import (
+    Command,
+    Limits,
+    ProcessExit,
+    Pulse,
+    SignalInbox,
+    StopReason,
+    run,
+)
+from calamari_py.runner.processes import Processes
 from calamari_py.runner.record import RunRecord
 from calamari_py.runner.tool_runs import ToolRuns
+from tests.fakes import FakeRun
 from tests.runner.reading import Heard
 
 
@@ -36,15 +47,18 @@ class Bench:
             step_started=True,
         )
         self.tools = ToolRuns(
-            run=self.run,
+            processes=Processes(
+                door=self.run,
+                record=self.record,
+                tell=self.said.append,
+                say=self.said.append,
+                had_started=False,
+            ),
             complete=lambda command: command,
             limits=Limits(timeout=20, grace=10),
             inbox=self.inbox,
-            record=self.record,
             monotonic=lambda: self.seconds,
             listen=lambda: None,
-            tell=self.said.append,
-            say=self.said.append,
             warn=self.said.append,
         )
 
@@ -73,7 +87,7 @@ def test_a_signal_is_translated_and_the_rest_is_heard() -> None:
         ended = bench.tools.read(shell(SAVES), heard)
     assert heard.lines == [("stdout", b"ready"), ("stdout", b"saved")]
     assert (ended.code, ended.stopped, ended.signum) == (1, StopReason.SIGNAL, signal.SIGTERM)
-    assert bench.tools.usage.stdout == 12
+    assert bench.tools.processes.usage.stdout == 12
 
 
 @pytest.mark.process
@@ -105,6 +119,16 @@ def test_a_reader_hears_of_every_silence() -> None:
         ended = Bench(inbox).tools.read(shell("echo x; sleep 20"), heard)
     assert heard.silences >= 2
     assert ended.stopped is StopReason.SIGNAL
+
+
+def test_a_pause_costs_no_time() -> None:
+    """What was spent suspended, whenever, is not of the time that the commands share."""
+    door = FakeRun()
+    with SignalInbox(install=False) as inbox:
+        bench = Bench(inbox, run=partial(door, pulse=Pulse()))
+        bench.seconds, inbox.suspended = 505.0, 500.0
+        bench.tools.capture(shell("exit"))
+    assert [running.limits.timeout for running in door.started] == [15]
 
 
 @pytest.mark.process

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from calamari_py.errors import CalamariError, Cancelled
+from calamari_py.errors import Cancelled, ToolFailed
 from calamari_py.runner.tool_sinks import Lines, MemorySink, ReaderSink
 from tests.runner.reading import Heard
 
@@ -99,5 +99,5 @@ def test_too_much_to_keep() -> None:
     sink.feed("stderr", b"67890")
     with pytest.raises(BrokenPipeError):
         sink.feed("stdout", b"1")
-    with pytest.raises(CalamariError, match="'/bin/probe' wrote more than 10 bytes"):
+    with pytest.raises(ToolFailed, match="'/bin/probe' wrote more than 10 bytes"):
         sink.raise_what_waits(stopped=True)

@@ -62,3 +62,8 @@ class TerraformSpec:
     log_level: LogLevel | None = None
     warnings: tuple[str, ...] = ()
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def program(self) -> str:
+        """What the program is called in messages."""
+        return self.binary_name.rpartition("/")[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -44,23 +43,38 @@ class OutputChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A plan as ``show -json`` tells it, without any value. `is_applyable` is False where there is
-    nothing to do or the plan failed; `drift` are changes that happened outside, `deferred` are
-    addresses that only a later plan can tell about."""
+    """A plan as ``show -json`` tells it, without any value. `drift` are changes that happened
+    outside, `deferred` addresses that only a later plan can tell about; a plan of targets alone is
+    not complete. `is_applyable` is Terraform's own word, None where it has none; `addresses` are
+    those of all that it looked at, changed or not."""
 
     changes: tuple[Change, ...] = ()
     outputs: tuple[OutputChange, ...] = ()
     drift: tuple[Change, ...] = ()
     deferred: tuple[str, ...] = ()
-    is_applyable: bool = True
     is_complete: bool = True
     is_errored: bool = False
+    is_applyable: bool | None = None
+    addresses: tuple[str, ...] = field(default=(), repr=False)
     terraform_version: str = ""
 
     @property
     def has_changes(self) -> bool:
         """Whether applying it would do anything."""
         return bool(self.outputs) or any(change.kind != "read" for change in self.changes)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to apply, as Terraform counts: to read data is, and so is to
+        write down what was changed outside."""
+        if self.is_applyable is not None:
+            return self.is_applyable
+        return bool(self.changes or self.outputs)
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether applying it would do no more than look at something."""
+        return bool(self.changes) and not self.has_changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +137,18 @@ class ToolVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What a streamed command told. `summary` holds the counts of the last change summary
-    (``add``, ``change``, ``remove``, ``import``), empty where none came; `touched` is how many
-    resources something was begun on; `outputs_seen` whether the command came to its outputs."""
+    """What a streamed command told. `touched` is how many resources something was begun on, `ended`
+    how many are as they should be, `unfinished` those whose end nobody has told; `undeclared` are
+    names under ``terraform.variables`` that the configuration does not have. `is_summed_up` says
+    that an apply told its end, `has_failed` that there were errors in the stream itself."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
-    summary: Mapping[str, int] = field(default_factory=dict)
     touched: int = 0
+    ended: int = 0
     unfinished: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
+    is_summed_up: bool = False
+    has_failed: bool = False
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from calamari_py.steps.base import StepClock, StepContext, StepReport
 from calamari_py.steps.terraform.spec import TerraformSpec
-from calamari_py.steps.terraform.values import ToolVersion
 
 if TYPE_CHECKING:
     from calamari_py.steps.terraform.commands.files import PrivateFiles
@@ -16,13 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One action on one root module, whose tool is initialised and whose workspace is chosen."""
+    """One action on one root module, whose tool is initialised and whose workspace is chosen.
+    `ephemeral` are the variables that no plan holds; `taken` is the SHA-256 of the plan that an
+    earlier step has left, as it was taken in, "" for an action without."""
 
     spec: TerraformSpec
     context: StepContext
     tool: Terraform
-    version: ToolVersion
     files: PrivateFiles
+    ephemeral: frozenset[str] = frozenset()
+    taken: str = ""
 
     @property
     def report(self) -> StepReport:

@@ -17,6 +17,7 @@ from calamari_py.errors import (
     RoleNotAssumable,
     TimedOut,
 )
+from calamari_py.identity import elapsed_text
 from calamari_py.steps.cloudformation.following.follow import (
     LAG,
     Finished,
@@ -25,7 +26,7 @@ from calamari_py.steps.cloudformation.following.follow import (
     known_events,
     latest_operation,
 )
-from calamari_py.steps.cloudformation.following.progress import Progress, elapsed_text
+from calamari_py.steps.cloudformation.following.progress import Progress
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.fake_cloudformation import (
     DATABASE,

@@ -96,7 +96,7 @@ class Report:
         json.dumps(value)
         self.facts[name] = value
 
-    def changed(self) -> None:
+    def changed(self, done: bool | None = True) -> None:
         self.has_changed = True
 
     def ending(self, text: str) -> None:

@@ -131,7 +131,7 @@ class ToolReport:
     folder: Path | None = None
     """Where artifacts are really written; None for nowhere."""
     last_words: str = ""
-    has_changed: bool = False
+    has_changed: bool | None = None
 
     def line(
         self,
@@ -187,8 +187,8 @@ class ToolReport:
         json.dumps(value)
         self.facts[name] = value
 
-    def changed(self) -> None:
-        self.has_changed = True
+    def changed(self, done: bool | None = True) -> None:
+        self.has_changed = self.has_changed or done
 
     def ending(self, text: str) -> None:
         self.last_words = text

@@ -77,7 +77,7 @@ def test_credentials_come_from_an_endpoint(world: World) -> None:
     environment = world.child.environments[0]
     assert environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"].startswith("http://127.0.0.1:")
     assert "AWS_SECRET_ACCESS_KEY" not in environment
-    assert "renews" in world.reporter.text
+    assert "renewed credentials" in world.reporter.text
 
 
 def test_nothing_of_the_callers_decides_the_plan(world: World) -> None:
@@ -112,7 +112,7 @@ def test_a_refused_plan_exits_with_1_and_says_why(world: World) -> None:
     """It is a failure of the step, not of the manifest."""
     acts_as_terraform(world.child, DESTROYED)
     result = world.run(STEP + PROTECT)
-    assert (result.exit_code, result.changed) == (1, None)
+    assert (result.exit_code, result.changed) == (1, False)
     assert "the policy refuses this plan" in world.reporter.failure.message
     assert "apply" not in verbs(world)
 
@@ -134,7 +134,7 @@ def test_outputs_that_fail_make_the_step_fail(world: World) -> None:
 
 
 def test_a_timeout_is_124(world: World) -> None:
-    """Terraform was told to end, and the lock was looked at."""
+    """Terraform was told to end, and did."""
 
     def late(running: Running) -> ProcessExit:
         running.write(stream(message("version")))
@@ -142,7 +142,7 @@ def test_a_timeout_is_124(world: World) -> None:
 
     world.child.answers["plan"] = late
     assert world.run(STEP).exit_code == 124
-    assert verbs(world)[-1] == "untaint"
+    assert verbs(world)[-1] == "plan"
 
 
 def test_without_terraform_the_step_is_unavailable(world: World) -> None:

@@ -23,10 +23,11 @@ from tests.steps.terraform.fakes import (
     tool_context,
     tool_spec,
 )
+from tests.steps.terraform.plan_files import plan_bytes
 
 SECRET = "hunter2-hunter2"
 STATE_SECRET = "prior-state-passw0rd"
-PLAN_BYTES = b"PK\x03\x04 a plan that holds " + SECRET.encode()
+PLAN_BYTES = plan_bytes(more=SECRET.encode())
 
 
 def change(address: str, *actions: str, **more: Any) -> dict[str, Any]:
@@ -64,9 +65,10 @@ def plan_document(*changes: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "format_version": "1.2",
         "terraform_version": "1.11.4",
-        "applyable": bool(changes),
+        "applyable": bool(changes) or "output_changes" in more,
         "complete": True,
         "errored": False,
+        "planned_values": {},
         "resource_changes": list(changes),
         **more,
     }
@@ -141,6 +143,12 @@ def _hook(address: str, action: str) -> dict[str, Any]:
     return {"resource": resource, "action": action}
 
 
+def summed_up(operation: str = "apply") -> str:
+    """The end of a command that has done all."""
+    counted = {"add": 1, "change": 0, "import": 0, "remove": 0, "operation": operation}
+    return message("change_summary", "Apply complete!", changes=counted)
+
+
 def stream(*lines: str) -> bytes:
     """These lines, each with its end."""
     return "".join(f"{line}\n" for line in lines).encode()
@@ -200,9 +208,10 @@ class TerraformWorld:
         self.plan_path = self.private / "plan.tfplan"
         self.plan_file = folder / "left.tfplan"
         self.environment = {"PATH": "/usr/bin:/bin"}
-        self.on("show", stdout=_bytes(state_document()))
+        self.on("show", stdout=to_bytes(state_document()))
         self.on("output", stdout=b"{}")
         self.on("init", act=self.initialise)
+        self.applies()
         self.plans()
 
     def plans(
@@ -216,8 +225,10 @@ class TerraformWorld:
         beside."""
         if code is None:
             code = 2 if changes else 0
-        self.on("plan", code, stdout=stream(message("version"), *said), act=self._write_plan)
-        self.shown = _bytes(plan_document(*changes, **more))
+        self.on("plan", code, stdout=stream(message("version"), *said), act=self.leave_a_plan)
+        if code == 2 and "resource_drift" in more:
+            more.setdefault("applyable", True)
+        self.shown = to_bytes(plan_document(*changes, **more))
         self.on(" ".join(self.shown_by), stdout=self.shown)
 
     def leaves_plan(self, *changes: Mapping[str, Any], content: bytes = PLAN_BYTES) -> None:
@@ -225,17 +236,26 @@ class TerraformWorld:
         self.plans(*changes)
         self.plan_file.write_bytes(content)
 
+    def configures(self, text: str) -> None:
+        """The root module says so."""
+        (self.directory / "main.tf").write_text(text)
+
     def on(self, words: str, code: int = 0, **more: Any) -> None:
-        """Answer so whatever begins with `words`; `more` of an `Answer`."""
+        """Answer so whatever begins with `words`; `more` of an `Answer`. An apply that is well says
+        that it has finished, unless it is told what to say."""
+        if words == "apply" and code == 0:
+            more.setdefault("stdout", stream(summed_up()))
         self.tool.on(words, Answer(code=code, **more))
 
     def outputs(self, *, sensitive: Sequence[str] = (), **values: Any) -> None:
         """The state's outputs."""
-        self.on("output", stdout=_bytes(outputs_document(sensitive=sensitive, **values)))
+        self.on("output", stdout=to_bytes(outputs_document(sensitive=sensitive, **values)))
 
-    def applies(self, *lines: str, code: int = 0, **more: Any) -> None:
-        """Applying says `lines`."""
-        self.on("apply", code, stdout=stream(*lines), **more)
+    def applies(self, *lines: str, code: int = 0, breaks_off: bool = False, **more: Any) -> None:
+        """Applying says `lines`, and where it is well that it has finished, unless it
+        `breaks_off`."""
+        end = () if code or breaks_off else (summed_up(),)
+        self.on("apply", code, stdout=stream(*lines, *end), **more)
 
     def writes_log(self, words: str, answer: Answer) -> None:
         """A command that answers so, and writes into Terraform's own log."""
@@ -279,13 +299,17 @@ class TerraformWorld:
         """What ``init`` leaves: the state lies in S3."""
         _leave_backend(self.folder / "temp" / "data")
 
-    def _write_plan(self) -> None:
+    def leave_a_plan(self) -> None:
+        """What planning leaves."""
         self.plan_path.write_bytes(PLAN_BYTES)
 
 
 def acts_as_terraform(run: FakeRun, *changes: Mapping[str, Any]) -> None:
     """Let a process door answer like Terraform that plans these changes (without any: one)."""
-    shown = {True: _bytes(state_document()), False: _bytes(plan_document(*changes or (CREATED,)))}
+    shown = {
+        True: to_bytes(state_document()),
+        False: to_bytes(plan_document(*changes or (CREATED,))),
+    }
 
     def init(running: Running) -> int:
         _leave_backend(Path(running.environment["TF_DATA_DIR"]))
@@ -306,7 +330,7 @@ def acts_as_terraform(run: FakeRun, *changes: Mapping[str, Any]) -> None:
         "init": init,
         "show": show,
         "plan": plan,
-        "apply": prints(stream(begun(), completed())),
+        "apply": prints(stream(begun(), completed(), summed_up())),
         "output": prints(b"{}"),
     }
 
@@ -314,8 +338,9 @@ def acts_as_terraform(run: FakeRun, *changes: Mapping[str, Any]) -> None:
 def _leave_backend(data: Path) -> None:
     data.mkdir(exist_ok=True)
     backend = {"type": "s3", "config": {"bucket": "states", "key": "dev.tfstate"}}
-    (data / "terraform.tfstate").write_bytes(_bytes({"version": 3, "backend": backend}))
+    (data / "terraform.tfstate").write_bytes(to_bytes({"version": 3, "backend": backend}))
 
 
-def _bytes(document: Any) -> bytes:
+def to_bytes(document: Any) -> bytes:
+    """As a command writes it."""
     return json.dumps(document).encode()

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC
 
 from calamari_py.errors import CloudError, IdentityError, TimedOut
+from calamari_py.identity import elapsed_text
 from calamari_py.steps.cloudformation.actions.outputs import tell_state
 from calamari_py.steps.cloudformation.following.contact import Contact, watch_hint
 from calamari_py.steps.cloudformation.following.operation import Operation, latest_operation
-from calamari_py.steps.cloudformation.following.progress import elapsed_text
 from calamari_py.steps.cloudformation.states import describe
 from calamari_py.steps.cloudformation.values import Stack
 from calamari_py.steps.cloudformation.work import Work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calamari_py.identity import count_text, elapsed_text
 from calamari_py.steps.cloudformation.values import StackEvent
 
 
@@ -30,22 +31,7 @@ class Progress:
         ended = sum(self._ended.values())
         if not self._total:
             way = "rolling back, " if self._going_back else ""
-            return None, f"{way}{_counted(ended)}, {elapsed_text(seconds)}"
+            return None, f"{way}{count_text(ended, 'resource')}, {elapsed_text(seconds)}"
         total = max(self._total, len(self._ended))
-        return 100 * ended / total, f"{ended}/{_counted(total)}, {elapsed_text(seconds)}"
-
-
-def _counted(number: int) -> str:
-    return f"{number} resource{'' if number == 1 else 's'}"
-
-
-def elapsed_text(seconds: float) -> str:
-    """``45s``, ``2m10s``, ``1h05m``."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m"
+        counted = f"{ended}/{count_text(total, 'resource')}"
+        return 100 * ended / total, f"{counted}, {elapsed_text(seconds)}"

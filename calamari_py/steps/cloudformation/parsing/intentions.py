@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from calamari_py.identity import count_text
 from calamari_py.steps.cloudformation.spec import INLINE_LIMIT, StackSpec
 
 
@@ -72,9 +73,9 @@ def _described(spec: StackSpec) -> Iterator[str]:
     triggers = spec.rollback_triggers
     count = len((*triggers.alarms, *triggers.composite_alarms)) if triggers is not None else 0
     if count:
-        yield f"have CloudFormation roll back when {_counted(count, 'alarm')} goes off"
+        yield f"have CloudFormation roll back when {count_text(count, 'alarm')} goes off"
     if spec.notification_arns:
-        yield f"have CloudFormation notify {_counted(len(spec.notification_arns), 'topic')}"
+        yield f"have CloudFormation notify {count_text(len(spec.notification_arns), 'topic')}"
 
 
 def _execution(spec: StackSpec) -> Iterator[str]:
@@ -101,7 +102,3 @@ def _as_role(spec: StackSpec) -> str:
 
 def _rehearsal(spec: StackSpec, said: list[str]) -> list[str]:
     return [f"only say what would be done: {said[0]}"] if spec.dry_run else said
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from calamari_py.errors import CalamariError, CloudError, IdentityError, TimedOut
+from calamari_py.identity import elapsed_text
 from calamari_py.steps.cloudformation.following.contact import Contact, watch_hint
 from calamari_py.steps.cloudformation.following.event_lines import shortened
 from calamari_py.steps.cloudformation.following.follow import LAG
 from calamari_py.steps.cloudformation.following.polling import ask_patiently, rest
-from calamari_py.steps.cloudformation.following.progress import elapsed_text
 from calamari_py.steps.cloudformation.service.refused import is_denied
 from calamari_py.steps.cloudformation.sets.api import is_missing, is_unknown_operation
 from calamari_py.steps.cloudformation.sets.values import Ended, Place, Result, SetOperation

@@ -9,17 +9,14 @@ from calamari_py.steps.terraform.actions.planning import make_plan
 from calamari_py.steps.terraform.actions.words import only_looked
 from calamari_py.steps.terraform.work import Work
 
-_NOTHING_LEFT = "nothing to destroy"
-
 
 def deploy(work: Work) -> StepOutcome:
     """Bring about what the configuration says. Its outputs are published though nothing changed."""
     planned = make_plan(work)
     if work.spec.dry_run:
         return only_looked(work, planned, "would apply")
-    if planned.has_changes:
-        apply_planned(work, planned, verb="apply")
-    publish_after(work, applied=planned.has_changes)
+    unknown = apply_planned(work, planned, verb="apply") if planned.is_needed else None
+    publish_after(work, applied=planned.is_needed, unknown=unknown)
     return StepOutcome(code=0, changed=planned.has_changes)
 
 
@@ -27,9 +24,7 @@ def destroy(work: Work) -> StepOutcome:
     """Destroy all that is in the state (of `targets`, where there are some)."""
     planned = make_plan(work, destroy=True)
     if work.spec.dry_run:
-        return only_looked(work, planned, "would destroy", nothing=_NOTHING_LEFT)
-    if planned.has_changes:
+        return only_looked(work, planned, "would destroy")
+    if planned.is_needed:
         apply_planned(work, planned, verb="destroy")
-    else:
-        work.report.ending(_NOTHING_LEFT)
     return StepOutcome(code=0, changed=planned.has_changes)

@@ -6,21 +6,16 @@ from collections.abc import Callable, Sequence
 
 from calamari_py.errors import Cancelled
 from calamari_py.process.base import ProcessExit, Stream
-from calamari_py.steps.base import LineReader, StepReport
+from calamari_py.steps.base import LineReader
+from calamari_py.steps.terraform.actions.verdict import is_finished, never_finished
 from calamari_py.steps.terraform.following.diagnostics import tool_failed
+from calamari_py.steps.terraform.following.sources import sources_of
 from calamari_py.steps.terraform.following.stream import JsonFollower
 from calamari_py.steps.terraform.running.ended import Stopped
-from calamari_py.steps.terraform.state.locks import (
-    after_forced_end,
-    lock_error,
-    lock_failed,
-    may_be_left,
-)
+from calamari_py.steps.terraform.state.ends import after_forced_end, is_calm, is_saved
+from calamari_py.steps.terraform.state.locks import lock_error, lock_failed
 from calamari_py.steps.terraform.values import Diagnostic, Followed
 from calamari_py.steps.terraform.work import Work
-
-_KILLED = 128
-_BEGINS = b'"apply_start"'
 
 
 def follow(
@@ -31,52 +26,82 @@ def follow(
     total: int | None = None,
     known: Sequence[Diagnostic] = (),
     good: tuple[int, ...] = (0,),
+    before_telling: Callable[[ProcessExit | None], None],
+    at_end: Callable[[Followed], None] = lambda _: None,
 ) -> tuple[ProcessExit, Followed]:
     """Run `command` with a reader that tells what it does. `verb` is what it is called in a message
-    (``plan``), `good` are the exit codes of a success.
+    (``plan``), `good` are the exit codes of a success, where no error was told.
+
+    What it says went wrong is told when it has ended. `before_telling`, with its end, masks what is
+    secret in that and was not known before; the end is None where nobody reads any more. `at_end`
+    hears what was told, however it ended.
 
     ToolFailed when it failed, Stopped when it was ended. Where the state's lock may be left, it was
     looked at.
     """
-    follower = JsonFollower(work.report, work.clock, total=total, verb=verb, known=known)
-    reader = _Listening(follower, work.report)
+    follower = JsonFollower(
+        work.report,
+        work.clock,
+        total=total,
+        verb=verb,
+        known=known,
+        sources=sources_of(work.spec, work.files),
+        lock_timeout=work.spec.lock_timeout,
+    )
+    reader = _Listening(follower)
+
+    def finish(*, say_all: bool = False) -> Followed:
+        followed = follower.finish(say_all=say_all)
+        at_end(followed)
+        return followed
+
     try:
         ended = command(reader)
     except Stopped as stopped:
-        after_forced_end(work, follower.finish(say_all=True), stopped.exit)
+        before_telling(stopped.exit)
+        followed = finish(say_all=True)
+        after_forced_end(work, followed, stopped.exit)
+        is_well = stopped.exit.code in good and not followed.has_failed
+        stopped.is_done = is_well and is_finished(work, verb, followed)
         raise
     except Cancelled:
         # It was told to end for want of a reader, if it was started at all.
         if reader.heard:
-            after_forced_end(work, follower.finish(say_all=True))
+            before_telling(None)
+            after_forced_end(work, finish(say_all=True))
         raise
-    followed = follower.finish()
-    if ended.code > _KILLED or may_be_left(followed.diagnostics):
+    before_telling(ended)
+    followed = finish()
+    is_well = ended.code in good and not followed.has_failed
+    if is_well and not is_finished(work, verb, followed):
+        after_forced_end(work, followed)
+        raise never_finished(work, verb)
+    if not is_calm(ended, followed):
         after_forced_end(work, followed, ended)
-    if ended.code in good:
+    if is_well:
         return ended, followed
     held = lock_error(followed.errors)
     if held is not None:
         raise lock_failed(work, held, verb)
-    product = work.spec.binary_name.rpartition("/")[2]
-    raise tool_failed(verb, followed.errors, exit=ended, product=product)
+    raise tool_failed(
+        verb,
+        followed.errors,
+        exit=ended,
+        product=work.spec.program,
+        is_saved=followed.touched > 0 and is_saved(ended, followed),
+        directory=work.spec.directory,
+    )
 
 
 class _Listening:
-    """A LineReader that passes on what it hears. From the first resource on that is begun something
-    may have been changed, and the step says so however it ends."""
+    """A LineReader that passes on what it hears, and knows whether that was anything."""
 
-    def __init__(self, reader: LineReader, report: StepReport) -> None:
+    def __init__(self, reader: LineReader) -> None:
         self.heard = False
         self._reader = reader
-        self._report = report
-        self._begun = False
 
     def line(self, stream: Stream, line: bytes) -> None:
         self.heard = True
-        if not self._begun and stream == "stdout" and _BEGINS in line:
-            self._begun = True
-            self._report.changed()
         self._reader.line(stream, line)
 
     def idle(self) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from calamari_py.errors import ToolFailed
+from calamari_py.errors import CalamariError, ToolFailed
 from calamari_py.steps.terraform.actions.log_file import keep_log
 from calamari_py.steps.terraform.reading.sensitive import hide_all, sensitive_values
 from calamari_py.steps.terraform.running.ended import Stopped
@@ -14,15 +14,16 @@ from calamari_py.steps.terraform.values import StateOutput
 from calamari_py.steps.terraform.work import Work
 
 
-def publish(work: Work) -> None:
-    """Publish the outputs that ``outputs.expose`` asks for. ToolFailed when they cannot be read, or
-    when one that is asked for is not there."""
+def publish(work: Work) -> int:
+    """Publish the outputs that ``outputs.expose`` asks for, and say how many those are. ToolFailed
+    when they cannot be read, or when one that is asked for is not there."""
     found = work.tool.outputs()
     listed = set(work.spec.sensitive_outputs)
     hidden = [one for one in found if one.sensitive or one.name in listed]
     # A text that holds a secret may stand in another output, too: all of them are known first.
     hide_all(work.report, sensitive_values(_as_state(hidden)))
-    for one in _chosen(found, work.spec.expose):
+    chosen = _chosen(found, work.spec.expose)
+    for one in chosen:
         text = text_of(one.value)
         work.report.output(f"Outputs.{one.name}", text, sensitive=one in hidden)
     if missing := sorted(listed - {one.name for one in found}):
@@ -30,15 +31,19 @@ def publish(work: Work) -> None:
             f"'outputs.sensitive' lists {_names(missing)}, which the configuration does not have",
             hint="correct the name: an output that is not listed is shown as it is",
         )
+    return len(chosen)
 
 
-def publish_after(work: Work, *, applied: bool) -> None:
-    """Publish them after what the step is for was done: a failure does not undo it, and says so."""
+def publish_after(work: Work, *, applied: bool, unknown: CalamariError | None = None) -> None:
+    """Publish them after what the step is for was done: a failure does not undo it, and says so.
+    `unknown` is why nobody knows what is secret in them."""
     try:
+        if unknown is not None:
+            raise unknown
         publish(work)
     except Stopped:
         raise
-    except ToolFailed as error:
+    except CalamariError as error:
         keep_log(work.files, work.report)
         what = "the plan was applied, but" if applied else "nothing had to be changed, but"
         work.report.setback(

@@ -7,9 +7,9 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from calamari_py.errors import InternalError, ToolFailed
+from calamari_py.files import replace_private
 from calamari_py.steps.terraform.spec import TerraformSpec
 
 
@@ -36,34 +36,13 @@ def leave(made: Path, target: Path) -> None:
     """Put a copy of `made` at `target`, 0600, at once or not at all. What was there is replaced: a
     link itself, not what it leads to. ToolFailed when it cannot be written."""
     try:
-        # The descriptor pins the folder: swapping it for a link between two calls changes nothing.
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with made.open("rb") as source:
-                _replace_in(folder, target.name, source)
-        finally:
-            os.close(folder)
+        with made.open("rb") as source:
+            replace_private(target, lambda file: shutil.copyfileobj(source, file))
     except OSError as error:
         raise ToolFailed(
             f"the plan cannot be written to '{target}': {error.strerror}",
             hint="name another 'plan_file', in a folder that can be written to and has room",
         ) from error
-
-
-def _replace_in(folder: int, name: str, source: BinaryIO) -> None:
-    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        os.unlink(temporary, dir_fd=folder)
-        raise
-    os.fsync(folder)
 
 
 def take(source: Path, copy: Path) -> str:

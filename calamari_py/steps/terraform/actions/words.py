@@ -19,10 +19,14 @@ _DONE = {
 }
 
 
-def done(plan: Plan) -> str:
-    """``3 created, 1 updated``."""
-    told = [f"{number} {_DONE[kind]}" for kind, number in counts(plan).items() if number]
-    return ", ".join(told) or "only outputs changed"
+def done(plan: Plan, verb: str) -> str:
+    """``applied: 3 created, 1 updated``; where all is destroyed, ``destroyed 2``."""
+    found = {kind: number for kind, number in counts(plan).items() if number}
+    if verb == "destroy" and found.keys() == {"destroy"}:
+        return f"destroyed {found['destroy']}"
+    told = ", ".join(f"{number} {_DONE[kind]}" for kind, number in found.items())
+    only = "only outputs changed" if plan.outputs or not plan.drift else "the state was refreshed"
+    return f"applied: {told or only}"
 
 
 def only_looked(work: Work, planned: Planned, would: str, *, nothing: str = "") -> StepOutcome:

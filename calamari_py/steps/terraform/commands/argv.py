@@ -6,7 +6,7 @@ can become a flag itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from calamari_py.steps.terraform.commands.files import PrivateFiles
@@ -83,14 +83,14 @@ def plan(
 
 
 def apply(
-    spec: TerraformSpec, files: PrivateFiles, plan: Path, *, with_variables: bool
+    spec: TerraformSpec, plan: Path, *, variable_files: Sequence[Path] = ()
 ) -> tuple[str, ...]:
-    """Apply a plan file, which is its own approval. `with_variables` says the variables once more:
-    an ephemeral one is not in the plan. One that differs from the plan's is refused."""
+    """Apply a plan file, which is its own approval. `variable_files` are for ephemeral variables,
+    which no plan holds. Others are in it: a value that differs from the plan's is refused, and some
+    versions refuse the same one, too."""
     words = [str(spec.binary), "apply", "-json", "-input=false", _lock_timeout(spec)]
     words += _parallelism(spec)
-    if with_variables:
-        words += _variables(spec, files)
+    words += (f"-var-file={path}" for path in variable_files)
     return (*words, str(plan))
 
 

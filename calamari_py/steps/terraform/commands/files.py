@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from calamari_py.channel import write_private
 from calamari_py.steps.terraform.spec import TerraformSpec
+
+APPLY_VARIABLES = "apply.tfvars.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,13 @@ def write_private_files(spec: TerraformSpec, *, private: Path, temp: Path) -> Pr
         files.log.unlink(missing_ok=True)
         write_private(files.log, b"")
     return files
+
+
+def write_variables(files: PrivateFiles, variables: Mapping[str, Any]) -> Path:
+    """Write some of the variables once more, for an apply, and say where."""
+    path = files.folder / APPLY_VARIABLES
+    write_private(path, _json(variables))
+    return path
 
 
 def cli_config(spec: TerraformSpec) -> bytes:

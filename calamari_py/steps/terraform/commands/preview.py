@@ -26,8 +26,7 @@ def _before(spec: TerraformSpec, files: PrivateFiles) -> Iterator[tuple[str, ...
     yield argv.init(spec, files)
     if spec.workspace is not None:
         yield argv.workspace_select(spec)
-    if spec.action != "output":
-        yield argv.show_state(spec)
+    yield argv.show_state(spec)
 
 
 def _action(spec: TerraformSpec, files: PrivateFiles) -> Iterator[tuple[str, ...]]:
@@ -43,6 +42,7 @@ def _action(spec: TerraformSpec, files: PrivateFiles) -> Iterator[tuple[str, ...
     if action != "output":
         yield argv.show_plan(spec, files.plan)
     if action in ("deploy", "apply", "destroy") and not spec.dry_run:
-        yield argv.apply(spec, files, files.plan, with_variables=True)
+        yield argv.apply(spec, files.plan)
+        yield argv.show_state(spec)
     if action in ("deploy", "apply", "output") and not spec.dry_run:
         yield argv.outputs(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,20 +11,17 @@ from typing import Any
 from calamari_py.errors import ToolFailed
 from calamari_py.process.base import ProcessExit
 from calamari_py.steps.base import StepReport
-from calamari_py.steps.terraform.following.blocks import diagnostics_of_text
 from calamari_py.steps.terraform.following.events import mapping, text_of
 from calamari_py.steps.terraform.following.hints import hint_of
 from calamari_py.steps.terraform.values import Diagnostic
 
-__all__ = ["diagnostics_of_text", "read_diagnostic", "report_diagnostic", "tool_failed"]
-
 _MOST_ROWS = 5
 _SIGNALLED = 128
+_SAVED = "what was done until then is in the state: correct the cause, plan and apply the rest"
 
 
-def read_diagnostic(body: Mapping[str, Any], directory: Path | None = None) -> Diagnostic:
-    """The ``diagnostic`` of a message. Whatever is missing is empty. A file below `directory`, the
-    root module, is named as seen from there."""
+def read_diagnostic(body: Mapping[str, Any]) -> Diagnostic:
+    """The ``diagnostic`` of a message. Whatever is missing is empty."""
     place, code = mapping(body.get("range")), mapping(body.get("snippet"))
     source = text_of(code, "code").rstrip("\n")
     return Diagnostic(
@@ -31,7 +29,7 @@ def read_diagnostic(body: Mapping[str, Any], directory: Path | None = None) -> D
         summary=text_of(body, "summary").strip(),
         detail=text_of(body, "detail").strip("\n"),
         address=text_of(body, "address"),
-        file=_file(text_of(place, "filename"), directory),
+        file=text_of(place, "filename"),
         line=_whole(mapping(place.get("start")).get("line")),
         context=text_of(code, "context"),
         snippet=tuple(source.split("\n")) if source else (),
@@ -41,11 +39,14 @@ def read_diagnostic(body: Mapping[str, Any], directory: Path | None = None) -> D
     )
 
 
-def report_diagnostic(report: StepReport, diagnostic: Diagnostic) -> None:
-    """A few lines that belong together; for programs the event ``terraform_diagnostic``."""
+def report_diagnostic(
+    report: StepReport, diagnostic: Diagnostic, *, for_programs: bool = False
+) -> None:
+    """A few lines that belong together; for programs the event ``terraform_diagnostic``, which is
+    all with `for_programs`."""
     hint = hint_of(diagnostic)
     report.line(
-        "\n".join(_lines(diagnostic, hint)),
+        "" if for_programs else "\n".join(_lines(diagnostic, hint)),
         event="terraform_diagnostic",
         fields={
             "severity": diagnostic.severity,
@@ -71,9 +72,13 @@ def tool_failed(
     exit: ProcessExit | None,  # noqa: A002  how everybody calls it
     hint: str | None = None,
     product: str = "terraform",
+    is_saved: bool = False,
+    directory: Path | None = None,
 ) -> ToolFailed:
     """The error of a command (`verb`: ``plan``) that failed: its first cause, where that is, and
-    what else went wrong. `exit` is how it ended, None where it does not matter."""
+    what else went wrong. `exit` is how it ended, None where it does not matter; `is_saved` says
+    that what was done until then is in the state; `directory` is the root module's, from which
+    files are named."""
     errors = [each for each in diagnostics if each.severity == "error"]
     ended = _killed_by(exit)
     if not errors:
@@ -89,8 +94,10 @@ def tool_failed(
         rows.append(f"ended\tit was {_said_of(ended)}")
     return ToolFailed(
         f"{product} {verb} failed: {summary}{place}",
-        hint=hint or hint_of(first) or _general_hint(verb),
+        hint=hint or hint_of(first) or (_SAVED if is_saved else None),
         evidence=rows,
+        file=_file(first, directory),
+        line=first.line if directory is not None else None,
     )
 
 
@@ -198,17 +205,11 @@ def _cure_of_end(ended: str) -> str:
     return "run again with 'log_level: debug' and --artifacts, which keep Terraform's own log"
 
 
-def _general_hint(verb: str) -> str:
-    if verb in {"apply", "destroy"}:
-        return "what was done until then is in the state: correct the cause and run again"
-    return "correct the cause and run again"
-
-
-def _file(name: str, directory: Path | None) -> str:
-    if directory is None or not name.startswith("/"):
-        return name
-    path = Path(name)
-    return str(path.relative_to(directory)) if path.is_relative_to(directory) else name
+def _file(diagnostic: Diagnostic, directory: Path | None) -> str:
+    """Where that is on this machine; "" where it is no line of a file."""
+    if diagnostic.line is None or directory is None:
+        return ""
+    return os.path.normpath(directory / diagnostic.file)
 
 
 def _whole(value: Any) -> int | None:

@@ -77,12 +77,6 @@ def read_hook(body: Mapping[str, Any]) -> Hook:
     )
 
 
-def read_counts(changes: Mapping[str, Any]) -> dict[str, int]:
-    """The numbers of a change summary."""
-    numbers = {name: _number(value) for name, value in changes.items()}
-    return {name: int(number) for name, number in numbers.items() if number is not None}
-
-
 def text_of(body: Mapping[str, Any], name: str) -> str:
     """The text ``name``, "" where there is none. Halves of a character cannot be shown."""
     value = body.get(name)

@@ -44,6 +44,20 @@ _KNOWN = tuple(
             ),
         ),
         (
+            r"'terraform\.variables' names '(?P<name>[^']{1,500})', which",
+            "correct the name, or declare variable '{name}' in the root module",
+        ),
+        (
+            (
+                r'Extraneous JSON object property.{0,100}? is named "(?P<name>[^"]{1,500})".{0,600}'
+                r" in terraform\.backend$"
+            ),
+            (
+                "'{name}' is a key of 'terraform.backend' that this kind of backend does not know: "
+                "correct it, or leave it out"
+            ),
+        ),
+        (
             r"Can't change variable when applying a saved plan.{0,50}? variable (?P<name>\S+) ",
             (
                 "a plan is applied with the variables that it was made with: leave '{name}' as it "
@@ -53,6 +67,13 @@ _KNOWN = tuple(
         (
             r"Saved plan is stale",
             "plan again, and apply the new plan: the state has changed since this one was made",
+        ),
+        (
+            r"Saved plan does not match the given state",
+            (
+                "this plan was made for another state: write the 'backend' and the 'workspace' "
+                "under 'terraform' that it was made with, or plan again"
+            ),
         ),
         (
             r'Failed to load ".{0,500}?" as a plan file|Failed to read plan from plan file',
@@ -111,11 +132,15 @@ _KNOWN = tuple(
             ),
         ),
         (
-            r"request send failed|dial tcp",
+            r"request send failed|\.amazonaws\.com(?:\.cn)?[/:\" ].{0,300}?dial tcp",
             (
                 "AWS does not answer: look at the network, the proxy (HTTPS_PROXY), the region and "
                 "AWS_ENDPOINT_URL"
             ),
+        ),
+        (
+            r'"https?://(?:[^/@" ]{1,300}@)?(?P<host>[\w.:-]{1,300})[^" ]{0,2000}": dial tcp',
+            "{host} does not answer: look at the network and the proxy (HTTPS_PROXY)",
         ),
         (
             r"failed to instantiate provider|Failed to load plugin schemas|Plugin did not respond",
@@ -241,7 +266,8 @@ _KNOWN = tuple(
 
 def hint_of(diagnostic: Diagnostic) -> str | None:
     """What to do about it; None where Terraform's own words have to do."""
-    text = " ".join(f"{diagnostic.summary} {diagnostic.detail}".split())
+    said = f"{diagnostic.summary} {diagnostic.detail} in {diagnostic.file}"
+    text = " ".join(said.split())
     for pattern, hint in _KNOWN:
         found = pattern.search(text)
         if found is not None:

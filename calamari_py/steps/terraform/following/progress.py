@@ -1,9 +1,10 @@
-"""Where a command is: ``2/5 resources, 1m10s: aws_db_instance.main creating 50s (+2 more)``."""
+"""Where a command is: ``2/5 resources, 1m10s: creating 50s aws_db_instance.main (+2 more)``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calamari_py.identity import count_text, elapsed_text
 from calamari_py.steps.terraform.following.events import Hook
 
 _DOING = {
@@ -26,8 +27,13 @@ _DONE = {
     "read": "read",
     "import": "imported",
 }
-CHANGING = frozenset({"create", "update", "delete"})
-"""What is done to a resource, as against a look at it."""
+_LOOKING = frozenset({"read", "refresh", "open", "renew", "close"})
+"""What is no change of a resource, whatever else there may be one day."""
+
+
+def is_change(action: str) -> bool:
+    """Whether something is done to a resource, as against a look at it."""
+    return bool(action) and action not in _LOOKING
 
 
 def doing(action: str) -> str:
@@ -53,15 +59,16 @@ class Running:
 
 class Progress:
     """Counts resources and knows which ones are being worked on. Of those that have ended it keeps
-    the number alone. `total` is how many are expected, None where nobody knows; `verb` is said as
-    long as nothing is counted."""
+    the number alone: something was begun on `touched`, and `ended` are as they should be. `total`
+    is how many are expected, None where nobody knows; `verb` is said as long as nothing is
+    counted."""
 
     def __init__(self, total: int | None, *, verb: str, began: float) -> None:
         self.touched = 0
+        self.ended = 0
         self._verb = verb
         self._total = total
         self._began = began
-        self._ended = 0
         self._refreshed = 0
         self._refreshing: set[str] = set()
         self._running: dict[str, Running] = {}
@@ -80,7 +87,7 @@ class Progress:
     def start(self, hook: Hook, now: float) -> None:
         """Something is begun on a resource."""
         self._waiting = False
-        if hook.action in CHANGING:
+        if is_change(hook.action):
             self.touched += 1
         self._running[hook.address] = Running(address=hook.address, action=hook.action, since=now)
 
@@ -90,11 +97,12 @@ class Progress:
 
     def complete(self, hook: Hook) -> Running | None:
         """It has ended well; what was known of it."""
+        running = self.fail(hook)
         if hook.address in self._replacing:
             self._replacing.remove(hook.address)
-        elif hook.action in CHANGING:
-            self._ended += 1
-        return self.fail(hook)
+        elif is_change(running.action if running else hook.action):
+            self.ended += 1
+        return running
 
     def fail(self, hook: Hook) -> Running | None:
         """It has ended badly; what was known of it."""
@@ -112,8 +120,7 @@ class Progress:
 
     def unfinished(self) -> tuple[str, ...]:
         """The addresses that something was begun on and that nobody has told the end of."""
-        changing = (one for one in self._running.values() if one.action not in {"read", "open"})
-        return tuple(one.address for one in changing)
+        return tuple(one.address for one in self._running.values() if is_change(one.action))
 
     def shown(self, now: float) -> tuple[float | None, str]:
         """Percent, None where nobody knows, and the text."""
@@ -126,35 +133,19 @@ class Progress:
 
     def _counted(self) -> tuple[float | None, str]:
         if self._total:
-            total = max(self._total, self._ended)
-            return 100 * self._ended / total, f"{self._ended}/{resources(total)}"
-        if self._ended:
-            return None, resources(self._ended)
+            total = max(self._total, self.ended)
+            return 100 * self.ended / total, f"{self.ended}/{count_text(total, 'resource')}"
+        if self.ended:
+            return None, count_text(self.ended, "resource")
         if self._refreshed:
-            return None, f"{resources(self._refreshed)} refreshed"
+            return None, f"{count_text(self._refreshed, 'resource')} refreshed"
         return None, f"terraform {self._verb}"
 
     def _busy(self, now: float) -> str:
         if not self._running:
             return f"refreshing {min(self._refreshing)}" if self._refreshing else ""
         longest = min(self._running.values(), key=lambda one: one.since)
-        said = f"{longest.address} {doing(longest.action)} {elapsed_text(now - longest.since)}"
+        # A long address is cut off at its end, and with it what comes after.
+        said = f"{doing(longest.action)} {elapsed_text(now - longest.since)} {longest.address}"
         others = len(self._running) - 1
         return f"{said} (+{others} more)" if others else said
-
-
-def resources(number: int) -> str:
-    """``1 resource``, ``5 resources``."""
-    return f"{number} resource{'' if number == 1 else 's'}"
-
-
-def elapsed_text(seconds: float) -> str:
-    """``45s``, ``2m10s``, ``1h05m``."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m"

@@ -14,6 +14,7 @@ _MOST_PLACES = 5
 _HALTED = "execution halted"
 """What Terraform adds, more than once, when it was told to stop."""
 _Key = tuple[str, str, str]
+_Place = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -22,16 +23,31 @@ class _Entry:
     repeats: int = 0
     places: list[str] = field(default_factory=list)
 
+    def repeat(self, diagnostic: Diagnostic) -> None:
+        """It came once more."""
+        self.repeats += 1
+        where = diagnostic.address or diagnostic.place
+        if where and len(self.places) < _MOST_PLACES:
+            self.places.append(where)
+
 
 class Diagnostics:
-    """Takes them in as they come and tells them, all but the first error: that one is for the
-    failure. Warnings that are among `known` are not told again. It keeps at most a hundred
-    different ones and counts the rest."""
+    """Takes them in as they come and tells them at the end, when all that is secret in them is
+    known: all but the first error, which is for the failure, as is every one of a command that does
+    nothing after it (`keeps_errors`). Programs are told of those, too. Warnings that are among
+    `known` are not told again. It keeps at most a hundred different ones and counts the rest."""
 
-    def __init__(self, report: StepReport, *, known: Iterable[Diagnostic] = ()) -> None:
+    def __init__(
+        self,
+        report: StepReport,
+        *,
+        known: Iterable[Diagnostic] = (),
+        keeps_errors: bool = False,
+    ) -> None:
         self._report = report
+        self._keeps_errors = keeps_errors
         self._known = {_key(one) for one in known if one.severity == "warning"}
-        self._entries: dict[_Key, _Entry] = {}
+        self._entries: dict[_Place, _Entry] = {}
         self._beyond = 0
         self.has_errors = False
 
@@ -39,42 +55,47 @@ class Diagnostics:
         """One more."""
         if diagnostic.summary == _HALTED and self.has_errors:
             return
-        entry = self._entries.get(_key(diagnostic))
+        entry = self._entries.get(self._place_of(diagnostic))
         if entry is not None:
-            entry.repeats += 1
-            where = diagnostic.address or diagnostic.place
-            if where and len(entry.places) < _MOST_PLACES:
-                entry.places.append(where)
+            entry.repeat(diagnostic)
             return
         is_first_error = diagnostic.severity == "error" and not self.has_errors
         if len(self._entries) >= _MOST and not is_first_error:
             self._beyond += 1
             return
-        if not is_first_error and _key(diagnostic) not in self._known:
-            report_diagnostic(self._report, diagnostic)
-        self.keep(replace(diagnostic, is_told=not is_first_error))
+        self.keep(diagnostic)
 
     def keep(self, diagnostic: Diagnostic) -> None:
         """It is there; whether it is told is somebody else's."""
-        self._entries[_key(diagnostic)] = _Entry(diagnostic)
+        self._entries[self._place_of(diagnostic)] = _Entry(diagnostic)
         self.has_errors = self.has_errors or diagnostic.severity == "error"
 
     def finish(self, *, say_all: bool) -> tuple[Diagnostic, ...]:
-        """All of them, when nothing more comes; what came more than once is summed up."""
-        if say_all:
-            self._tell_the_rest()
-        for key, entry in self._entries.items():
-            if entry.repeats and key not in self._known:
+        """All of them, when nothing more comes; what came more than once is summed up. `say_all`
+        tells also those that were left for the failure."""
+        self._tell(leaves_errors=not say_all)
+        for entry in self._entries.values():
+            if entry.repeats and _key(entry.diagnostic) not in self._known:
                 self._report.line(_repeated(entry), tone=_tone(entry.diagnostic))
         if self._beyond:
             self._report.line(f"and {self._beyond} more errors and warnings", tone="warn")
         return tuple(entry.diagnostic for entry in self._entries.values())
 
-    def _tell_the_rest(self) -> None:
+    def _tell(self, *, leaves_errors: bool) -> None:
+        """`leaves_errors` for the failure: it begins with the first one."""
         for entry in self._entries.values():
-            if not entry.diagnostic.is_told:
-                report_diagnostic(self._report, entry.diagnostic)
-                entry.diagnostic = replace(entry.diagnostic, is_told=True)
+            is_left = leaves_errors and entry.diagnostic.severity == "error"
+            if _key(entry.diagnostic) not in self._known:
+                report_diagnostic(self._report, entry.diagnostic, for_programs=is_left)
+            entry.diagnostic = replace(entry.diagnostic, is_told=not is_left)
+            leaves_errors = leaves_errors and (self._keeps_errors or not is_left)
+
+    def _place_of(self, diagnostic: Diagnostic) -> _Place:
+        """What two that are the same have in common: of an error that the failure tells, the place,
+        too."""
+        is_kept = self._keeps_errors and diagnostic.severity == "error"
+        place = f"{diagnostic.address} {diagnostic.place}" if is_kept else ""
+        return (*_key(diagnostic), place)
 
 
 def _key(diagnostic: Diagnostic) -> _Key:

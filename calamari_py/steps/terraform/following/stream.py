@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from calamari_py.identity import duration_text, elapsed_text
 from calamari_py.process.base import Stream
 from calamari_py.steps.base import StepClock, StepReport, Tone
 from calamari_py.steps.terraform.following.blocks import diagnostics_of_text
@@ -14,26 +15,29 @@ from calamari_py.steps.terraform.following.events import (
     BrokenMessage,
     Hook,
     Message,
-    read_counts,
     read_hook,
     read_message,
     text_of,
 )
 from calamari_py.steps.terraform.following.progress import (
-    CHANGING,
     Progress,
     Running,
     doing,
     done,
-    elapsed_text,
+    is_change,
 )
 from calamari_py.steps.terraform.following.repeated import Diagnostics
+from calamari_py.steps.terraform.following.sources import Sources
+from calamari_py.steps.terraform.following.undeclared import COUNTED, as_error, undeclared_name
 from calamari_py.steps.terraform.values import Diagnostic, Followed
 
 SLOW = 10.0
 """Seconds after which a log says what is being waited for."""
 _OFTEN = 0.5
 _TAIL_LINES, _TAIL_WIDTH = 200, 4000
+_DONE_BY = {"apply": "applied", "destroy": "destroyed"}
+_SAID_BETTER = ("Resource targeting is in effect", "Applied changes may be incomplete")
+"""Warnings that are in the summary of the plan in a few words."""
 _PASSED_OVER = (
     "version",
     "resource_drift",
@@ -50,8 +54,10 @@ class JsonFollower:
     the stream.
 
     `total` is how many resources are expected to change, None where nobody knows; `verb` is what
-    the command is called (``plan``). Of the errors the first one is kept for whoever says how the
-    command failed; warnings that are among `known` were told by an earlier command.
+    the command is called: what an ``apply`` or a ``destroy`` begins is a change, and how far it
+    came is told at its end, however it ends. Of its errors the first one is kept for whoever says
+    how the command failed, of a ``plan`` all are; warnings that are among `known` were told by an
+    earlier command. `lock_timeout` is in seconds.
     """
 
     def __init__(
@@ -62,20 +68,26 @@ class JsonFollower:
         total: int | None,
         verb: str,
         known: Sequence[Diagnostic] = (),
+        sources: Sources | None = None,
+        lock_timeout: int | None = None,
     ) -> None:
         self._report = report
         self._clock = clock
         self._verb = verb
+        self._total = total
+        self._changes = verb in _DONE_BY
+        self._sources = sources or Sources()
+        self._lock_timeout = lock_timeout
         self._progress = Progress(total, verb=verb, began=clock.monotonic())
-        self._diagnostics = Diagnostics(report, known=known)
-        self._summary: dict[str, int] = {}
+        self._diagnostics = Diagnostics(report, known=known, keeps_errors=not self._changes)
+        self._undeclared: list[str] = []
+        self._is_summed_up = False
         self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self._shown_at = float("-inf")
         self._holding = False
         self._tellers: dict[str, Callable[[Message], None]] = {
             "diagnostic": self._tell_diagnostic,
             "planned_change": self._plan,
-            "change_summary": self._count,
             "apply_start": self._start,
             "apply_progress": self._go_on,
             "apply_complete": self._complete,
@@ -88,6 +100,7 @@ class JsonFollower:
             "refresh_start": self._refresh,
             "refresh_complete": self._refreshed,
             "state_lock_acquire": self._wait,
+            "change_summary": self._sum_up,
             "log": self._log,
             # Outputs have values; changes are told by whoever has the whole plan; what a
             # provisioner failed with is an error of its own.
@@ -118,16 +131,29 @@ class JsonFollower:
         """What the command told, when it has ended. `say_all` tells the first error, too: for whom
         no failure will be said that names it."""
         self._report.settle()
+        has_failed = self._diagnostics.has_errors and not self._undeclared
         if not self._diagnostics.has_errors:
             for found in diagnostics_of_text(b"\n".join(self._tail)):
                 if found.severity == "error":
-                    self._diagnostics.keep(found)
+                    self._diagnostics.keep(self._sources.seen(found))
+        self._tell_how_far()
         return Followed(
             diagnostics=self._diagnostics.finish(say_all=say_all),
-            summary=self._summary,
             touched=self._progress.touched,
+            ended=self._progress.ended,
             unfinished=self._progress.unfinished(),
+            undeclared=tuple(self._undeclared),
+            is_summed_up=self._is_summed_up,
+            has_failed=has_failed,
         )
+
+    def _tell_how_far(self) -> None:
+        """Of a success there is more to say than this; nobody else says it of a bad end."""
+        if not self._changes or not self._total:
+            return
+        done = self._progress.ended
+        self._report.fact("applied", {"done": done, "planned": self._total})
+        self._report.ending(f"{_DONE_BY[self._verb]} {done} of {self._total}")
 
     def _tell_text(self, line: bytes) -> None:
         if len(line) <= _TAIL_WIDTH:  # half a line might hold half a secret
@@ -136,7 +162,15 @@ class JsonFollower:
         self._report.text(line + b"\n")
 
     def _tell_diagnostic(self, message: Message) -> None:
-        diagnostic = read_diagnostic(message.part("diagnostic"))
+        diagnostic = self._sources.seen(read_diagnostic(message.part("diagnostic")))
+        if diagnostic.summary in _SAID_BETTER:
+            return
+        name = None if self._changes else undeclared_name(diagnostic)
+        if name is not None:
+            self._undeclared.append(name)
+            diagnostic = as_error(diagnostic, name)
+        elif diagnostic.summary == COUNTED and self._undeclared:
+            return
         self._diagnostics.take(diagnostic)
 
     def _plan(self, message: Message) -> None:
@@ -144,13 +178,12 @@ class JsonFollower:
         hook = read_hook(change)
         self._progress.plan(hook.address, hook.action)
 
-    def _count(self, message: Message) -> None:
-        self._summary = read_counts(message.part("changes"))
-
     def _start(self, message: Message) -> None:
         hook = read_hook(message.part("hook"))
         self._progress.start(hook, self._clock.monotonic())
-        if hook.action in CHANGING:
+        if is_change(hook.action):
+            if self._changes:
+                self._report.changed()
             self._tell(hook, "started", "")
         self._show(often=True)
 
@@ -165,14 +198,14 @@ class JsonFollower:
             running.announced = True
             after = elapsed_text(hook.elapsed or 0)
             self._tell(hook, "progress", f"still {doing(hook.action)} after {after}")
-        elif hook.action in CHANGING:
+        elif is_change(hook.action):
             self._tell(hook, "progress", "")
 
     def _complete(self, message: Message) -> None:
         hook = read_hook(message.part("hook"))
         running = self._progress.complete(hook)
         hook = self._measured(hook, running)
-        if hook.action in CHANGING or (running is not None and running.announced):
+        if is_change(hook.action) or (running is not None and running.announced):
             took = f" in {elapsed_text(hook.elapsed)}" if hook.elapsed and hook.elapsed >= 1 else ""
             self._tell(hook, "complete", f"{done(hook.action)}{took}")
         self._show(often=True)
@@ -223,7 +256,13 @@ class JsonFollower:
 
     def _wait(self, _: Message) -> None:
         self._progress.wait()
-        self._report.line("waiting for the lock of the state")
+        limit = self._lock_timeout
+        until = f", up to {duration_text(limit)} (lock_timeout)" if limit else ""
+        self._report.line(f"waiting for the lock of the state{until}")
+
+    def _sum_up(self, message: Message) -> None:
+        if text_of(message.part("changes"), "operation") in _DONE_BY:
+            self._is_summed_up = True
 
     def _log(self, message: Message) -> None:
         for line in message.text.splitlines():

@@ -87,10 +87,17 @@ def _check_content(
             hint = f"correct the path; it is relative to {context.folder}"
         (checks.missing if error.missing else checks.refuse)(field, error.message, hint)
         return
-    if not written.endswith(".json"):
-        return
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        hint = "write variables into it, a comment if there are none, or remove it from the list"
+        checks.refuse(field, f"'{written}' is blank", hint)
+    elif written.endswith(".json"):
+        _check_json(field, written, text, checks)
+
+
+def _check_json(field: str, written: str, text: str, checks: Checks) -> None:
     try:
-        content = json.loads(text.removeprefix("\ufeff"))
+        content = json.loads(text)
     except ValueError as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         checks.refuse(field, f"'{written}' is no valid JSON ({place})", "correct the file")
@@ -106,15 +113,9 @@ def read_plan_file(
     written: str | None, action: Action, checks: Checks, context: ParseContext
 ) -> Path | None:
     """Where ``plan`` and ``plan-destroy`` leave a plan, and ``apply`` finds it; None for the
-    others."""
+    others: one manifest serves all of them."""
     field = "plan_file"
     if action not in ("plan", "plan-destroy", "apply"):
-        if written is not None and action in ("deploy", "destroy"):
-            checks.warn(
-                field,
-                f"is not used: action '{action}' makes a plan of its own and applies that; "
-                "action 'apply' applies the one in the file",
-            )
         return None
     if written is None or not written.strip():
         does = "find" if action == "apply" else "leave"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from calamari_py.steps.terraform.parsing.checks import Checks
+from calamari_py.steps.terraform.parsing.patterns import what_is_wrong
 from calamari_py.steps.terraform.parsing.variables import is_name
 from calamari_py.steps.terraform.sections import (
     Action,
@@ -72,6 +73,8 @@ def check_addresses(section: TerraformSection, checks: Checks) -> None:
                     f"{checks.shown(place, text)} has blanks around it or is no printable text"
                 )
                 checks.refuse(place, message, "write the address as Terraform shows it")
+            elif field.startswith("policy.") and (wrong := what_is_wrong(text)):
+                checks.refuse(place, f"{checks.shown(place, text)} {wrong[0]}", wrong[1])
 
 
 def check_numbers(section: TerraformSection, checks: Checks) -> None:

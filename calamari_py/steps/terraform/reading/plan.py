@@ -32,15 +32,15 @@ _LEFT = "the old one is left alone, unmanaged"
 def read_plan(document: Mapping[str, Any]) -> Plan:
     """What ``show -json`` tells of a plan. ToolFailed where that cannot be read."""
     found = plan_document(document)
-    is_errored = bool(found.errored)
     return Plan(
         changes=tuple(_changes(found.resource_changes or ())),
         outputs=tuple(_outputs(found.output_changes or {})),
         drift=tuple(_drift(found.resource_drift or ())),
         deferred=tuple(each.resource_change.address for each in found.deferred_changes or ()),
-        is_applyable=not is_errored if found.applyable is None else found.applyable,
         is_complete=found.complete is not False,
-        is_errored=is_errored,
+        is_errored=bool(found.errored),
+        is_applyable=found.applyable,
+        addresses=tuple(each.address for each in found.resource_changes or ()),
         terraform_version=found.terraform_version,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from unicodedata import normalize
 
 from calamari_py.steps.terraform.spec import PlanPolicy
 from calamari_py.steps.terraform.values import Change, Plan
@@ -29,11 +30,48 @@ def refusals(plan: Plan, policy: PlanPolicy) -> tuple[str, ...]:
     return tuple(_refusals(plan, policy))
 
 
+def doubts(plan: Plan, policy: PlanPolicy) -> tuple[str, ...]:
+    """What the policy allows and its author may not have meant, a sentence each."""
+    return (*_uncovered(plan, policy), *_unmet(plan, policy))
+
+
 def covers(pattern: str, change: Change) -> bool:
     """Whether `pattern` means the resource of `change`, where it is or where it was."""
-    expression = _expression(pattern)
     addresses = (change.address, change.previous)
-    return any(expression.fullmatch(each) is not None for each in addresses if each)
+    return any(_fits(pattern, each) for each in addresses if each)
+
+
+def _uncovered(plan: Plan, policy: PlanPolicy) -> Iterator[str]:
+    """Protected resources that move to where nothing protects them any more."""
+    for rule, patterns in _rules(policy):
+        for change in plan.changes:
+            if change.previous is None or any(_fits(each, change.address) for each in patterns):
+                continue
+            pattern = next((each for each in patterns if _fits(each, change.previous)), None)
+            if pattern is not None:
+                yield (
+                    f"'{change.previous}', which '{rule}' names ('{pattern}'), is now "
+                    f"'{change.address}', which it does not"
+                )
+
+
+def _unmet(plan: Plan, policy: PlanPolicy) -> Iterator[str]:
+    """Patterns that mean one thing, which is not there. With targets nobody can tell."""
+    if not plan.is_complete or not plan.addresses:
+        return
+    known = [*plan.addresses, *(change.previous for change in plan.changes if change.previous)]
+    for rule, patterns in _rules(policy):
+        for pattern in patterns:
+            if not set("*?") & set(pattern) and not any(_fits(pattern, each) for each in known):
+                yield f"'{rule}' names '{pattern}', and there is nothing of that name"
+
+
+def _rules(policy: PlanPolicy) -> tuple[tuple[str, Sequence[str]], ...]:
+    return (("protect", policy.protect), ("refuse_replace", policy.refuse_replace))
+
+
+def _fits(pattern: str, address: str) -> bool:
+    return _expression(pattern).fullmatch(normalize("NFC", address)) is not None
 
 
 def _refusals(plan: Plan, policy: PlanPolicy) -> Iterator[str]:
@@ -72,5 +110,6 @@ def _too_many(lost: Sequence[Change], limit: int) -> str:
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
     special = {"*": ".*", "?": ".", ".": rf"{_KEY}\."}
-    meant = "".join(special.get(letter) or re.escape(letter) for letter in pattern)
+    written = normalize("NFC", pattern)
+    meant = "".join(special.get(letter) or re.escape(letter) for letter in written)
     return re.compile(rf"{_MODULES}{meant}{_KEY}(?:\..*)?", re.DOTALL)

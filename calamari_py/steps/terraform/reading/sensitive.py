@@ -13,24 +13,31 @@ from typing import Any
 from calamari_py.masking.forms import COMMON_WORDS, LONGEST_UNMASKED, to_bytes
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.terraform.reading.attributes import holds_true, step_into
+from calamari_py.steps.terraform.reading.written import read_json
 
 _FEWEST_DIGITS = 4
 _UNFIT = "some sensitive values"
 """One name for all that the registry may think not worth masking: it warns once for a name."""
-_LONGEST_NAME = 64
-_PART = "[A-Za-z]*(?:[0-9]{1,4}[A-Za-z]*)?"
-_KEY_NAME = re.compile(f"{_PART}(?:[._/-]{_PART})*")
-"""What a key may look like that is a name as ``db_password`` or ``tls.crt`` is one, and no secret:
-to mask those would make the output unreadable."""
+_LONGEST_NAME = 20
+_WORD = "(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3})?"
+_KEY_NAME = re.compile(f"{_WORD}(?:[._/-]{_WORD})*")
+"""What a key may look like that is a name as ``LOG_LEVEL`` or ``tls.crt`` is one, and no secret:
+to mask those would make the output unreadable. What mixes letters of both cases, or letters and
+digits, is taken for a secret."""
+_REFERENCE = re.compile(r"var\.([^.\[]+)")
+_STEP = re.compile(r"\.([^.\[]+)|\[(?:(\d+)|\"((?:[^\"\\]|\\.)*)\")\]")
 
 _Marked = tuple[str, Any, Any]
 """A name, a value and its mark."""
+_Values = dict[str, list[Any]]
+"""What the variables of a module may be, by name."""
 
 
 def sensitive_values(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names (``aws_db_instance.main.password``) and texts of all sensitive values of a plan or a
     state, each pair once. Numbers of four digits and more are texts, too; true, false, null and the
-    empty text are no secrets. A key of a sensitive map is one unless it looks like a name."""
+    empty text are no secrets. A key of a sensitive map is one unless it looks like a name, and no
+    key of it is in a name. What is in a sensitive text that is JSON is a value of its own."""
     told: set[tuple[str, str]] = set()
     for name, value, mark in _marked(document):
         for pair in _texts(name, value, mark):
@@ -41,20 +48,22 @@ def sensitive_values(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def hide_all(report: StepReport, values: Iterable[tuple[str, str]]) -> int:
     """Mask all `values` from now on; how many different ones are long enough for that. Those that
-    are not are handed on under one name: there is one warning and not a hundred."""
+    are not come last, for the report may refuse them, under one name: there is one warning and not
+    a hundred."""
     told: set[str] = set()
-    hidden = 0
+    unfit: list[str] = []
     for name, text in values:
         if text in told:
             continue
         told.add(text)
         data = to_bytes(text.strip())
         if len(data) <= LONGEST_UNMASKED or data.lower() in COMMON_WORDS:
-            report.hide(text, _UNFIT)
+            unfit.append(text)
         else:
             report.hide(text, name)
-            hidden += 1
-    return hidden
+    for text in unfit:
+        report.hide(text, _UNFIT)
+    return len(told) - len(unfit)
 
 
 def _marked(document: Mapping[str, Any]) -> Iterator[_Marked]:
@@ -93,27 +102,66 @@ def _state(values: Mapping[str, Any]) -> Iterator[_Marked]:
 
 
 def _variables(document: Mapping[str, Any]) -> Iterator[_Marked]:
-    """Values of sensitive variables: given, default, and constants in calls of modules."""
+    """Values of sensitive variables: given, default, and what calls of modules hand on."""
     root = _object(_object(document.get("configuration")).get("root_module"))
     given = {
-        name: _object(variable).get("value")
+        name: [_object(variable).get("value")]
         for name, variable in _object(document.get("variables")).items()
     }
-    modules: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("", root, given)]
+    modules: list[tuple[str, dict[str, Any], _Values]] = [("", root, given)]
     while modules:
-        path, module, values = modules.pop()
+        path, module, handed = modules.pop()
+        values: _Values = {}
         for name, variable in _object(module.get("variables")).items():
             declared = _object(variable)
-            mark = declared.get("sensitive")
-            yield f"{path}var.{name}", values.get(name), mark
-            yield f"{path}var.{name}", declared.get("default"), mark
+            values[name] = [*handed.get(name, ()), declared.get("default")]
+            for value in values[name]:
+                yield f"{path}var.{name}", value, declared.get("sensitive")
         for name, call in _object(module.get("module_calls")).items():
             called = _object(call)
-            constants = {
-                key: _object(expression).get("constant_value")
-                for key, expression in _object(called.get("expressions")).items()
-            }
-            modules.append((f"{path}module.{name}.", _object(called.get("module")), constants))
+            inner = _object(called.get("module"))
+            modules.append((f"{path}module.{name}.", inner, _handed_on(called, values)))
+
+
+def _handed_on(call: Mapping[str, Any], values: _Values) -> _Values:
+    """What the arguments of a module call may be. One that is made of variables is not in the
+    document itself: those variables are, and any of them may be the secret in it."""
+    each = _references(call.get("for_each_expression"))
+    found: _Values = {}
+    for name, expression in _object(call.get("expressions")).items():
+        references = _references(expression)
+        if any(text.startswith("each.") for text in references):
+            references += each
+        constant = _object(expression).get("constant_value")
+        found[name] = [constant, *(part for text in references for part in _referred(text, values))]
+    return found
+
+
+def _references(expression: Any) -> list[str]:
+    """The most exact ones: Terraform names ``var.a.b`` and ``var.a``."""
+    told = _object(expression).get("references")
+    texts = [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
+    return [
+        text
+        for text in texts
+        if not any(other.startswith((f"{text}.", f"{text}[")) for other in texts)
+    ]
+
+
+def _referred(reference: str, values: _Values) -> Iterator[Any]:
+    """What ``var.name`` may be, or the part of it that ``var.name.key[0]`` means."""
+    found = _REFERENCE.match(reference)
+    for value in values.get(found[1], ()) if found else ():
+        part = value
+        for attribute, index, key in _STEP.findall(reference, found.end() if found else 0):
+            step: Any = int(index) if index else attribute or key
+            if (isinstance(part, dict) and step in part) or (
+                isinstance(part, list) and isinstance(step, int) and step < len(part)
+            ):
+                part = part[step]
+            else:
+                break
+        yield part
 
 
 def _texts(name: str, value: Any, mark: Any) -> Iterator[tuple[str, str]]:
@@ -136,12 +184,24 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
     while waiting:
         name, one = waiting.pop()
         if isinstance(one, dict):
-            waiting += [(_named(name, key), one[key]) for key in reversed(one)]
-            yield from ((name, key) for key in one if not _is_name(key))
+            inside = f"{name}.*"
+            waiting += [(inside, one[key]) for key in reversed(one)]
+            yield from ((inside, key) for key in one if not _is_name(key))
         elif isinstance(one, list):
             waiting += [(f"{name}[{at}]", one[at]) for at in reversed(range(len(one)))]
         elif (text := _text(one)) is not None:
             yield name, text
+            waiting += [(name, part) for part in _parts_of_json(text)]
+
+
+def _parts_of_json(text: str) -> tuple[Any, ...]:
+    """What a text holds that is an object or a list; nothing where it is neither."""
+    if not text.lstrip().startswith(("{", "[")):
+        return ()
+    try:
+        return (read_json(text),)
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _text(value: Any) -> str | None:

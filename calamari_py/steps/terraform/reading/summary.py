@@ -40,16 +40,16 @@ _OUTPUT_MARKS = {"create": "+", "update": "~", "delete": "-"}
 _LOST = ("destroy", "replace", "forget")
 _MOST_LINES = 200
 """Where there are more changes, they are told by module and type, and only what is lost by name."""
+_MOST_KEPT = 1000
+"""How many addresses the result holds."""
 _DRIFT_WORDS = {"destroy": "is gone", "create": "is new", "replace": "was replaced"}
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """How many of each kind. What is imported or moved, and changed as well, counts as both."""
+    """How many of each kind. What is imported or moved, and changed as well, counts as what is
+    changed: each object once."""
     kinds = Counter(change.kind for change in plan.changes)
-    found: dict[str, int] = {kind: kinds[kind] for kind in _COUNTED}
-    found["import"] = sum(change.imported for change in plan.changes)
-    found["move"] = sum(change.previous is not None for change in plan.changes)
-    return found
+    return {kind: kinds[kind] for kind in _COUNTED}
 
 
 def one_line(plan: Plan) -> str:
@@ -65,22 +65,26 @@ def report_plan(report: StepReport, plan: Plan, *, verb: str) -> None:
     """The plan under the word `verb`: how many of each kind, each change by module, the outputs."""
     report.line(f"{verb}  {one_line(plan)}")
     modules = _by_module(plan.changes)
+    folds = len(plan.changes) > _MOST_LINES
     for module, changes in modules.items():
         indent = "  "
         if len(modules) > 1:
             report.line(f"  {module or 'root module'}  {_sum_of(changes) or 'to read'}")
             indent = "    "
-        _report_changes(report, changes, indent, folds=len(plan.changes) > _MOST_LINES)
+        _report_changes(report, changes, indent, folds=folds)
+    if folds:
+        report.line("  all names are in 'details.plan' of --result, and events of --format json")
     _report_outputs(report, plan.outputs)
     for sentence in _remarks(plan):
         report.line(f"  {sentence}", tone="warn")
     report.fact("changes", counts(plan))
+    report.fact("plan", _addresses(plan.changes))
 
 
 def report_drift(report: StepReport, plan: Plan) -> None:
     """What was changed outside of Terraform since it last looked."""
     number = len(plan.drift)
-    report.fact("drift", [{"address": one.address, "change": one.kind} for one in plan.drift])
+    report.fact("drift", _addresses(plan.drift))
     if not number:
         report.line("drift  none")
         return
@@ -96,6 +100,10 @@ def report_drift(report: StepReport, plan: Plan) -> None:
         report.line(f"  and {number - _MOST_LINES} more", tone="warn")
     for change in plan.drift[_MOST_LINES:]:
         report.line("", event="terraform_drift", fields=_fields(change))
+
+
+def _addresses(changes: Sequence[Change]) -> list[dict[str, str]]:
+    return [{"address": one.address, "change": one.kind} for one in changes[:_MOST_KEPT]]
 
 
 def _sum_of(changes: Sequence[Change]) -> str:
@@ -146,7 +154,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
         named = ", ".join(plan.deferred[:5]) + (" …" if len(plan.deferred) > 5 else "")
         yield f"{len(plan.deferred)} more to plan after this one is applied: {named}"
     elif not plan.is_complete and not plan.is_errored:
-        yield "this plan is not all: another one is needed after it"
+        yield "only the targets were planned"
 
 
 def _mark(change: Change) -> str:

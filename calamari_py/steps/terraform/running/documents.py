@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from calamari_py.errors import ToolFailed
+from calamari_py.steps.terraform.reading.written import read_json
 from calamari_py.steps.terraform.values import StateOutput
 
 _KNOWN_FORMATS = ("0", "1")
@@ -21,6 +21,19 @@ def read_shown(stdout: bytes) -> dict[str, Any]:
         raise ToolFailed(
             f"what 'show -json' wrote {shown}, and only 0 and 1 are known",
             hint="use an older Terraform, or a newer calamari",
+        )
+    return document
+
+
+def read_shown_plan(stdout: bytes) -> dict[str, Any]:
+    """What ``show -json`` wrote of a plan. ToolFailed when it is something else: a state, in which
+    no policy finds anything."""
+    document = read_shown(stdout)
+    if not isinstance(document.get("planned_values"), dict):
+        raise ToolFailed(
+            "what 'show -json' wrote is not a plan",
+            hint="check that 'binary' is Terraform or OpenTofu itself, or a wrapper that hands on"
+            " all that it is called with",
         )
     return document
 
@@ -43,8 +56,8 @@ def read_outputs(stdout: bytes) -> tuple[StateOutput, ...]:
 
 def _read_object(stdout: bytes, verb: str) -> dict[str, Any]:
     try:
-        document = json.loads(stdout)
-    except ValueError:
+        document = read_json(stdout)
+    except (ValueError, RecursionError):
         # Not its cause: that would quote the state.
         raise _no_document(verb) from None
     if not isinstance(document, dict):

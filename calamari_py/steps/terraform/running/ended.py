@@ -8,8 +8,10 @@ from calamari_py.process.base import ProcessExit
 
 class Stopped(CalamariError):
     """calamari ended a command: the time was over, a signal came, or nobody reads any more. `exit`
-    says which; it becomes the step's own end."""
+    says which; it becomes the step's own end. `is_done` says that the command had done all before
+    it heard of that."""
 
     def __init__(self, verb: str, ended: ProcessExit) -> None:
         super().__init__(f"'{verb}' was ended: {ended.stopped}")
         self.exit = ended
+        self.is_done = False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from os.path import normpath
 from pathlib import Path
 
 from calamari_py.errors import ToolMissing
 from calamari_py.steps.base import Captured
 from calamari_py.steps.terraform.commands import argv
-from calamari_py.steps.terraform.running.calls import Calls, diagnostics_of
+from calamari_py.steps.terraform.running.calls import Calls
 from calamari_py.steps.terraform.spec import TerraformSpec
 from calamari_py.steps.terraform.values import ToolVersion
 
@@ -18,19 +19,19 @@ _VERSION = re.compile(rf"v?({_SEMVER})")
 _FIRST_LINE = re.compile(rf"^(Terraform|OpenTofu) v({_SEMVER})", re.MULTILINE)
 _OLDEST = {"Terraform": (1, 0, 0), "OpenTofu": (1, 6, 0)}
 _LOCK_FILE = (1, 10, 0)
-_REPEATED = {"Terraform": (1, 10, 0), "OpenTofu": (1, 11, 0)}
 
 
-def ask_version(calls: Calls, spec: TerraformSpec) -> ToolVersion:
+def ask_version(calls: Calls) -> ToolVersion:
     """Ask the program which one it is. ToolMissing when it is none, or one that is too old for
-    what `spec` wants of it; ToolFailed when it says itself why it cannot answer."""
+    what the manifest wants of it; ToolFailed when it says itself why it cannot answer."""
+    spec = calls.spec
     asked = calls.attempt("version", argv.version(spec))
     version = read_json(asked.stdout) if asked.exit.code == 0 else None
     if version is None:
         asked = calls.attempt("version", argv.version(spec)[:-1])
         version = read_text(asked.stdout)
     if version is None:
-        if asked.exit.code != 0 and diagnostics_of(asked):
+        if asked.exit.code != 0 and calls.diagnostics_of(asked):
             raise calls.failed("version", asked)
         raise _no_such_tool(spec.binary, asked)
     _check(version, spec)
@@ -56,12 +57,6 @@ def read_text(stdout: bytes) -> ToolVersion | None:
     return _version(match[1], _VERSION.fullmatch(match[2])) if match else None
 
 
-def can_repeat_variables(version: ToolVersion) -> bool:
-    """Whether a saved plan may be applied with variable files: older ones refuse them. Ephemeral
-    variables have to be given again, for no plan holds them; the versions that know those can."""
-    return version.numbers >= _REPEATED[version.product]
-
-
 def _version(product: str, match: re.Match[str] | None) -> ToolVersion:
     assert match is not None
     numbers = (int(match[2]), int(match[3]), int(match[4]))
@@ -73,7 +68,7 @@ def _check(version: ToolVersion, spec: TerraformSpec) -> None:
     if version.numbers < _OLDEST[version.product]:
         oldest = _dotted(_OLDEST[version.product])
         raise ToolMissing(
-            f"'{spec.binary}' is {named}, and at least {oldest} is needed",
+            f"'{normpath(spec.binary)}' is {named}, and at least {oldest} is needed",
             hint="install a newer one, and name it with 'binary' where it is not the first on PATH",
         )
     if spec.backend.get("use_lockfile") in (True, "true") and version.numbers < _LOCK_FILE:
@@ -92,6 +87,6 @@ def _no_such_tool(binary: Path, asked: Captured) -> ToolMissing:
     text = (asked.stdout or asked.stderr).decode("utf-8", "replace").strip()
     first = text.splitlines()[0][:80] if text else "nothing"
     return ToolMissing(
-        f"'{binary}' is neither Terraform nor OpenTofu",
+        f"'{normpath(binary)}' is neither Terraform nor OpenTofu",
         hint=f"asked for its version it ended with {asked.exit.code} and said: {first}",
     )

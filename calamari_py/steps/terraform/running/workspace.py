@@ -5,34 +5,44 @@ from __future__ import annotations
 import re
 
 from calamari_py.errors import ToolFailed
-from calamari_py.steps.base import Captured, StepReport
+from calamari_py.steps.base import Captured
 from calamari_py.steps.terraform.commands import argv
+from calamari_py.steps.terraform.running.backend import configured_backend
 from calamari_py.steps.terraform.running.calls import Calls
 from calamari_py.steps.terraform.spec import TerraformSpec, Workspace
 
 _MISSING = re.compile(r"""Workspace "[^"]*" doesn't exist""")
 _THERE = re.compile(r"""Workspace "[^"]*" already exists""")
-_MAKING = ("deploy", "plan", "apply")
+_MAKING = ("deploy", "plan")
+_NAMED_THERE = ("cloud", "remote")
+"""Kinds of backends whose own configuration may name the workspace."""
 _SHOWN = 20
 
 
-def select_workspace(calls: Calls, spec: TerraformSpec, report: StepReport) -> None:
-    """Go to the workspace of `spec`; without one the default stays. ToolFailed where there is none
+def select_workspace(calls: Calls) -> None:
+    """Go to the manifest's workspace; without one the default stays. ToolFailed where there is none
     of that name and it may not be made."""
-    workspace = spec.workspace
+    workspace = calls.spec.workspace
     if workspace is None:
+        _tell_default(calls)
         return
-    if not _select(calls, spec):
-        if not _may_make(spec, workspace):
-            raise _missing(calls, spec, workspace)
-        _make(calls, spec)
-        report.line(f"workspace {workspace.name} was made")
-    report.fact("workspace", workspace.name)
+    if not _select(calls):
+        if not _may_make(calls.spec, workspace):
+            raise _missing(calls, workspace)
+        _make(calls)
+        calls.report.line(f"workspace {workspace.name} was made")
+    calls.report.fact("workspace", workspace.name)
 
 
-def _select(calls: Calls, spec: TerraformSpec) -> bool:
+def _tell_default(calls: Calls) -> None:
+    kind, _config = configured_backend(calls.files.data)
+    if kind not in _NAMED_THERE:
+        calls.report.fact("workspace", "default")
+
+
+def _select(calls: Calls) -> bool:
     """Whether there is one of that name."""
-    selected = calls.attempt("workspace select", argv.workspace_select(spec))
+    selected = calls.attempt("workspace select", argv.workspace_select(calls.spec))
     if selected.exit.code == 0:
         return True
     if _MISSING.search(_text(selected)):
@@ -40,12 +50,12 @@ def _select(calls: Calls, spec: TerraformSpec) -> bool:
     raise calls.failed("workspace select", selected)
 
 
-def _make(calls: Calls, spec: TerraformSpec) -> None:
-    made = calls.attempt("workspace new", argv.workspace_new(spec))
+def _make(calls: Calls) -> None:
+    made = calls.attempt("workspace new", argv.workspace_new(calls.spec))
     if made.exit.code == 0:
         return
     # Another run was faster.
-    if _THERE.search(_text(made)) and _select(calls, spec):
+    if _THERE.search(_text(made)) and _select(calls):
         return
     raise calls.failed("workspace new", made)
 
@@ -54,12 +64,12 @@ def _may_make(spec: TerraformSpec, workspace: Workspace) -> bool:
     return workspace.create and spec.action in _MAKING and not spec.dry_run
 
 
-def _missing(calls: Calls, spec: TerraformSpec, workspace: Workspace) -> ToolFailed:
-    hint = _how_to_make(spec, workspace)
-    names = _names(calls, spec)
+def _missing(calls: Calls, workspace: Workspace) -> ToolFailed:
+    hint = _how_to_make(calls.spec, workspace)
+    names = _names(calls)
     if names:
         more = ", …" if len(names) > _SHOWN else ""
-        hint = f"there are {', '.join(names[:_SHOWN])}{more}; {hint}"
+        hint = f"the workspaces are: {', '.join(names[:_SHOWN])}{more}; {hint}"
     return ToolFailed(f"workspace '{workspace.name}' does not exist", hint=hint)
 
 
@@ -71,8 +81,8 @@ def _how_to_make(spec: TerraformSpec, workspace: Workspace) -> str:
     return f"to have it made write workspace: {{name: {workspace.name}, create: true}}"
 
 
-def _names(calls: Calls, spec: TerraformSpec) -> list[str]:
-    listed = calls.attempt("workspace list", argv.workspace_list(spec))
+def _names(calls: Calls) -> list[str]:
+    listed = calls.attempt("workspace list", argv.workspace_list(calls.spec))
     if listed.exit.code != 0:
         return []
     lines = listed.stdout.decode("utf-8", "replace").splitlines()

@@ -19,33 +19,32 @@ def unlock_line(rerun: Rerun, spec: TerraformSpec, lock_id: str) -> str:
     return exec_line(rerun, spec, ("force-unlock", "-force", lock_id))
 
 
-def push_line(rerun: Rerun, spec: TerraformSpec, state: Path) -> str:
-    """The line that saves the state in the file `state` in its backend, and then removes the file:
-    it holds secrets."""
-    return exec_line(rerun, spec, ("state", "push", str(state)), remove=state)
+def push_line(rerun: Rerun, spec: TerraformSpec, state: Path, *more: Path) -> str:
+    """The line that saves the state in the file `state` in its backend, and then removes the file,
+    which holds secrets, and `more` of it: its link."""
+    return exec_line(rerun, spec, ("state", "push", str(state)), remove=(state, *more))
 
 
 def exec_line(
-    rerun: Rerun, spec: TerraformSpec, command: Sequence[str], *, remove: Path | None = None
+    rerun: Rerun, spec: TerraformSpec, command: Sequence[str], *, remove: Sequence[Path] = ()
 ) -> str:
     """``calamari exec step.yaml … -- sh -c '…'``: `command` is Terraform's, without the program.
 
     The step's backend and workspace are chosen first, in a data folder of its own, so that nothing
-    is left in the root module. `remove` is deleted after a success. What of the backend is secret
+    is left in the root module. `remove` are deleted after a success. What of the backend is secret
     is left out, and the line says so in a remark at its end.
     """
     tool = shlex.quote(str(spec.binary) if "/" in spec.binary_name else spec.binary_name)
     script = [
         f"cd {shlex.quote(str(spec.directory))}",
-        # The shell that it is pasted into may choose another workspace.
-        'unset TF_WORKSPACE && export TF_DATA_DIR="$CALAMARI_TEMP/terraform"',
-        f"{tool} init -input=false{''.join(f' {flag}' for flag in _init_flags(spec))}",
+        'export TF_DATA_DIR="$CALAMARI_TEMP/terraform"',
+        *_init(spec, tool),
     ]
     if spec.workspace is not None:
         script.append(f"{tool} workspace select {shlex.quote(spec.workspace.name)}")
     script.append(f"{tool} {shlex.join(command)}")
-    if remove is not None:
-        script.append(f"rm {shlex.quote(str(remove))}")
+    if remove:
+        script.append(shlex.join(("rm", *map(str, remove))))
     line = shlex.join(rerun.exec_words("sh", "-c", " && ".join(script)))
     remarks = [
         *rerun.remarks,
@@ -54,24 +53,29 @@ def exec_line(
     return f"{line}  # {'; '.join(remarks)}" if remarks else line
 
 
-def _init_flags(spec: TerraformSpec) -> Iterator[str]:
+def _init(spec: TerraformSpec, tool: str) -> Iterator[str]:
+    """A text of the backend is a flag as it is; what has parts is a file, where any block can be
+    written."""
     left_out = set(_left_out(spec))
+    words = [tool, "init", "-input=false"]
+    parts = {}
     for key, value in spec.backend.items():
-        if value is not None and key not in left_out:
-            yield shlex.quote(f"-backend-config={key}={_flag_value(value)}")
+        if value is None or key in left_out:
+            continue
+        if isinstance(value, dict | list | tuple):
+            parts[key] = value
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            words.append(shlex.quote(f"-backend-config={key}={text}"))
+    if parts:
+        file = '"$CALAMARI_TEMP/backend.json"'
+        yield f"printf %s {shlex.quote(json.dumps(parts, ensure_ascii=False))} > {file}"
+        words.append(f"-backend-config={file}")
     if spec.plugin_mirror is not None:
-        yield shlex.quote(f"-plugin-dir={spec.plugin_mirror}")
+        words.append(shlex.quote(f"-plugin-dir={spec.plugin_mirror}"))
     if spec.lockfile_readonly:
-        yield "-lockfile=readonly"
-
-
-def _flag_value(value: Any) -> str:
-    """As ``-backend-config`` reads it: a text as it is, and what has parts as an HCL expression,
-    in which JSON is at home but for its templates."""
-    if isinstance(value, str):
-        return value
-    text = json.dumps(value, ensure_ascii=False)
-    return text.replace("${", "$${").replace("%{", "%%{")
+        words.append("-lockfile=readonly")
+    yield " ".join(words)
 
 
 def _left_out(spec: TerraformSpec) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-
-import pytest
+import json
+from pathlib import Path
 
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.terraform.spec import PlanPolicy
@@ -30,7 +30,7 @@ def test_the_approved_plan_is_applied(world: TerraformWorld) -> None:
     world.outputs(url="u")
     outcome = world.run(action="apply", plan_sha256=SHA256)
     assert outcome.changed is True
-    assert world.verbs == ["version", "init", "show", "show", "apply", "output"]
+    assert world.verbs == ["version", "init", "show", "show", "apply", "show", "output"]
     assert world.tool.called("apply")[0].argv[-1] == str(world.plan_path)
     assert world.plan_path.read_bytes() == PLAN_BYTES
     assert world.report.outputs == {"Outputs.url": "u"}
@@ -42,8 +42,8 @@ def test_an_altered_plan_is_refused_before_anything_is_asked(world: TerraformWor
     world.leaves_plan(CREATED, content=b"altered")
     error = world.fail(action="apply", plan_sha256=SHA256)
     assert isinstance(error, ToolFailed)
-    assert SHA256 in error.message
-    assert hashlib.sha256(b"altered").hexdigest() in error.message
+    altered = hashlib.sha256(b"altered").hexdigest()
+    assert error.evidence == (f"its SHA-256\t{altered}", f"approved\t{SHA256}")
     assert world.verbs == []
     assert world.plan_file.exists()
 
@@ -60,11 +60,17 @@ def test_without_a_hash_the_log_says_unverified(world: TerraformWorld) -> None:
 def test_the_copy_is_applied_whatever_becomes_of_the_file(world: TerraformWorld) -> None:
     """What was hashed and shown is what is applied."""
     world.leaves_plan(CREATED)
-    world.on("init", act=lambda: world.plan_file.write_bytes(b"swapped"))
+
+    def swap() -> None:
+        world.initialise()
+        world.plan_file.write_bytes(b"swapped")
+
+    world.on("init", act=swap)
     applied: list[bytes] = []
     world.on("apply", act=lambda: applied.append(world.plan_path.read_bytes()))
     world.run(action="apply", plan_sha256=SHA256)
     assert applied == [PLAN_BYTES]
+    assert world.plan_file.read_bytes() == b"swapped"
 
 
 def test_the_secrets_of_a_plan_are_hidden_before_it_is_shown(world: TerraformWorld) -> None:
@@ -92,6 +98,35 @@ def test_an_applied_plan_is_removed(world: TerraformWorld) -> None:
     assert not world.plan_file.exists()
 
 
+def _linked(world: TerraformWorld) -> Path:
+    """Where the plan is to which `plan_file` now leads."""
+    mounted = world.plan_file.parent / "mounted"
+    world.leaves_plan(CREATED)
+    world.plan_file.rename(mounted)
+    world.plan_file.symlink_to(mounted)
+    return mounted
+
+
+def test_an_applied_plan_behind_a_link_is_removed(world: TerraformWorld) -> None:
+    """Not the link alone: the secrets are in what it leads to."""
+    mounted = _linked(world)
+    world.run(action="apply", plan_sha256=SHA256)
+    assert not mounted.exists()
+    assert not world.plan_file.is_symlink()
+    assert world.report.said("warning") == []
+
+
+def test_what_is_behind_a_link_and_was_not_applied_stays(world: TerraformWorld) -> None:
+    """Whatever the link leads to by now is not deleted unseen; that is said."""
+    mounted = _linked(world)
+    world.on("apply", act=lambda: mounted.write_bytes(b"something else"))
+    world.run(action="apply", plan_sha256=SHA256)
+    assert mounted.read_bytes() == b"something else"
+    assert f"'{mounted}' is not the plan that was applied any more: it stays" in (
+        world.report.said("warning")
+    )
+
+
 def test_a_plan_that_could_not_be_applied_stays(world: TerraformWorld) -> None:
     """Terraform says why: a stale plan is not tried a second time by us."""
     world.leaves_plan(CREATED)
@@ -102,6 +137,7 @@ def test_a_plan_that_could_not_be_applied_stays(world: TerraformWorld) -> None:
     assert "Saved plan is stale" in error.message
     assert "plan" in (error.hint or "")
     assert world.plan_file.exists()
+    assert "still lies there, and holds secrets" in world.report.said("warning")[0]
     assert not world.report.has_changed
 
 
@@ -123,21 +159,25 @@ def test_a_plan_without_changes_is_applied_and_changes_nothing(world: TerraformW
     assert not world.report.has_changed
 
 
-@pytest.mark.parametrize(
-    ("version", "repeated"),
-    [
-        pytest.param("1.9.8", False, id="refuses variables with a plan"),
-        pytest.param("1.11.4", True, id="knows ephemeral variables"),
-    ],
-)
-def test_ephemeral_variables_are_given_once_more(
-    world: TerraformWorld, version: str, repeated: bool
-) -> None:
-    """They are in no plan: the apply gets them again where the version takes them."""
-    told = f'{{"terraform_version": "{version}", "terraform_outdated": false}}'
-    world.on("version -json", stdout=told.encode())
+def test_ephemeral_variables_are_given_once_more(world: TerraformWorld) -> None:
+    """They are in no plan. All others are, and some versions refuse to be told them again."""
     world.leaves_plan(CREATED)
+    world.configures('variable "token" { ephemeral = true }\nvariable "stage" {}\n')
+    (world.directory / "more.tfvars").write_text('token = "x"\n')
+    (world.directory / "other.tfvars").write_text('stage = "x"\n')
+    files = tuple(world.directory / name for name in ("more.tfvars", "other.tfvars"))
+    variables = {"token": SECRET, "stage": "dev"}
+    world.run(action="apply", plan_sha256=SHA256, variables=variables, variable_files=files)
+    words = world.tool.called("apply")[0].argv
+    first, own = (word.removeprefix("-var-file=") for word in words if "-var-file=" in word)
+    assert first == str(files[0])
+    assert json.loads(Path(own).read_bytes()) == {"token": SECRET}
+    assert SECRET not in " ".join(words)
+
+
+def test_no_variable_is_said_twice(world: TerraformWorld) -> None:
+    """Where none is ephemeral the plan holds all."""
+    world.leaves_plan(CREATED)
+    world.configures('variable "token" { sensitive = true }\n')
     world.run(action="apply", plan_sha256=SHA256, variables={"token": SECRET})
-    argv = world.tool.called("apply")[0].argv
-    assert any(word.startswith("-var-file=") for word in argv) is repeated
-    assert SECRET not in " ".join(argv)
+    assert "-var-file" not in world.tool.called("apply")[0].words

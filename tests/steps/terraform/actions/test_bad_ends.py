@@ -45,7 +45,7 @@ def test_an_apply_that_is_ended_is_an_outcome(
     assert outcome.exit.stopped is reason
     assert outcome.code == 1
     assert world.report.has_changed
-    assert world.verbs[-2:] == ["apply", "untaint"]
+    assert world.verbs[-2:] == ["apply", "show"]
     assert "not locked" in world.report.everything
     assert world.report.outputs == {}
 
@@ -58,8 +58,39 @@ def test_a_plan_that_is_ended_has_changed_nothing(
     world.on("plan", 1, stdout=stream(message("version")), stopped=reason, signum=signum)
     outcome = world.run()
     assert outcome.exit is not None
-    assert world.verbs[-2:] == ["plan", "untaint"]
+    assert world.verbs[-1] == "plan"
     assert not world.report.has_changed
+
+
+@pytest.mark.parametrize("action", ["deploy", "apply"])
+def test_a_signal_that_came_too_late_ends_nothing(world: TerraformWorld, action: str) -> None:
+    """All was applied: that is said, and the plan is of no use any more; the step counts as
+    stopped."""
+    world.leaves_plan(CREATED)
+    world.applies(begun(), completed(), stopped=StopReason.SIGNAL, signum=15)
+    outcome = world.run(action=action)
+    assert outcome.exit is not None
+    assert world.report.has_changed
+    assert world.report.last_words == "applied: 1 created"
+    assert world.plan_file.exists() is (action == "deploy")
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_saved"),
+    [
+        pytest.param((failed("Odd"),), False, id="never begun"),
+        pytest.param((begun(), failed("Odd")), True, id="begun"),
+        pytest.param((begun(), failed("Failed to save state")), False, id="not saved"),
+    ],
+)
+def test_what_was_done_is_only_called_saved_where_it_is(
+    lines: tuple[str, ...], is_saved: bool, world: TerraformWorld
+) -> None:
+    """The advice of a failed apply depends on what was begun, and on what is said of the state."""
+    world.plans(CREATED)
+    world.applies(*lines, code=1)
+    error = world.fail()
+    assert ("is in the state" in (getattr(error, "hint", None) or "")) is is_saved
 
 
 def test_an_init_that_is_ended_is_an_outcome(world: TerraformWorld) -> None:
@@ -171,9 +202,12 @@ def test_nothing_is_applied_to_an_older_state(world: TerraformWorld, action: str
 
 @pytest.mark.parametrize("action", ["plan", "drift", "output"])
 def test_whoever_only_looks_may_look(world: TerraformWorld, action: str) -> None:
-    """A state that was not saved keeps nobody from looking."""
+    """A state that was not saved keeps nobody from looking; what is seen is not all."""
     lose_state(world)
     assert world.run(action=action).code == 0
+    (warning,) = world.report.said("warning")
+    assert "errored.tfstate" in warning
+    assert "state push" in world.report.hints[0]
 
 
 def test_secrets_of_the_state_are_hidden_though_the_plan_fails(world: TerraformWorld) -> None:

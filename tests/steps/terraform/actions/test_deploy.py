@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calamari_py.errors import Cancelled, ToolFailed
+from calamari_py.process.base import StopReason
 from calamari_py.steps.terraform.spec import PlanPolicy
 from tests.steps.terraform.world import (
     CREATED,
@@ -37,7 +38,7 @@ def test_the_plan_that_was_made_is_the_one_that_is_applied(world: TerraformWorld
     world.applies(begun(), completed())
     outcome = world.run()
     assert (outcome.code, outcome.changed, outcome.pending) == (0, True, False)
-    assert world.verbs == ["version", "init", "show", "plan", "show", "apply", "output"]
+    assert world.verbs == ["version", "init", "show", "plan", "show", "apply", "show", "output"]
     assert f"-out={world.plan_path}" in world.tool.called("plan")[0].argv
     assert world.tool.called("apply")[0].argv[-1] == str(world.plan_path)
     assert world.report.last_words == "applied: 1 created"
@@ -83,12 +84,12 @@ def test_a_refused_plan_is_not_applied(world: TerraformWorld) -> None:
 
 
 def test_every_refusal_is_told(world: TerraformWorld) -> None:
-    """The first in the message, all of them as evidence."""
+    """The first in the message, the others as evidence: none twice."""
     world.plans(DESTROYED, change("aws_db_instance.other", "delete"))
     error = world.fail(policy=PROTECTED)
     assert isinstance(error, ToolFailed)
     assert "and 1 more" in error.message
-    assert len(error.evidence) == 2
+    assert len(error.evidence) == 1
 
 
 def test_a_refused_plan_was_shown(world: TerraformWorld) -> None:
@@ -157,6 +158,49 @@ def test_an_apply_that_never_began_has_changed_nothing(world: TerraformWorld) ->
     assert not world.report.has_changed
 
 
+def test_data_that_is_read_is_no_change(world: TerraformWorld) -> None:
+    """Terraform says 2, and begins something: nothing was changed all the same."""
+    data = change("data.aws_ami.a", "read") | {"mode": "data"}
+    world.plans(data)
+    world.applies(begun("data.aws_ami.a", "read"), completed("data.aws_ami.a", "read"))
+    assert world.run().changed is False
+    assert not world.report.has_changed
+    assert "apply" in world.verbs
+
+
+@pytest.mark.parametrize("action", ["plan", "drift", "plan-destroy"])
+def test_a_plan_that_reads_data_changes_nothing(world: TerraformWorld, action: str) -> None:
+    """A data source is begun on while the plan is made."""
+    world.plans(said=[begun("data.aws_ami.a", "read"), completed("data.aws_ami.a", "read")])
+    assert world.run(action=action).changed is False
+    assert not world.report.has_changed
+
+
+@pytest.mark.parametrize(
+    ("code", "stopped"),
+    [pytest.param(1, None, id="failed"), pytest.param(1, StopReason.TIMEOUT, id="timeout")],
+)
+def test_a_bad_end_says_how_far_it_came(
+    world: TerraformWorld, code: int, stopped: StopReason | None
+) -> None:
+    """Of what was planned, whatever ended it."""
+    world.plans(CREATED, UPDATED)
+    world.applies(begun(), completed(), failed("Broken"), code=code, stopped=stopped)
+    try:
+        world.run()
+    except ToolFailed:
+        assert stopped is None
+    assert world.report.last_words == "applied 1 of 2"
+    assert world.report.facts["applied"] == {"done": 1, "planned": 2}
+
+
+def test_a_plan_of_targets_says_so_in_a_line(world: TerraformWorld) -> None:
+    """Older versions do not say it in the plan."""
+    world.plans(CREATED)
+    world.run(targets=("terraform_data.a",))
+    assert "  only the targets were planned" in world.report.said("line")
+
+
 def test_a_plan_that_fails_is_neither_shown_nor_applied(world: TerraformWorld) -> None:
     """Its first error is the message, with its place."""
     place = {"filename": "main.tf", "start": {"line": 3, "column": 1, "byte": 0},
@@ -193,8 +237,8 @@ def test_destroy_plans_with_destroy_and_publishes_nothing(world: TerraformWorld)
     outcome = world.run(action="destroy")
     assert outcome.changed is True
     assert "-destroy" in world.tool.called("plan")[0].argv
-    assert world.verbs[-1] == "apply"
-    assert world.report.last_words == "applied: 1 destroyed"
+    assert world.verbs[-2:] == ["apply", "show"]
+    assert world.report.last_words == "destroyed 1"
 
 
 def test_destroy_keeps_to_the_policy(world: TerraformWorld) -> None:
@@ -205,9 +249,10 @@ def test_destroy_keeps_to_the_policy(world: TerraformWorld) -> None:
 
 
 def test_destroying_nothing_changes_nothing(world: TerraformWorld) -> None:
-    """An empty state has nothing to destroy."""
+    """An empty state has nothing to destroy, and that is said once."""
     assert world.run(action="destroy").changed is False
-    assert world.report.last_words == "nothing to destroy"
+    assert "destroy  no changes" in world.report.said("line")
+    assert world.report.last_words == ""
 
 
 def test_the_facts_say_what_was_done_by_what(world: TerraformWorld) -> None:
@@ -222,11 +267,43 @@ def test_the_facts_say_what_was_done_by_what(world: TerraformWorld) -> None:
 def test_the_log_says_that_credentials_are_renewed(world: TerraformWorld) -> None:
     """Once, where they are."""
     world.run()
-    assert "renews" not in world.report.everything
+    assert "Terraform 1.11.4" in world.report.said("line")
     world.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:1/credentials"
     world.run()
-    (line,) = (text for text in world.report.said("line") if "renews" in text)
-    assert "backend" in line
+    (line,) = (text for text in world.report.said("line") if "renewed" in text)
+    assert line == "Terraform 1.11.4, with the step's renewed credentials (endpoint)"
+
+
+def test_a_backend_of_somebody_else_gets_no_such_line(world: TerraformWorld) -> None:
+    """It would not be true."""
+    world.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:1/credentials"
+    world.run(backend={"profile": "prod"})
+    assert "renewed" not in world.report.everything
+
+
+@pytest.mark.parametrize("action", ["deploy", "destroy", "apply"])
+def test_nothing_was_changed_before_anything_was_applied(
+    world: TerraformWorld, action: str
+) -> None:
+    """Of a refused plan that is known; of an apply that never began it is not."""
+    world.leaves_plan(DESTROYED)
+    world.fail(action=action, policy=PROTECTED)
+    assert world.report.has_changed is False
+    world.plan_path.unlink()
+    world.applies(failed("Saved plan is stale"), code=1)
+    world.fail(action=action)
+    assert world.report.has_changed is None
+
+
+@pytest.mark.parametrize("action", ["deploy", "apply"])
+def test_to_read_data_is_no_change(world: TerraformWorld, action: str) -> None:
+    """Terraform says 2 and is let apply it; nothing was changed."""
+    world.leaves_plan(change("data.aws_ami.a", "read"))
+    world.plans(change("data.aws_ami.a", "read"), code=2)
+    assert world.run(action=action).changed is False
+    assert "apply" in world.verbs
+    assert world.report.has_changed is False
+    assert world.report.last_words == "applied"
 
 
 def test_a_signal_between_two_commands_passes_through(world: TerraformWorld) -> None:

@@ -30,7 +30,7 @@ def test_without_drift_nothing_is_pending(world: TerraformWorld) -> None:
     outcome = world.run(action="drift")
     assert (outcome.changed, outcome.pending) == (False, False)
     assert world.report.outputs == {"DriftDetected": "false"}
-    assert world.report.last_words == "no drift"
+    assert (world.report.said("line")[-1], world.report.last_words) == ("drift  none", "")
 
 
 def test_what_the_configuration_would_change_is_no_drift(world: TerraformWorld) -> None:
@@ -70,11 +70,17 @@ def test_outputs_keep_their_type(world: TerraformWorld, value: Any, text: str) -
     assert world.report.outputs == {"Outputs.value": text}
 
 
+def test_no_outputs_are_said(world: TerraformWorld) -> None:
+    """So that nobody looks for them."""
+    world.run(action="output")
+    assert "no outputs" in world.report.said("line")
+
+
 def test_output_looks_at_nothing_else(world: TerraformWorld) -> None:
-    """No plan, no lock, no state shown."""
+    """No plan and no lock; of the state, what is secret in it."""
     world.outputs(a="1", b="2")
     world.run(action="output")
-    assert world.verbs == ["version", "init", "output"]
+    assert world.verbs == ["version", "init", "show", "output"]
 
 
 def test_sensitive_outputs_are_hidden_before_they_are_published(world: TerraformWorld) -> None:

@@ -95,23 +95,23 @@ def test_plan(fields: dict[str, Any], mode: dict[str, Any], expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("with_variables", "expected"),
+    ("variable_files", "expected"),
     [
         pytest.param(
-            True,
+            (Path("/a.tfvars"), Path("/p/apply.tfvars.json")),
             "apply -json -input=false -lock-timeout=0s -parallelism=2 -var-file=/a.tfvars "
-            "-var-file=/p/variables.tfvars.json /p/plan",
+            "-var-file=/p/apply.tfvars.json /p/plan",
             id="repeated",
         ),
         pytest.param(
-            False,
+            (),
             "apply -json -input=false -lock-timeout=0s -parallelism=2 /p/plan",
             id="not repeated",
         ),
     ],
 )
-def test_apply(with_variables: bool, expected: str) -> None:
-    """A plan file and nothing that was decided with it; variables where the version takes them."""
+def test_apply(variable_files: tuple[Path, ...], expected: str) -> None:
+    """A plan file and nothing that was decided with it; variables that no plan holds."""
     spec = spec_of(
         lock_timeout=0,
         parallelism=2,
@@ -121,7 +121,7 @@ def test_apply(with_variables: bool, expected: str) -> None:
         variables={"x": SECRET},
         variable_files=(Path("/a.tfvars"),),
     )
-    line = argv.apply(spec, files_of(spec), Path("/p/plan"), with_variables=with_variables)
+    line = argv.apply(spec, Path("/p/plan"), variable_files=variable_files)
     assert words(line) == expected
 
 
@@ -170,7 +170,7 @@ def test_no_value_is_an_argument() -> None:
     lines = [
         argv.init(spec, files),
         argv.plan(spec, files, out=files.plan),
-        argv.apply(spec, files, files.plan, with_variables=True),
+        argv.apply(spec, files.plan, variable_files=(Path("/p/apply.tfvars.json"),)),
         argv.workspace_new(spec),
         argv.show_plan(spec, files.plan),
         argv.probe_lock(spec),

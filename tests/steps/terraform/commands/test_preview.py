@@ -12,6 +12,7 @@ from calamari_py.steps.terraform.spec import Workspace
 from tests.steps.terraform.commands.test_argv import spec_of
 
 _FIRST = ("version", "init", "show state")
+_APPLY = ("apply", "show state")
 
 
 def order(**fields: Any) -> tuple[str, ...]:
@@ -32,13 +33,13 @@ def _name(argv: tuple[str, ...]) -> str:
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
-        pytest.param("deploy", (*_FIRST, "plan", "show plan", "apply", "output"), id="deploy"),
+        pytest.param("deploy", (*_FIRST, "plan", "show plan", *_APPLY, "output"), id="deploy"),
         pytest.param("plan", (*_FIRST, "plan", "show plan"), id="plan"),
         pytest.param("plan-destroy", (*_FIRST, "plan -destroy", "show plan"), id="plan-destroy"),
-        pytest.param("apply", (*_FIRST, "show plan", "apply", "output"), id="apply"),
-        pytest.param("destroy", (*_FIRST, "plan -destroy", "show plan", "apply"), id="destroy"),
+        pytest.param("apply", (*_FIRST, "show plan", *_APPLY, "output"), id="apply"),
+        pytest.param("destroy", (*_FIRST, "plan -destroy", "show plan", *_APPLY), id="destroy"),
         pytest.param("drift", (*_FIRST, "plan -refresh-only", "show plan"), id="drift"),
-        pytest.param("output", ("version", "init", "output"), id="output"),
+        pytest.param("output", (*_FIRST, "output"), id="output"),
     ],
 )
 def test_each_action(action: str, expected: tuple[str, ...]) -> None:

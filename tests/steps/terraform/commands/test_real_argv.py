@@ -110,7 +110,7 @@ def test_values_arrive_as_they_were_written(tmp_path: Path) -> None:
     shown = json.loads(run(argv.show_plan(spec, files.plan)))
     assert [change["change"]["actions"] for change in shown["resource_changes"]] == [["create"]]
     assert {name: each.get("value") for name, each in shown["variables"].items()} == VALUES
-    run(argv.apply(spec, files, files.plan, with_variables=True))
+    run(argv.apply(spec, files.plan))
     assert json.loads(run(argv.outputs(spec)))["all"]["value"] == VALUES
     assert run(argv.probe_lock(spec)).count("Lock Info") == 0
     assert {path.name for path in run.directory.iterdir()} == {"main.tf", "state ${x}"}

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from calamari_py.steps.terraform.following.diagnostics import diagnostics_of_text, read_diagnostic
+from calamari_py.steps.terraform.following.blocks import diagnostics_of_text
+from calamari_py.steps.terraform.following.diagnostics import read_diagnostic
 from calamari_py.steps.terraform.following.stream import JsonFollower
 from calamari_py.steps.terraform.values import Diagnostic, Followed
 from tests.steps.terraform.fakes import ToolReport

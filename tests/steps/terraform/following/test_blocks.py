@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.steps.terraform.following.diagnostics import diagnostics_of_text
+from calamari_py.steps.terraform.following.blocks import diagnostics_of_text
 from calamari_py.steps.terraform.values import Diagnostic
 from tests.steps.terraform.following.recordings import errors_of_text, text_of
 

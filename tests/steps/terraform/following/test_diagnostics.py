@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,21 +73,6 @@ def test_a_diagnostic_is_read_whole() -> None:
 def test_whatever_is_missing_is_empty(body: dict[str, Any]) -> None:
     """An error without anything is an error."""
     assert read_diagnostic(body) == Diagnostic(severity="error", summary="")
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        pytest.param("main.tf", "main.tf", id="relative"),
-        pytest.param("../net/main.tf", "../net/main.tf", id="beside"),
-        pytest.param("/srv/infra/net/main.tf", "net/main.tf", id="below"),
-        pytest.param("/srv/other/main.tf", "/srv/other/main.tf", id="elsewhere"),
-    ],
-)
-def test_files_are_named_from_the_root_module(name: str, shown: str) -> None:
-    """As whoever keeps the configuration knows them."""
-    body = {"range": {"filename": name, "start": {"line": 1}}}
-    assert read_diagnostic(body, Path("/srv/infra")).file == shown
 
 
 @pytest.mark.parametrize(
@@ -238,9 +224,40 @@ def test_whose_words_win() -> None:
     assert (failure.message, failure.hint) == ("tofu init failed: Saved plan is stale", "do this")
 
 
+@pytest.mark.parametrize(
+    ("is_saved", "hint"), [(False, None), (True, "what was done until then is in the state")]
+)
+def test_no_hint_where_the_error_says_all(is_saved: bool, hint: str | None) -> None:
+    """That it is to be corrected is no advice; what an apply has done already is."""
+    failure = tool_failed("apply", [BARE], exit=FAILED, is_saved=is_saved)
+    assert (failure.hint or "").partition(":")[0] == (hint or "")
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "place"),
+    [
+        pytest.param(
+            Diagnostic(severity="error", summary="Bad", file="../net/main.tf", line=3),
+            ("/srv/net/main.tf", 3),
+            id="line",
+        ),
+        pytest.param(
+            Diagnostic(severity="error", summary="Bad", file="terraform.variables"),
+            ("", None),
+            id="no-file",
+        ),
+        pytest.param(BARE, ("", None), id="nowhere"),
+    ],
+)
+def test_programs_get_the_place(diagnostic: Diagnostic, place: tuple[str, int | None]) -> None:
+    """As it is on this machine, where it is a line of a file."""
+    failure = tool_failed("plan", [diagnostic], exit=FAILED, directory=Path("/srv/infra"))
+    assert (failure.file, failure.line) == place
+
+
 @pytest.mark.parametrize("case", sorted(ERRORS))
 def test_every_recorded_error_can_be_shown(case: str) -> None:
-    """Whatever Terraform has said is a failure with a hint, and lines that can be written."""
-    failure = tool_failed("plan", [error_of(case)], exit=FAILED)
-    assert failure.hint
+    """Whatever Terraform has said is a failure, and lines that can be written."""
+    failure = tool_failed("plan", [replace(error_of(case), severity="error")], exit=FAILED)
+    assert failure.message.startswith("terraform plan failed: ")
     assert all(line == line.rstrip() for line in lines_of(error_of(case)))

@@ -84,6 +84,28 @@ def test_errors_of_texts(case: str, hint: str) -> None:
             "Invalid provider configuration", "look at the provider's block", id="provider"
         ),
         pytest.param("Terraform crashed", "a defect of Terraform or of a provider", id="crash"),
+        pytest.param(
+            "Saved plan does not match the given state",
+            "write the 'backend' and the 'workspace' under 'terraform' that it was made with",
+            id="another-state",
+        ),
+        pytest.param(
+            'Failed to request discovery document: Get "https://app.terraform.io/.well-known/'
+            'terraform.json": dial tcp: lookup app.terraform.io: no such host',
+            "app.terraform.io does not answer: look at the network and the proxy",
+            id="not-aws",
+        ),
+        pytest.param(
+            'reading config: Get "https://u:p@vault.example:8200/v1/x?y=1": dial tcp 10.0.0.1:8200',
+            "vault.example:8200 does not answer",
+            id="another-service",
+        ),
+        pytest.param(
+            'RequestError: send request failed caused by: Post "https://sts.eu-west-1.amazonaws.com'
+            '/": dial tcp: lookup sts.eu-west-1.amazonaws.com: no such host',
+            "AWS does not answer",
+            id="aws-by-its-host",
+        ),
     ],
 )
 def test_errors_of_providers(summary: str, hint: str) -> None:
@@ -101,3 +123,24 @@ def test_no_hint_takes_long() -> None:
     """A long text that is nearly known by every pattern."""
     nearly = "Value for undeclared variable operation error S3: X, not authorized to perform: a:b "
     assert hint_of(Diagnostic(severity="error", summary="", detail=nearly * 300))
+
+
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        pytest.param(
+            "terraform.backend", "'regoin' is a key of 'terraform.backend' that", id="ours"
+        ),
+        pytest.param("main.tf.json", "", id="configuration"),
+    ],
+)
+def test_a_key_that_the_backend_does_not_know(file: str, hint: str) -> None:
+    """Of our own file it is a key of the manifest; of another one Terraform says all."""
+    diagnostic = Diagnostic(
+        severity="error",
+        summary="Extraneous JSON object property",
+        detail='No argument or block type is named "regoin". Did you mean "region"?',
+        file=file,
+    )
+    assert (hint_of(diagnostic) or "").startswith(hint)
+    assert bool(hint_of(diagnostic)) is bool(hint)

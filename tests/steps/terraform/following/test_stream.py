@@ -42,9 +42,8 @@ def test_provisioners_are_heard_as_they_come() -> None:
 
 
 def test_the_followed_stream_is_summed_up() -> None:
-    """Counts are those of the last summary, and what ended is not unfinished."""
+    """What ended is not unfinished."""
     followed = Shown(total=5).recorded("apply")
-    assert followed.summary == {"add": 5, "change": 0, "import": 0, "remove": 0}
     assert (followed.touched, followed.unfinished) == (5, ())
     assert [each.summary for each in followed.diagnostics] == ["Check block assertion failed"]
 
@@ -70,7 +69,6 @@ def test_a_plan_stream_prints_nothing_of_the_plan() -> None:
     assert [line.splitlines()[0] for line in shown.told] == [
         "Warning: Check block assertion failed"
     ]
-    assert followed.summary["add"] == 1
     assert followed.touched == 0
 
 
@@ -91,6 +89,129 @@ def test_the_failure_is_left_to_whoever_says_it() -> None:
     assert [each.summary for each in followed.errors] == ["local-exec provisioner error"]
     assert not any("provisioner error" in line for line in shown.told)
     assert "terraform_data.bad[0]: could not be created" in shown.told
+
+
+def test_programs_get_the_error_that_the_failure_tells() -> None:
+    """With its fields, as an event without a line."""
+    shown = Shown()
+    shown.recorded("apply-failed")
+    (event,) = (
+        fields
+        for name, fields in shown.report.events
+        if name == "terraform_diagnostic" and fields["severity"] == "error"
+    )
+    assert event["summary"] == "local-exec provisioner error"
+
+
+def failing(shown: Shown) -> None:
+    """Three errors, two of which are the same at two places, and a warning."""
+    for severity, summary, line in (
+        ("error", "Bad reference", 3),
+        ("warning", "Old", 4),
+        ("error", "Bad reference", 5),
+        ("error", "Worse", 6),
+    ):
+        place = {"filename": "main.tf", "start": {"line": line}}
+        body = {"severity": severity, "summary": summary, "range": place}
+        shown.message("diagnostic", diagnostic=body)
+
+
+def test_all_errors_of_a_plan_are_for_the_failure() -> None:
+    """None is printed before it; each has its place; programs get an event of each."""
+    shown = Shown(verb="plan")
+    failing(shown)
+    followed = shown.follower.finish()
+    assert [line.splitlines()[0] for line in shown.told] == ["Warning: Old"]
+    assert [(one.summary, one.line, one.is_told) for one in followed.errors] == [
+        ("Bad reference", 3, False),
+        ("Bad reference", 5, False),
+        ("Worse", 6, False),
+    ]
+    assert len(shown.report.events) == 4
+
+
+def test_all_errors_of_a_plan_are_told_where_nothing_fails() -> None:
+    """Of a plan that was interrupted."""
+    shown = Shown(verb="plan")
+    failing(shown)
+    followed = shown.follower.finish(say_all=True)
+    assert [line.splitlines()[0] for line in shown.told] == [
+        "Error: Bad reference",
+        "Warning: Old",
+        "Error: Bad reference",
+        "Error: Worse",
+    ]
+    assert all(one.is_told for one in followed.errors)
+    assert len(shown.report.events) == 4
+
+
+def test_of_an_apply_the_first_error_is_for_the_failure() -> None:
+    """The others are told by themselves, what is the same but for its place as a number."""
+    shown = Shown()
+    failing(shown)
+    shown.follower.finish()
+    assert [line.splitlines()[0] for line in shown.told] == [
+        "Warning: Old",
+        "Error: Worse",
+        "Error: Bad reference: 1 more (main.tf:5)",
+    ]
+
+
+READ = next(line for line in recorded_lines("replace") if b'"action":"read"' in line
+            and b'"apply_start"' in line)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "destroy"])
+def test_data_that_is_read_is_no_change(verb: str) -> None:
+    """Whatever reads it: Terraform says that it begins something."""
+    shown = Shown(verb=verb)
+    shown.lines(READ)
+    assert not shown.report.has_changed
+
+
+@pytest.mark.parametrize(("verb", "changed"), [("plan", False), ("apply", True), ("destroy", True)])
+@pytest.mark.parametrize("action", ["create", "update", "delete", "something-new"])
+def test_what_an_apply_begins_may_have_changed_something(
+    verb: str, changed: bool, action: str
+) -> None:
+    """From the first resource on, and what is not known is taken for a change."""
+    shown = Shown(verb=verb)
+    shown.hook("apply_start", action=action)
+    assert bool(shown.report.has_changed) is changed
+
+
+@pytest.mark.parametrize(
+    ("verb", "ending"), [("apply", "applied 1 of 3"), ("destroy", "destroyed 1 of 3")]
+)
+def test_how_far_it_came_is_told(verb: str, ending: str) -> None:
+    """However it ends: done is what has ended well."""
+    shown = Shown(total=3, verb=verb)
+    shown.hook("apply_start", "a.a")
+    shown.hook("apply_complete", "a.a")
+    shown.hook("apply_start", "a.b")
+    shown.hook("apply_errored", "a.b")
+    shown.hook("apply_start", "a.c")
+    shown.follower.finish(say_all=True)
+    assert shown.report.last_words == ending
+    assert shown.report.facts["applied"] == {"done": 1, "planned": 3}
+
+
+def test_a_plan_came_to_nothing_that_was_applied() -> None:
+    """Nor did an apply of outputs alone."""
+    for shown in (Shown(verb="plan"), Shown(total=0)):
+        shown.follower.finish()
+        assert (shown.report.last_words, shown.report.facts) == ("", {})
+
+
+@pytest.mark.parametrize(
+    "summary", ["Resource targeting is in effect", "Applied changes may be incomplete"]
+)
+def test_targets_are_not_warned_of(summary: str) -> None:
+    """The summary of the plan says so in a line."""
+    shown = Shown()
+    shown.message("diagnostic", diagnostic={"severity": "warning", "summary": summary})
+    shown.follower.finish()
+    assert shown.told == []
 
 
 def test_where_no_failure_will_be_said_every_error_is_a_line() -> None:
@@ -117,11 +238,11 @@ def test_an_unfinished_resource_is_named() -> None:
 
 def test_the_wait_for_a_lock_is_said() -> None:
     """Who watches a silent log knows what is waited for."""
-    shown = Shown(verb="plan")
+    shown = Shown(verb="plan", lock_timeout=300)
     shown.message("state_lock_acquire")
     shown.clock.seconds += 20
     shown.follower.idle()
-    assert shown.told == ["waiting for the lock of the state"]
+    assert shown.told == ["waiting for the lock of the state, up to 5m (lock_timeout)"]
     assert shown.last_progress == "waiting for the lock of the state, 20s"
 
 
@@ -139,7 +260,7 @@ def test_progress_names_who_is_waited_for_longest() -> None:
     shown.clock.seconds += 1
     shown.follower.idle()
     assert shown.last_progress == (
-        "2/5 resources, 1m10s: aws_db_instance.main creating 50s (+2 more)"
+        "2/5 resources, 1m10s: creating 50s aws_db_instance.main (+2 more)"
     )
 
 

@@ -33,6 +33,14 @@ ARN = "arn:aws:iam::111111111111:role/State"
         ),
         pytest.param({"address": "https://u:pw@h/s"}, {"address": "pw"}, id="within an address"),
         pytest.param(
+            {"address": "https://h/s?ref=main&private_token=a%2Fb+c&x=1#f"},
+            {"address": "a%2Fb+c", "meant": "a/b c"},
+            id="a parameter of an address",
+        ),
+        pytest.param({"endpoint": "https://h/?sv=1&sig=Zz9"}, {"endpoint": "Zz9"}, id="sig"),
+        pytest.param({"lock_address": "https://h?access_token=t"}, {"lock_address": "t"}, id="t"),
+        pytest.param({"http_auth": "u:p"}, {"http_auth": "u:p"}, id="http_auth"),
+        pytest.param(
             {"a": {"b": [{"token": "deep"}]}}, {"a.b[0].token": "deep"}, id="nested"
         ),
         pytest.param({"tokens": ["x"], "token": ["y"]}, {"token[0]": "y"}, id="in a list"),

@@ -70,6 +70,9 @@ def test_a_directory_that_is_a_link(folder: Path) -> None:
         pytest.param("x.tfvars.json", b"[1]", "'x.tfvars.json' holds no JSON object", id="a list"),
         pytest.param("x.tfvars.json", b"[" * 100_000, "'x.tfvars.json' is nested too deeply",
                      id="deep"),
+        pytest.param("x.tfvars", b"", "'x.tfvars' is blank", id="empty"),
+        pytest.param("x.tfvars", b"\xef\xbb\xbf \n\t\r\n", "'x.tfvars' is blank", id="white space"),
+        pytest.param("x.tfvars.json", b"\n", "'x.tfvars.json' is blank", id="JSON, white space"),
         pytest.param("x.tfvars", b"\xff", "the file 'x.tfvars' is not valid UTF-8 (byte 0)",
                      id="no text"),
     ],
@@ -82,6 +85,12 @@ def test_a_variable_file_that_terraform_could_not_read(
         (folder / name).write_bytes(content)
     wrong = said(folder, variable_files=("dev.tfvars", name))
     assert wrong == {"terraform.variable_files[1]": message}
+
+
+def test_a_variable_file_with_comments_alone(folder: Path) -> None:
+    """Somebody meant it to be there."""
+    (folder / "x.tfvars").write_text("# none yet\n")
+    assert parse(folder, variable_files=("x.tfvars",)).variable_files
 
 
 def test_a_variable_file_that_is_a_folder_or_a_pipe(folder: Path) -> None:
@@ -159,11 +168,10 @@ def test_an_older_plan_may_be_replaced(folder: Path) -> None:
 
 @pytest.mark.parametrize("action", ["deploy", "destroy", "drift", "output"])
 def test_a_plan_file_that_is_not_used(folder: Path, action: str) -> None:
-    """One manifest serves several actions; what applies another plan than that one says so."""
+    """One manifest serves several actions: that is nothing to warn of at every run."""
     spec = parse(folder, action=action, plan_file="nowhere/p.tfplan")
     assert spec.plan_file is None
-    warned = [text for text in spec.warnings if "plan_file is not used" in text]
-    assert bool(warned) is (action in ("deploy", "destroy"))
+    assert spec.warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_a_plan_that_does_nothing() -> None:
     """No change, no output, nothing to apply."""
     found = read_plan(recorded("nothing"))
     assert (found.changes, found.outputs, found.drift) == ((), (), ())
-    assert (found.is_applyable, found.has_changes) == (False, False)
+    assert (found.has_changes, found.only_reads) == (False, False)
 
 
 def test_outputs_are_told_by_name() -> None:
@@ -223,12 +223,25 @@ def test_a_plan_that_is_not_complete() -> None:
     assert read_plan(recorded("change")).is_complete
 
 
-@pytest.mark.parametrize(("errored", "is_applyable"), [(None, True), (False, True), (True, False)])
-def test_what_old_versions_do_not_say(errored: bool | None, is_applyable: bool) -> None:
-    """Without ``applyable`` a plan is to be applied unless it failed."""
-    more = {} if errored is None else {"errored": errored}
-    found = plan(**more)
-    assert (found.is_applyable, found.is_complete) == (is_applyable, True)
+@pytest.mark.parametrize("errored", [None, False, True])
+def test_what_old_versions_do_not_say(errored: bool | None) -> None:
+    """Without a word a plan is whole and no failure."""
+    found = plan(**({} if errored is None else {"errored": errored}))
+    assert (found.is_errored, found.is_complete) == (errored is True, True)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        pytest.param({"data.a.b": "read"}, True, id="data"),
+        pytest.param({"data.a.b": "read", "a.b": "update"}, False, id="more"),
+        pytest.param({}, False, id="nothing"),
+    ],
+)
+def test_a_plan_that_only_reads(addresses: dict[str, str], expected: bool) -> None:
+    """Terraform calls that a change."""
+    found = plan(*(resource(address, action) for address, action in addresses.items()))
+    assert found.only_reads is expected
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Masking(ToolReport):
         pytest.param(
             {"k": ["one", {"l": "two"}]},
             True,
-            [("x.k[0]", "one"), ("x.k[1].l", "two")],
+            [("x.*[0]", "one"), ("x.*[1].*", "two")],
             id="mark-wider-than-the-value",
         ),
         pytest.param(
@@ -70,11 +70,24 @@ class Masking(ToolReport):
         ),
         pytest.param(["one"], [True, True], [("x[0]", "one")], id="list-shorter-than-marks"),
         pytest.param(["one", "two"], [False], [], id="unfit-and-nothing-marked"),
-        pytest.param({"a": "one"}, [True], [("x.a", "one")], id="marks-of-another-shape"),
+        pytest.param({"a": "one"}, [True], [("x.*", "one")], id="marks-of-another-shape"),
         pytest.param("one", {"a": {"b": True}}, [("x", "one")], id="marks-of-a-value-that-is-none"),
         pytest.param("one", {"a": {"b": False}}, [], id="empty-marks-of-another-shape"),
         pytest.param({}, {"a": True}, [], id="mark-of-what-is-not-there"),
         pytest.param({"a": ["b"]}, {"a": []}, [], id="empty-mark"),
+        pytest.param(
+            '{"pin": 4711, "rate": [0.00000123], "port": 22, "of": "{\\"n\\": 98765}"}',
+            True,
+            [
+                ("x", '{"pin": 4711, "rate": [0.00000123], "port": 22, "of": "{\\"n\\": 98765}"}'),
+                ("x.*", "4711"),
+                ("x.*[0]", "0.00000123"),
+                ("x.*", '{"n": 98765}'),
+                ("x.*.*", "98765"),
+            ],
+            id="text-that-is-json",
+        ),
+        pytest.param("{4711", True, [("x", "{4711")], id="text-that-is-no-json"),
     ],
 )
 def test_values_by_mark(value: Any, mark: Any, expected: list[tuple[str, str]]) -> None:
@@ -84,16 +97,26 @@ def test_values_by_mark(value: Any, mark: Any, expected: list[tuple[str, str]]) 
 
 @pytest.mark.parametrize(
     "key",
-    ["password", "LOG_LEVEL", "tls.crt", ".dockerconfigjson", "S3_BUCKET", "sha256", "a/b-c", "v2"],
+    ["password", "LOG_LEVEL", "tls.crt", ".dockerconfigjson", "Owner", "db-1", "a/b-c"],
 )
 def test_a_key_that_is_a_name_is_no_secret(key: str) -> None:
     """To mask ``password`` everywhere would make the output unreadable."""
-    assert [text for _, text in found({key: "value"}, True)] == ["value"]
+    assert found({key: "value"}, True) == [("x.*", "value")]
 
 
 @pytest.mark.parametrize(
     "key",
-    ["ghp_16C7e42F292c6912E7", "alice@example.com", "two words", "1234567890", "a" * 65, "pä55"],
+    [
+        "ghp_16C7e42F292c6912E7",
+        "alice@example.com",
+        "two words",
+        "1234567890",
+        "a" * 21,
+        "pä55",
+        "hunter2",
+        "Tr0ub4dor",
+        "correctHorseBattery",
+    ],
 )
 def test_a_key_that_is_no_name_is_a_secret(key: str) -> None:
     """The keys of a sensitive map are as secret as its values, and stand in no name."""
@@ -129,6 +152,8 @@ def test_all_places_of_a_plan() -> None:
         "tok_9f8E7d6C5b4A39281706",
         "key-of-a-map",
         '{"user":"svc","password":"json-inner-password"}',
+        "svc",
+        "json-inner-password",
         "deferred-ssm-value",
         "postgres://orders:Pr10r-db-password@orders.c2x/orders",
         "postgres://orders:N3w-db-password@orders.c2x/orders",
@@ -161,8 +186,57 @@ def test_all_places_of_a_real_state() -> None:
         ("terraform_data.web.input.password", "S3cr3t-default"),
         ('module.copies["eu.west"].terraform_data.worker[0].input.token', "S3cr3t-default"),
         ("module.workers.terraform_data.worker[0].input.token", "module-const-secret"),
-        ("terraform_data.config.input.users.alice", "alices-password"),
+        ("terraform_data.config.input.users.*", "alices-password"),
     }
+
+
+def _of_a_module(expression: dict[str, Any], **call: Any) -> set[str]:
+    """The sensitive values of a plan whose innermost module alone calls ``token`` sensitive. The
+    root hands `expression` to the outer one, which hands it on."""
+    inner = {"variables": {"token": {"sensitive": True}}}
+    handed = {"token": {"references": ["var.key"]}}
+    outer = {
+        "variables": {"key": {}},
+        "module_calls": {"inner": {"expressions": handed, "module": inner}},
+    }
+    declared = {"given": {}, "other": {}, "kept": {"default": "by-default"}, "object": {}}
+    called = {"expressions": {"key": expression}, "module": outer, **call}
+    root = {"variables": declared, "module_calls": {"outer": called}}
+    value = {"of": ["first", {"it": "the-part"}], "more": "the-rest"}
+    given = {"given": "by-hand", "other": "another", "object": value}
+    plan = {
+        "variables": {name: {"value": each} for name, each in given.items()},
+        "configuration": {"root_module": root},
+    }
+    return {text for _, text in sensitive_values(plan)}
+
+
+@pytest.mark.parametrize(
+    ("references", "expected"),
+    [
+        pytest.param(["var.given"], {"by-hand"}, id="given"),
+        pytest.param(["var.kept"], {"by-default"}, id="default"),
+        pytest.param(["var.given", "var.other"], {"by-hand", "another"}, id="made-of-two"),
+        pytest.param(["var.object.of[1].it", "var.object.of[1]", "var.object"], {"the-part"},
+                     id="part"),
+        pytest.param(['var.object["more"]', "var.object"], {"the-rest"}, id="part-by-key"),
+        pytest.param(["var.object.gone", "var.object"], {"first", "the-part", "the-rest"},
+                     id="part-that-is-not-there"),
+        pytest.param(["local.x", "var.nobody", "terraform_data.a.output", "varied.given"], set(),
+                     id="nothing-that-is-told"),
+    ],
+)  # fmt: skip
+def test_what_only_a_module_calls_sensitive(references: list[str], expected: set[str]) -> None:
+    """The variable of the root module that it is made of is masked, through any modules between."""
+    assert _of_a_module({"references": references}) == expected
+
+
+def test_what_only_a_module_that_is_made_for_each_calls_sensitive() -> None:
+    """Then it comes from what the modules are made for."""
+    each = {"references": ["var.object.more", "var.object"]}
+    references = {"references": ["each.value"]}
+    assert _of_a_module(references, for_each_expression=each) == {"the-rest"}
+    assert _of_a_module({"constant_value": "written"}, for_each_expression=each) == {"written"}
 
 
 def test_values_of_invoked_actions() -> None:

@@ -68,7 +68,7 @@ def test_the_root_module_alone_needs_no_heading() -> None:
         ),
         pytest.param(
             Plan(changes=(Change(address="a.b", kind="update", imported=True, previous="a.c"),)),
-            "1 to update, 1 to import, 1 to move",
+            "1 to update",
             id="imported-moved-and-updated",
         ),
     ],
@@ -76,6 +76,12 @@ def test_the_root_module_alone_needs_no_heading() -> None:
 def test_one_line(found: Plan, expected: str) -> None:
     """How many of each kind, and a word where there is none."""
     assert one_line(found) == expected
+
+
+def test_an_instance_counts_once() -> None:
+    """One that moves and is destroyed then is destroyed, and one lost instance."""
+    moved = Change(address="a.b", kind="destroy", previous="a.c")
+    assert one_line(Plan(changes=(moved,))) == "1 to destroy"
 
 
 def test_counts_have_every_kind() -> None:
@@ -207,15 +213,30 @@ def test_a_large_plan_is_folded() -> None:
         "  module.m  50 to update, 1 to destroy",
         "    ~   50 x aws_sns_topic",
         "    -   module.m.a.b",
+        "  all names are in 'details.plan' of --result, and events of --format json",
     ]
     assert len(report.events) == 201
+    assert report.facts["plan"][150] == {
+        "address": "module.m.aws_sns_topic.t[0]",
+        "change": "update",
+    }
+
+
+@pytest.mark.parametrize(("part", "fact"), [("changes", "plan"), ("drift", "drift")])
+def test_the_result_keeps_a_thousand_names(part: str, fact: str) -> None:
+    """It stays a document that can be read."""
+    many = tuple(Change(address=f"a.b[{number}]", kind="update") for number in range(1001))
+    report = drift_of(Plan(drift=many)) if part == "drift" else ToolReport()
+    if part == "changes":
+        report_plan(report, Plan(changes=many), verb="plan")
+    assert [one["address"] for one in report.facts[fact]][-1] == "a.b[999]"
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         pytest.param({"is_errored": True, "is_complete": False}, "ended in an error", id="errored"),
-        pytest.param({"is_complete": False}, "another one is needed after it", id="targeted"),
+        pytest.param({"is_complete": False}, "only the targets were planned", id="targeted"),
         pytest.param({"deferred": ("a.b",) * 6}, "6 more to plan after this", id="deferred"),
     ],
 )

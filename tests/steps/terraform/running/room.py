@@ -14,10 +14,12 @@ from tests.steps.terraform.fakes import FakeTool, ToolReport, tool_context, tool
 class Room:
     """What one step has; `changes` are those of its spec."""
 
-    def __init__(self, folder: Path, *, timeout: float | None = None, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, *, timeout: float | None = None, jitter: float = 0.5, **changes: Any
+    ) -> None:
         self.fake = FakeTool()
         self.report = ToolReport()
-        self.clock = JumpingClock()
+        self.clock = JumpingClock(jitter=jitter)
         self.directory = folder / "infra"
         self.directory.mkdir()
         self.spec = tool_spec(self.directory, **changes)

@@ -50,6 +50,13 @@ def test_outputs_are_typed() -> None:
     )
 
 
+def test_fractions_keep_their_digits() -> None:
+    """A sensitive one is looked for as Terraform writes it."""
+    shown = read_shown(b'{"format_version": "1.0", "values": [0.00000012, 12.50, 1]}')
+    assert [str(each) for each in shown["values"]] == ["0.00000012", "12.50", "1"]
+    assert shown["values"][1] == 12.5
+
+
 def test_an_output_that_does_not_say_is_sensitive() -> None:
     """In doubt a value is a secret."""
     assert read_outputs(b'{"x": {"value": 1}}')[0].sensitive is True

@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.errors import ToolFailed, ToolMissing
-from calamari_py.steps.terraform.running.version import (
-    can_repeat_variables,
-    read_json,
-    read_text,
-)
+from calamari_py.steps.terraform.running.version import read_json, read_text
 from calamari_py.steps.terraform.values import ToolVersion
 from tests.steps.terraform.fakes import Answer
 from tests.steps.terraform.running.room import Room
@@ -139,20 +135,3 @@ def test_a_lock_file_needs_a_version_that_knows_it(
         return
     with pytest.raises(ToolMissing, match=r"use_lockfile.*Terraform 1\.9\.8"):
         room.tool.version()
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        (_version("Terraform", "1.9.8"), False),
-        (_version("Terraform", "1.10.0"), True),
-        (_version("OpenTofu", "1.10.6"), False),
-        (_version("OpenTofu", "1.11.0"), True),
-    ],
-    ids=lambda value: getattr(value, "text", str(value)),
-)
-def test_variables_are_repeated_where_ephemeral_ones_exist(
-    version: ToolVersion, expected: bool
-) -> None:
-    """Older tools refuse variables beside a saved plan."""
-    assert can_repeat_variables(version) is expected

@@ -31,6 +31,14 @@ def test_without_a_workspace_nothing_is_asked(tmp_path: Path) -> None:
     room = Room(tmp_path)
     room.tool.select_workspace()
     assert room.fake.calls == []
+    assert room.report.facts == {"workspace": "default"}
+
+
+def test_a_workspace_that_the_configuration_names_is_not_ours_to_tell(tmp_path: Path) -> None:
+    """A ``cloud`` block has its own."""
+    room = Room(tmp_path)
+    room.has_backend('{"backend": {"type": "cloud", "config": {"organization": "acme"}}}')
+    room.tool.select_workspace()
     assert room.report.facts == {}
 
 
@@ -67,6 +75,7 @@ def test_a_race_is_no_failure(tmp_path: Path) -> None:
         pytest.param("deploy", False, DEV, "{name: dev, create: true}", id="may-not"),
         pytest.param("plan-destroy", False, NEW, "action plan-destroy", id="plan-destroy"),
         pytest.param("destroy", False, NEW, "the action destroy makes none", id="destroy"),
+        pytest.param("apply", False, NEW, "the action apply makes none", id="apply"),
         pytest.param("drift", False, NEW, "the action drift makes none", id="drift"),
         pytest.param("output", False, NEW, "the action output makes none", id="output"),
         pytest.param("destroy", False, DEV, "the action destroy makes none", id="destroy-may-not"),
@@ -83,7 +92,7 @@ def test_a_missing_one_is_refused(
     with pytest.raises(ToolFailed, match="workspace 'dev' does not exist") as caught:
         room.tool.select_workspace()
     hint = caught.value.hint or ""
-    assert hint.startswith("there are default, w1; ")
+    assert hint.startswith("the workspaces are: default, w1; ")
     assert advice in hint
     assert _subcommands(room) == ["select", "list"]
     assert room.report.facts == {}

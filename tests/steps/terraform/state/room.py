@@ -12,7 +12,6 @@ from typing import Any
 from calamari_py.steps.base import Rerun
 from calamari_py.steps.terraform.commands.files import private_files
 from calamari_py.steps.terraform.running.tool import Terraform
-from calamari_py.steps.terraform.values import ToolVersion
 from calamari_py.steps.terraform.work import Work
 from tests.fake_cloudformation import JumpingClock
 from tests.steps.terraform.fakes import Answer, FakeTool, ToolReport, tool_context, tool_spec
@@ -47,6 +46,11 @@ specified did not hold{_TOLD}
 """.encode()
 """What ``untaint`` of Terraform 1.11.4 writes where somebody else holds the lock."""
 
+FREE = f"calamari exec dev.yaml -- sh -c 'cd {{folder}} && \
+export TF_DATA_DIR=\"$CALAMARI_TEMP/terraform\" && terraform init -input=false && \
+terraform force-unlock -force {LOCK_ID}'"
+"""The line that frees it."""
+
 
 @dataclass
 class Room:
@@ -68,6 +72,11 @@ class Room:
         """Where Terraform leaves a state that it could not save."""
         return self.module / "errored.tfstate"
 
+    @property
+    def link(self) -> Path:
+        """What leads to one that was kept elsewhere."""
+        return self.module / "errored.tfstate.kept"
+
     def work(self, **changes: Any) -> Work:
         """The work; `changes` of the spec's fields."""
         self.module.mkdir(exist_ok=True)
@@ -85,13 +94,14 @@ class Room:
             spec=spec,
             context=context,
             tool=Terraform(spec, context, files),
-            version=ToolVersion(product="Terraform", text="1.11.4", numbers=(1, 11, 4)),
             files=files,
         )
 
-    def is_locked(self) -> None:
-        """From now on somebody holds the lock."""
-        self.answers.on("untaint", Answer(code=1, stderr=WRITTEN))
+    def is_locked(self, host: str = "runner-7") -> None:
+        """From now on somebody on `host` holds the lock."""
+        self.answers.on(
+            "untaint", Answer(code=1, stderr=WRITTEN.replace(b"runner-7", host.encode()))
+        )
 
     def leaves(self, state: Mapping[str, Any] | bytes) -> bytes:
         """Terraform could not save `state`; what it wrote."""

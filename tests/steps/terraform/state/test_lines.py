@@ -31,7 +31,7 @@ def test_the_line_chooses_the_same_step() -> None:
     """`calamari exec` with all that chose the step, quoted."""
     line = unlock_line(RERUN, tool_spec(Path("/w/infra")), "ID-1")
     assert line == (
-        "calamari exec dev.yaml --var 'Stage=a b' -- sh -c 'cd /w/infra && unset TF_WORKSPACE && "
+        "calamari exec dev.yaml --var 'Stage=a b' -- sh -c 'cd /w/infra && "
         'export TF_DATA_DIR="$CALAMARI_TEMP/terraform" && terraform init -input=false && '
         "terraform force-unlock -force ID-1'"
     )
@@ -59,18 +59,23 @@ def test_a_pushed_state_is_removed() -> None:
             "'-backend-config=key=a ${b} \"c\".tfstate'",
             id="a text is literal",
         ),
-        pytest.param(
-            {"assume_role": {"role_arn": "arn:x", "external_id": "${a}%{b}", "tags": {"é": "1"}}},
-            '\'-backend-config=assume_role={"role_arn": "arn:x", "external_id": '
-            '"$${a}%%{b}", "tags": {"é": "1"}}\'',
-            id="parts",
-        ),
     ],
 )
 def test_the_backend_is_chosen_by_flags(backend: dict[str, Any], flags: str) -> None:
-    """As Terraform reads them: texts as they are, what has parts as an HCL expression."""
+    """As Terraform reads them: texts as they are."""
     line = exec_line(RERUN, tool_spec(Path("/w"), backend=backend), ("x",))
     assert f" && {_INIT} {flags} && " in script_of(line)
+
+
+def test_what_has_parts_is_a_file() -> None:
+    """Flags have no words for a block, such as ``workspaces`` of the backend ``remote``."""
+    backend = {"organization": "o", "workspaces": {"name": "${a}"}, "allowed_account_ids": ["1"]}
+    script = script_of(exec_line(RERUN, tool_spec(Path("/w"), backend=backend), ("x",)))
+    assert script.endswith(
+        """ && printf %s '{"workspaces": {"name": "${a}"}, "allowed_account_ids": ["1"]}'"""
+        f""" > "$CALAMARI_TEMP/backend.json" && {_INIT} -backend-config=organization=o"""
+        """ -backend-config="$CALAMARI_TEMP/backend.json" && terraform x"""
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,25 +161,29 @@ def test_a_pasted_line_works_in_any_folder(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     _program(
         bin_folder / "calamari",
-        'while [ "$1" != -- ]; do shift; done; shift; CALAMARI_TEMP=/calamari/temp exec "$@"',
+        f'while [ "$1" != -- ]; do shift; done; shift; CALAMARI_TEMP={tmp_path} exec "$@"',
     )
     _program(
         bin_folder / "terraform",
         f'python3 -c "import json, os, sys; print(json.dumps([sys.argv[1:], os.getcwd(), '
-        f"os.environ.get('TF_DATA_DIR'), os.environ.get('TF_WORKSPACE')]))\" \"$@\" >> {seen}",
+        f'os.environ.get(\'TF_DATA_DIR\')]))" "$@" >> {seen}',
     )
-    spec = tool_spec(module, backend={"key": "k $HOME 'x'"}, workspace=Workspace(name="it's"))
-    environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}", "TF_WORKSPACE": "foreign"}
+    backend = {"key": "k $HOME 'x'", "workspaces": {"name": "it's $HOME \\n"}}
+    spec = tool_spec(module, backend=backend, workspace=Workspace(name="it's"))
+    environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
     subprocess.run(
         ["sh", "-c", push_line(RERUN, spec, state)], env=environment, cwd=tmp_path, check=True
     )
     calls = [json.loads(line) for line in seen.read_text().splitlines()]
     assert [argv for argv, *_ in calls] == [
-        ["init", "-input=false", "-backend-config=key=k $HOME 'x'"],
+        ["init", "-input=false", "-backend-config=key=k $HOME 'x'",
+         f"-backend-config={tmp_path}/backend.json"],
         ["workspace", "select", "it's"],
         ["state", "push", str(state)],
-    ]
-    assert {tuple(rest) for _, *rest in calls} == {(str(module), "/calamari/temp/terraform", None)}
+    ]  # fmt: skip
+    assert {tuple(rest) for _, *rest in calls} == {(str(module), f"{tmp_path}/terraform")}
+    there = json.loads((tmp_path / "backend.json").read_text())
+    assert there == {"workspaces": backend["workspaces"]}
     assert not state.exists()
 
 

@@ -8,17 +8,15 @@ from pathlib import Path
 import pytest
 
 from calamari_py.errors import ToolFailed
-from calamari_py.process.base import ProcessExit, StopReason
 from calamari_py.steps.terraform.state.locks import (
-    after_forced_end,
     lock_error,
     lock_failed,
     may_be_left,
     read_lock,
 )
-from calamari_py.steps.terraform.values import Diagnostic, Followed, Lock
+from calamari_py.steps.terraform.values import Diagnostic, Lock
 from tests.fake_cloudformation import JumpingClock
-from tests.steps.terraform.state.room import CREATED, DETAIL, LOCK_ID, WRITTEN, Room
+from tests.steps.terraform.state.room import CREATED, DETAIL, FREE, LOCK_ID, WRITTEN, Room
 
 HELD = Lock(
     id=LOCK_ID,
@@ -29,9 +27,6 @@ HELD = Lock(
     created=CREATED,
 )
 DIAGNOSTIC = Diagnostic(severity="error", summary="Error acquiring the state lock", detail=DETAIL)
-FREE = f"calamari exec dev.yaml -- sh -c 'cd {{folder}} && unset TF_WORKSPACE && \
-export TF_DATA_DIR=\"$CALAMARI_TEMP/terraform\" && terraform init -input=false && \
-terraform force-unlock -force {LOCK_ID}'"
 
 
 @pytest.fixture
@@ -191,103 +186,3 @@ def test_lock_diagnostics_are_known() -> None:
     assert lock_error((other, left)) is None
     assert may_be_left((other, left))
     assert not may_be_left((other, DIAGNOSTIC))
-
-
-FREE_NOW = "the state is not locked, as far as can be seen"
-SAVED = "what was done until then is saved in the state"
-STOPPED = ProcessExit(code=1, stopped=StopReason.SIGNAL, signum=15)
-KILLED = ProcessExit(code=137, stopped=StopReason.TIMEOUT)
-BUSY = Followed(touched=3, unfinished=("a.b", "a.c", "a.d", "a.e"))
-
-
-@pytest.mark.parametrize(
-    ("followed", "ended", "lines", "warnings"),
-    [
-        pytest.param(
-            BUSY,
-            STOPPED,
-            [
-                f"stopped while at a.b, a.c, a.d and 1 more; {SAVED}",
-                FREE_NOW,
-            ],
-            [],
-            id="politely",
-        ),
-        pytest.param(
-            Followed(touched=1),
-            STOPPED,
-            [
-                f"stopped; {SAVED}",
-                FREE_NOW,
-            ],
-            [],
-            id="between two resources",
-        ),
-        pytest.param(
-            Followed(touched=1, unfinished=("a.b",)),
-            KILLED,
-            [FREE_NOW],
-            ["killed while at a.b; what it did last may be missing from the state"],
-            id="killed",
-        ),
-        pytest.param(
-            Followed(),
-            KILLED,
-            [FREE_NOW],
-            [],
-            id="nothing begun",
-        ),
-        pytest.param(None, None, [FREE_NOW], [], id="nothing known"),
-    ],
-)
-def test_a_forced_end_says_what_is_left(
-    room: Room,
-    followed: Followed | None,
-    ended: ProcessExit | None,
-    lines: list[str],
-    warnings: list[str],
-) -> None:
-    """What it was at, whether that is saved, and that nobody has to free a lock."""
-    after_forced_end(room.work(), followed, ended)
-    assert room.report.said("line") == lines
-    assert room.report.said("warning") == warnings
-
-
-def test_a_lock_that_may_be_anothers_is_not_called_ours(room: Room) -> None:
-    """A run that was cancelled while it waited has left none."""
-    room.is_locked()
-    after_forced_end(room.work(), Followed(), STOPPED)
-    assert room.report.hints[-1].startswith("let it finish and run again")
-
-
-def test_a_dead_backend_is_asked_once(room: Room) -> None:
-    """Where the state could not be saved, `rescue` tells of all: nothing is called saved."""
-    work = room.work()
-    room.leaves({})
-    after_forced_end(work, BUSY, STOPPED)
-    assert room.answers.words() == []
-    assert room.report.told == []
-
-
-def test_a_lock_that_nobody_tells_of_may_be_there(room: Room) -> None:
-    """Terraform could not release it: then nothing says that it is free."""
-    left = Diagnostic(severity="error", summary="Error releasing the state lock")
-    after_forced_end(room.work(), Followed(touched=1, diagnostics=(left,)))
-    assert room.report.said("warning") == ["the state may still be locked, and nobody says so"]
-    assert "force-unlock -force LOCK_ID" in room.report.hints[-1]
-    assert FREE_NOW not in room.report.said("line")
-
-
-def test_a_lock_that_is_left_is_shown_with_its_line(room: Room) -> None:
-    """Its ID and the exact line that frees it, and the result knows, too."""
-    room.is_locked()
-    after_forced_end(room.work(), Followed(touched=1), KILLED)
-    assert room.report.said("warning")[-1] == (
-        f"the state's lock is held for 12m by 'ci@runner-7' for apply: {LOCK_ID}"
-    )
-    why, line = room.report.hints[-1].splitlines()
-    assert why == "this run has left it, and nothing frees it by itself:"
-    assert line == FREE.format(folder=room.module)
-    assert room.report.facts["lock"]["id"] == LOCK_ID
-    assert room.report.said("line") == []
-    assert room.answers.called("untaint")[0].last_words == 20.0
