@@ -15,7 +15,8 @@ from calamari_py.steps.base import StepReport
 from calamari_py.steps.terraform.reading.attributes import holds_true, step_into
 from calamari_py.steps.terraform.reading.written import read_json
 
-_FEWEST_DIGITS = 4
+_FEWEST_DIGITS = 6
+"""A port or a year would be masked wherever its digits stand, within a hash as well."""
 _UNFIT = "some sensitive values"
 """One name for all that the registry may think not worth masking: it warns once for a name."""
 _LONGEST_NAME = 20
@@ -35,7 +36,7 @@ _Values = dict[str, list[Any]]
 
 def sensitive_values(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names (``aws_db_instance.main.password``) and texts of all sensitive values of a plan or a
-    state, each pair once. Numbers of four digits and more are texts, too; true, false, null and the
+    state, each pair once. Numbers of six digits and more are texts, too; true, false, null and the
     empty text are no secrets. A key of a sensitive map is one unless it looks like a name, and no
     key of it is in a name. What is in a sensitive text that is JSON is a value of its own."""
     told: set[tuple[str, str]] = set()

@@ -106,7 +106,7 @@ def test_values_from_everywhere(tmp_path: Path) -> None:
     found = secrets(
         tmp_path,
         environment,
-        variables={"x": {"a": "of-the-manifest", "n": 12345}, "y": "plain"},
+        variables={"x": {"a": "of-the-manifest", "n": 123457}, "y": "plain"},
         variable_files=(tmp_path / "more.tfvars",),
     )
     assert found == {
@@ -115,7 +115,7 @@ def test_values_from_everywhere(tmp_path: Path) -> None:
         '["of-the-environment"]',
         "of-the-environment",
         "of-the-manifest",
-        "12345",
+        "123457",
     }
 
 
