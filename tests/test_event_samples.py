@@ -23,7 +23,7 @@ from calamari_py.steps.terraform.reading.summary import report_drift, report_pla
 from calamari_py.steps.terraform.values import Change, Plan
 from tests.fake_cloudformation import JumpingClock
 from tests.output.output_samples import Screen
-from tests.steps.cloudformation.world import Report
+from tests.steps.report import Report
 
 PAGE = (Path(__file__).parent.parent / "docs" / "events.md").read_text("utf-8")
 STACK_ID = "arn:aws:cloudformation:eu-west-1:111111111111:stack/my-app-stack/9a1c2b30"

@@ -16,7 +16,7 @@ _SHELL = "/bin/sh"
 _SCRIPT = """
 read -r signum pid
 read -r _
-[ -z "$pid" ] || kill -"$signum" "$pid"
+[ -z "$pid" ] || kill -"$signum" "-$pid"
 cat "/proc/self/fd/$1" &
 exec cat "/proc/self/fd/$2"
 """
@@ -25,8 +25,8 @@ _DEAF_TO = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal
 
 class Drain:
     """A tiny process beside a command that holds the reading ends `stdout` and `stderr` of its
-    pipes, too. Should we be killed, it sends the command `signum` (None: nothing) and reads them
-    to their ends.
+    pipes, too. Should we be killed, it sends the command's group `signum` (None: nothing) and
+    reads them to their ends.
 
     Without it the next word of a command that we leave behind would end it by SIGPIPE, in the midst
     of saving its state. A command that held the ends itself would hand them on to its own children,
@@ -60,7 +60,8 @@ class Drain:
     @property
     def tells(self) -> bool:
         """Whether it would send anything."""
-        return self._process is not None and self._signum is not None
+        process = self._process
+        return process is not None and process.poll() is None and self._signum is not None
 
     def watch(self, pid: int) -> None:
         """The command is `pid`, which nobody collects before this has ended."""

@@ -17,12 +17,16 @@ KEY = "calamari/templates/a b+c.json"
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 
 
+PATIENT = Pace(budget=0.0, read_timeout=60.0)
+"""The sandbox loads a service when it is first asked for."""
+
+
 @pytest.mark.sandbox
 def test_a_template_is_stored_and_a_stack_made_of_it() -> None:
     """HEAD finds nothing, then what was put; the stack is not there, then it is."""
     with Sandbox() as sandbox:
         settings = AwsSettings.from_environ(sandbox.environment, region="us-east-1")
-        aws = BotoAws(settings, SecretRegistry(), sandbox.environment, pace=Pace(budget=0.0))
+        aws = BotoAws(settings, SecretRegistry(), sandbox.environment, pace=PATIENT)
         keys = step_keys(aws, sandbox)
         aws.call(keys, "s3", "CreateBucket", {"Bucket": BUCKET})
         where = {"Bucket": BUCKET, "Key": KEY}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Self
+
+from tests.loopback import Loopback
 
 Say = Callable[[threading.Event], Iterable[bytes]]
 """The pieces of an answer; the event is set when the server is closed."""
@@ -22,7 +22,7 @@ def whole(
     return ["\r\n".join(lines).encode() + b"\r\n\r\n" + content]
 
 
-class WildServer:
+class WildServer(Loopback):
     """Says what `say` gives to every request, then hangs up. `sent` counts bytes."""
 
     def __init__(self, say: Say) -> None:
@@ -48,28 +48,10 @@ class WildServer:
                         length = int(value)
                 self.rfile.read(length)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server)
 
-    @property
-    def url(self) -> str:
-        """``http://127.0.0.1:PORT``."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.closed.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*error)

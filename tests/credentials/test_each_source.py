@@ -83,7 +83,7 @@ class World:
             run_process=lambda argv: profile_process(argv, context),
             pace=AwsPace(
                 budget=4 * TIMEOUT, connect_timeout=TIMEOUT, read_timeout=TIMEOUT,
-                sleep=lambda seconds: None,
+                sleep=lambda seconds: None, jitter=lambda: 0.0,
             ),
         )  # fmt: skip
         context = SourceContext(

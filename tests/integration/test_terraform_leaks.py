@@ -31,9 +31,7 @@ MARKED = hashlib.sha256(FILED.encode()).hexdigest()
 IN_LIST = "element-of-a-list-" + MARKED[:8]
 IN_OUTPUT = "only-an-output-" + MARKED[8:16]
 
-CONFIGURATION = (
-    BACKEND
-    + """
+VARIABLES = """
 variable "password" {
   type      = string
   sensitive = true
@@ -52,6 +50,12 @@ variable "wrong" {
   type    = bool
   default = false
 }
+"""
+
+CONFIGURATION = (
+    BACKEND
+    + VARIABLES
+    + """
 resource "terraform_data" "holds" {
   input = {
     password = var.password
@@ -100,6 +104,8 @@ output "known" { value = nonsensitive(var.password) }
 
 PRINT = r"""
 cd "$(dirname "$0")/secrets"
+# Whoever watches is to see it.
+for _ in $(seq 600); do [ -e ../seen ] && break; sleep 0.05; done
 for file in *; do
   value=$(cat "$file")
   printf '[%s]\n' "$value"
@@ -177,6 +183,9 @@ class Leaker:
         process = self.room.start(*arguments)
         try:
             with ProcessWatch(process.pid) as watch:
+                while process.poll() is None and not watch.has_seen(b"print.sh", within=0.1):
+                    pass
+                (self.outside / "seen").touch()
                 out, err = process.communicate(timeout=90)
         finally:
             process.kill()
@@ -194,7 +203,7 @@ class Leaker:
         secrets."""
         environ = self.room.calamari.environment
         private = [Path(environ[name]) for name in ("TMPDIR", "HOME")]
-        files = files_below(self.room.folder, *private, Path("/dev/shm"))
+        files = files_below(self.room.folder, *private, self.room.memory)
         files.pop(str(self.room.folder / "outputs.json"), None)
         return files
 

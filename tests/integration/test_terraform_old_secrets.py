@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.integration.test_terraform_leaks import Leaker
+from tests.integration.test_terraform_leaks import VARIABLES, Leaker
 from tests.real_terraform.room import Room, aws, room
 
 __all__ = ["aws", "room"]
@@ -21,25 +21,9 @@ OLD = {
     "pem": "-----BEGIN KEY-----\noldlineofthekey9876\nlastlineofthekey5432\n-----END KEY-----",
 }
 
-CONFIGURATION = """
-variable "password" {
-  type      = string
-  sensitive = true
-}
-variable "filed" {
-  type      = string
-  sensitive = true
-}
-variable "token" {
-  type      = string
-  ephemeral = true
-}
-variable "pem" { type = string }
-variable "outside" { type = string }
-variable "wrong" {
-  type    = bool
-  default = false
-}
+CONFIGURATION = (
+    VARIABLES
+    + """
 locals { marked = sensitive(sha256(var.filed)) }
 resource "terraform_data" "changed" {
   input = { password = var.password, marked = local.marked, pem = sensitive(var.pem) }
@@ -63,6 +47,7 @@ output "password" {
 }
 output "known" { value = nonsensitive("is ${var.password}") }
 """
+)
 
 
 class Rotation(Leaker):

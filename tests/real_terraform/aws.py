@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.loopback import Loopback
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 _KEYS = re.compile(rb"<(AccessKeyId|SecretAccessKey|SessionToken)>([^<]+)</")
@@ -42,7 +41,7 @@ class Session:
     token: str = field(repr=False)
 
 
-class RecordingAws:
+class RecordingAws(Loopback):
     """A loopback server that hands requests on to `endpoint`; a context manager.
 
     `life` (seconds) is how long the sessions live that are given out from now on, instead of an
@@ -61,26 +60,9 @@ class RecordingAws:
             def answer(self) -> None:
                 aws.answer(self)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server)
 
     def requests_of(self, service: str, *, path: str = "") -> list[Heard]:
         """Those for `service` whose path holds `path`, in order."""

@@ -112,8 +112,15 @@ class Room:
         ]  # fmt: skip
 
     def env(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Where AWS is, beside what `calamari` has."""
-        return {"AWS_ENDPOINT_URL": self.aws.url, **(more or {})}
+        """Where AWS is, and private folders, beside what `calamari` has."""
+        self.memory.mkdir(mode=0o700, exist_ok=True)
+        own = {"AWS_ENDPOINT_URL": self.aws.url, "XDG_RUNTIME_DIR": str(self.memory)}
+        return {**own, **(more or {})}
+
+    @property
+    def memory(self) -> Path:
+        """Where private folders are made: in /dev/shm those of other runs lie, too."""
+        return self.folder.parent / "memory"
 
     def ended(self, code: int, out: str, err: str) -> Ended:
         """What a run that has ended left."""

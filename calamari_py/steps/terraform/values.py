@@ -56,7 +56,6 @@ class Plan:
     is_errored: bool = False
     is_applyable: bool | None = None
     addresses: tuple[str, ...] = field(default=(), repr=False)
-    terraform_version: str = ""
 
     @property
     def has_changes(self) -> bool:

@@ -13,7 +13,8 @@ from calamari_py.steps.cloudformation.values import ChangeSet
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import FakeCloudFormation, JumpingClock
 from tests.steps.cloudformation.scripted import CHANGE_SET_ID, STACK_ID
-from tests.steps.cloudformation.world import NAME, PREFIX, Report, StackWorld
+from tests.steps.cloudformation.world import NAME, PREFIX, StackWorld
+from tests.steps.report import Report
 
 CHANGING = {"CreateChangeSet", "DeleteChangeSet", "DeleteStack", "ExecuteChangeSet", "PutObject"}
 

@@ -13,7 +13,8 @@ from calamari_py.steps.cloudformation.values import Stack, StackEvent
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import JumpingClock
 from tests.steps.cloudformation.told import TOKEN, PagedEvents, arn_of
-from tests.steps.cloudformation.world import Report, StackWorld
+from tests.steps.cloudformation.world import StackWorld
+from tests.steps.report import Report
 
 WATCH = "calamari run step.yaml --action watch"
 STACK = Stack(id=arn_of(), name="my-app", status="UPDATE_COMPLETE")

@@ -18,7 +18,7 @@ from calamari_py.steps.cloudformation.changes.changes import (
 )
 from calamari_py.steps.cloudformation.values import STACK_TYPE, Change, ChangeSet
 from tests.steps.cloudformation.scripted import CHANGE_SET_ID, STACK_ID
-from tests.steps.cloudformation.world import Report
+from tests.steps.report import Report
 
 EMPTY = ChangeSet(
     id=CHANGE_SET_ID,

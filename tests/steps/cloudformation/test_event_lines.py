@@ -12,7 +12,8 @@ import pytest
 from calamari_py.steps.cloudformation.following.event_lines import EventLines, fields_of, line_of
 from calamari_py.steps.cloudformation.values import StackEvent
 from tests.steps.cloudformation.told import START, resource, stack
-from tests.steps.cloudformation.world import BUCKET, Report, StackWorld, template_text
+from tests.steps.cloudformation.world import BUCKET, StackWorld, template_text
+from tests.steps.report import Report
 
 
 def test_line_has_columns() -> None:

@@ -18,7 +18,8 @@ from calamari_py.steps.cloudformation.values import Stack, StackEvent
 from calamari_py.steps.cloudformation.work import Deadline, Work
 from tests.fake_cloudformation import FakeCloudFormation
 from tests.steps.cloudformation.told import TOKEN, arn_of, below, resource, stack
-from tests.steps.cloudformation.world import Report, StackWorld
+from tests.steps.cloudformation.world import StackWorld
+from tests.steps.report import Report
 
 PASSWORD = "The parameter MasterUserPassword is not a valid password. (Service: Rds, 400)"
 CONSOLE = (

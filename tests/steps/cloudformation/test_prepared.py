@@ -20,7 +20,8 @@ from tests.steps.cloudformation.scripted import (
     refusal,
     throttled,
 )
-from tests.steps.cloudformation.world import NAME, ONE, Report
+from tests.steps.cloudformation.world import NAME, ONE
+from tests.steps.report import Report
 
 # ---- cleaning up
 

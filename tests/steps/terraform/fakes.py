@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 from calamari_py.identity import AwsCredentials
 from calamari_py.process.base import Command, ProcessExit, StopReason
-from calamari_py.steps.base import Captured, LineReader, StepContext, Tone
+from calamari_py.steps.base import Captured, LineReader, StepContext
 from calamari_py.steps.terraform.spec import TerraformSpec
 from tests.fake_cloudformation import JumpingClock
+from tests.steps.report import Report
 
 BINARY = Path("/opt/bin/terraform")
 VERSION_JSON = b'{"terraform_version": "1.11.4", "terraform_outdated": false}'
@@ -110,60 +110,24 @@ class FakeTool:
 
 
 @dataclass
-class ToolReport:
-    """A StepReport that remembers what it was told, in order in `told`.
+class ToolReport(Report):
+    """The report of a kind that starts a tool.
 
     `texts` are the bytes of each `of`, `kept` the contents of the artifacts by name. Where
     `takes_artifacts` is false there is no folder for them.
     """
 
-    told: list[tuple[str, str]] = field(default_factory=list)
-    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-    hidden: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
-    sensitive: set[str] = field(default_factory=set)
-    facts: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
     unmasked: set[str] = field(default_factory=set)
     takes_artifacts: bool = True
     folder: Path | None = None
     """Where artifacts are really written; None for nowhere."""
-    last_words: str = ""
     has_changed: bool | None = None
 
-    def line(
-        self,
-        text: str,
-        *,
-        event: str = "",
-        fields: Mapping[str, Any] | None = None,
-        tone: Tone = "",
-    ) -> None:
-        self.told.append(("line", text))
-        if event:
-            json.dumps(fields)
-            self.events.append((event, fields or {}))
-
-    def progress(self, percent: float | None, text: str) -> None:
-        self.told.append(("progress", text))
-
-    def warn(self, text: str, hint: str | None = None) -> None:
-        self.told.append(("warning", text))
-        self.hints.append(hint or "")
-
-    def note(self, text: str) -> None:
-        self.told.append(("note", text))
-
     def hide(self, value: str, name: str) -> None:
-        self.hidden[value] = name
+        super().hide(value, name)
         self.told.append(("hide", name))
-
-    def output(self, name: str, value: str, *, sensitive: bool = False) -> None:
-        self.outputs[name] = value
-        if sensitive:
-            self.sensitive.add(name)
 
     def text(self, data: bytes, *, of: str = "") -> None:
         self.texts[of] = self.texts.get(of, b"") + data
@@ -182,29 +146,6 @@ class ToolReport:
             return Path("artifacts", name)
         (self.folder / name).write_bytes(self.kept[name])
         return self.folder / name
-
-    def fact(self, name: str, value: Any) -> None:
-        json.dumps(value)
-        self.facts[name] = value
-
-    def changed(self, done: bool | None = True) -> None:
-        self.has_changed = self.has_changed or done
-
-    def ending(self, text: str) -> None:
-        self.last_words = text
-
-    def setback(self, text: str, hint: str | None = None) -> None:
-        self.told.append(("setback", text))
-        self.hints.append(hint or "")
-
-    def said(self, kind: str) -> list[str]:
-        """All that was told so: ``line``, ``warning``, ``setback`` …"""
-        return [text for one, text in self.told if one == kind]
-
-    @property
-    def everything(self) -> str:
-        """All that was told, and all hints."""
-        return "\n".join([*(text for _, text in self.told), *self.hints])
 
 
 def tool_spec(directory: Path, **changes: Any) -> TerraformSpec:

@@ -61,11 +61,14 @@ def apply(work: Work) -> StepOutcome:
     try:
         unknown = apply_planned(work, planned, verb="apply", once_spent=once_spent)
     except ToolFailed as error:
-        error.is_final = is_spent or any(summary in error.message for summary in _USELESS)
+        is_useless = any(summary in error.message for summary in _USELESS)
+        error.is_final = is_spent or is_useless
         if not is_spent:
             work.report.warn(
                 f"the plan '{work.spec.plan_file}' still lies there, and holds secrets",
-                hint="remove it when nobody is going to apply it",
+                hint="remove it: it cannot be applied any more"
+                if is_useless
+                else "remove it when nobody is going to apply it",
             )
         raise
     publish_after(work, applied=True, unknown=unknown)

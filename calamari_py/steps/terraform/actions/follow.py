@@ -61,7 +61,7 @@ def follow(
         before_telling(stopped.exit)
         followed = finish(say_all=True)
         after_forced_end(work, followed, stopped.exit)
-        is_well = stopped.exit.code in good and not followed.has_failed
+        is_well = _is_well(stopped.exit, followed, good)
         stopped.is_done = is_well and is_finished(work, verb, followed)
         raise
     except Cancelled:
@@ -72,14 +72,25 @@ def follow(
         raise
     before_telling(ended)
     followed = finish()
-    is_well = ended.code in good and not followed.has_failed
+    _check_end(work, verb, ended, followed, is_well=_is_well(ended, followed, good))
+    return ended, followed
+
+
+def _is_well(ended: ProcessExit, followed: Followed, good: tuple[int, ...]) -> bool:
+    return ended.code in good and not followed.has_failed
+
+
+def _check_end(
+    work: Work, verb: str, ended: ProcessExit, followed: Followed, *, is_well: bool
+) -> None:
+    """ToolFailed when it failed. Where the state's lock may be left, it is looked at."""
     if is_well and not is_finished(work, verb, followed):
         after_forced_end(work, followed)
         raise never_finished(work, verb)
     if not is_calm(ended, followed):
         after_forced_end(work, followed, ended)
     if is_well:
-        return ended, followed
+        return
     held = lock_error(followed.errors)
     if held is not None:
         raise lock_failed(work, held, verb)

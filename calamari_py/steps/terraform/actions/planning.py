@@ -1,4 +1,4 @@
-"""A plan is made, or read, with all that is secret in it hidden before a word of it is shown."""
+"""A plan is made and held against the policy; what is secret in it is hidden before all else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run_plan(work: Work, *, destroy: bool = False, refresh_only: bool = False) -
     ((sha256, plan),) = made
     is_needed = ended.code == CHANGES
     if not refresh_only or plan.is_applyable is not None:
-        check_agreement(plan, is_needed=is_needed)
+        check_agreement(work, plan, is_needed=is_needed)
     return Planned(
         path=path,
         plan=plan,

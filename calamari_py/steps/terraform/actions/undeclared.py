@@ -24,7 +24,9 @@ def refuse_undeclared(work: Work, followed: Followed) -> None:
     names = [name for name in work.spec.variables if declared and name not in declared]
     names = names or list(followed.undeclared)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    raise ToolFailed(undeclared(*names[:_NAMED], more=more), hint=_cure(names[0], declared))
+    failed = ToolFailed(undeclared(*names[:_NAMED], more=more), hint=_cure(names[0], declared))
+    failed.is_final = True
+    raise failed
 
 
 def _declared(document: Mapping[str, Any]) -> Sequence[str]:

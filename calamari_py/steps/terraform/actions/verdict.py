@@ -35,14 +35,14 @@ def never_finished(work: Work, verb: str) -> ToolFailed:
     )
 
 
-def check_agreement(plan: Plan, *, is_needed: bool) -> None:
+def check_agreement(work: Work, plan: Plan, *, is_needed: bool) -> None:
     """ToolFailed where the plan itself says otherwise than the exit code, by which `is_needed`."""
     if plan.is_errored:
-        raise _contradiction("ended well, and its plan says that it failed")
+        raise _contradiction(work, "ended well, and its plan says that it failed")
     if is_needed and (_is_empty(plan) if plan.is_applyable is None else not plan.is_applyable):
-        raise _contradiction("says that there are changes, and there are none in its plan")
+        raise _contradiction(work, "says that there are changes, and there are none in its plan")
     if not is_needed and (plan.has_changes or plan.is_applyable):
-        raise _contradiction("says that there is nothing to do, and its plan has changes")
+        raise _contradiction(work, "says that there is nothing to do, and its plan has changes")
 
 
 def _is_empty(plan: Plan) -> bool:
@@ -50,5 +50,6 @@ def _is_empty(plan: Plan) -> bool:
     return not (plan.addresses or plan.outputs or plan.drift or plan.deferred)
 
 
-def _contradiction(text: str) -> ToolFailed:
-    return ToolFailed(f"terraform plan {text}", hint=f"nothing was applied; {_WRAPPER}")
+def _contradiction(work: Work, text: str) -> ToolFailed:
+    said = f"{work.spec.program} plan {text}"
+    return ToolFailed(said, hint=f"nothing was applied; {_WRAPPER}")

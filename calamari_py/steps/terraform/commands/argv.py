@@ -49,25 +49,18 @@ def workspace_list(spec: TerraformSpec) -> tuple[str, ...]:
     return (str(spec.binary), "workspace", "list", _PLAIN)
 
 
-def workspace_show(spec: TerraformSpec) -> tuple[str, ...]:
-    """The name of the one that is selected."""
-    return (str(spec.binary), "workspace", "show", _PLAIN)
-
-
 def plan(
     spec: TerraformSpec,
     files: PrivateFiles,
     *,
-    out: Path | None,
+    out: Path,
     destroy: bool = False,
     refresh_only: bool = False,
 ) -> tuple[str, ...]:
     """Make a plan: exit 0 where there is nothing to do, 2 where there is. What only a plan of
     another mode may say (``-replace``) is left out: Terraform refuses it there."""
     words = [str(spec.binary), "plan", "-json", "-input=false", "-detailed-exitcode"]
-    words.append(_lock_timeout(spec))
-    if out is not None:
-        words.append(f"-out={out}")
+    words += (_lock_timeout(spec), f"-out={out}")
     if destroy:
         words.append("-destroy")
     if refresh_only:

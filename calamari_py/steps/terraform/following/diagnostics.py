@@ -11,8 +11,9 @@ from typing import Any
 from calamari_py.errors import ToolFailed
 from calamari_py.process.base import ProcessExit
 from calamari_py.steps.base import StepReport
-from calamari_py.steps.terraform.following.events import mapping, text_of
+from calamari_py.steps.terraform.following.events import text_of
 from calamari_py.steps.terraform.following.hints import hint_of
+from calamari_py.steps.terraform.reading.written import mapping
 from calamari_py.steps.terraform.values import Diagnostic
 
 _MOST_ROWS = 5

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from calamari_py.steps.terraform.reading.written import mapping
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -81,11 +83,6 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
     """The text ``name``, "" where there is none. Halves of a character cannot be shown."""
     value = body.get(name)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """`value` where it is an object."""
-    return value if isinstance(value, dict) else {}
 
 
 def _number(value: Any) -> float | None:

@@ -50,7 +50,6 @@ class DeferredDocument(msgspec.Struct, frozen=True, kw_only=True):
 class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a plan that say what it does. What old versions do not say is None."""
 
-    terraform_version: str = ""
     resource_changes: tuple[ResourceDocument, ...] | None = None
     resource_drift: tuple[ResourceDocument, ...] | None = None
     deferred_changes: tuple[DeferredDocument, ...] | None = None

@@ -41,7 +41,6 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
         is_errored=bool(found.errored),
         is_applyable=found.applyable,
         addresses=tuple(each.address for each in found.resource_changes or ()),
-        terraform_version=found.terraform_version,
     )
 
 

@@ -89,7 +89,8 @@ def _refused(change: Change, rule: str, patterns: Sequence[str]) -> Iterator[str
     """A sentence by the first pattern that covers the change."""
     for pattern in patterns:
         if covers(pattern, change):
-            yield _sentence(change, f"'{rule}' forbids ('{pattern}')")
+            by = "" if pattern == change.address else f" ('{pattern}')"
+            yield _sentence(change, f"'{rule}' forbids{by}")
             return
 
 

@@ -13,10 +13,13 @@ from typing import Any
 from calamari_py.masking.forms import COMMON_WORDS, LONGEST_UNMASKED, to_bytes
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.terraform.reading.attributes import holds_true, step_into
-from calamari_py.steps.terraform.reading.written import read_json
+from calamari_py.steps.terraform.reading.written import mapping, read_json
 
-_FEWEST_DIGITS = 6
-"""A port or a year would be masked wherever its digits stand, within a hash as well."""
+FEWEST_DIGITS = 6
+"""A port or a year that is a part of something sensitive would be masked wherever its digits stand,
+within a hash as well."""
+FEWEST_OF_ALL = 4
+"""The same of a number that is sensitive by itself: a PIN, which somebody has to hide."""
 _UNFIT = "some sensitive values"
 """One name for all that the registry may think not worth masking: it warns once for a name."""
 _LONGEST_NAME = 20
@@ -36,9 +39,10 @@ _Values = dict[str, list[Any]]
 
 def sensitive_values(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names (``aws_db_instance.main.password``) and texts of all sensitive values of a plan or a
-    state, each pair once. Numbers of six digits and more are texts, too; true, false, null and the
-    empty text are no secrets. A key of a sensitive map is one unless it looks like a name, and no
-    key of it is in a name. What is in a sensitive text that is JSON is a value of its own."""
+    state, each pair once. Numbers of six digits and more are texts, too, and of four where they are
+    all of a variable or an output; true, false, null and the empty text are no secrets. A key of a
+    sensitive map is one unless it looks like a name, and no key of it is in a name. What is in a
+    sensitive text that is JSON is a value of its own."""
     told: set[tuple[str, str]] = set()
     for name, value, mark in _marked(document):
         for pair in _texts(name, value, mark):
@@ -47,10 +51,9 @@ def sensitive_values(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield pair
 
 
-def hide_all(report: StepReport, values: Iterable[tuple[str, str]]) -> int:
-    """Mask all `values` from now on; how many different ones are long enough for that. Those that
-    are not come last, for the report may refuse them, under one name: there is one warning and not
-    a hundred."""
+def hide_all(report: StepReport, values: Iterable[tuple[str, str]]) -> None:
+    """Mask all `values` from now on. Those that are unfit for that come last, for the report may
+    refuse them, under one name: there is one warning and not a hundred."""
     told: set[str] = set()
     unfit: list[str] = []
     for name, text in values:
@@ -64,7 +67,6 @@ def hide_all(report: StepReport, values: Iterable[tuple[str, str]]) -> int:
             report.hide(text, name)
     for text in unfit:
         report.hide(text, _UNFIT)
-    return len(told) - len(unfit)
 
 
 def _marked(document: Mapping[str, Any]) -> Iterator[_Marked]:
@@ -73,28 +75,28 @@ def _marked(document: Mapping[str, Any]) -> Iterator[_Marked]:
         for each in _objects(document.get(part)):
             yield from _changed(str(each.get("address", "")), each.get("change"))
     for each in _objects(document.get("deferred_changes")):
-        deferred = _object(each.get("resource_change"))
+        deferred = mapping(each.get("resource_change"))
         yield from _changed(str(deferred.get("address", "")), deferred.get("change"))
-    for name, change in _object(document.get("output_changes")).items():
+    for name, change in mapping(document.get("output_changes")).items():
         yield from _changed(f"output.{name}", change)
     for each in _objects(document.get("action_invocations")):
         yield str(each.get("address", "")), each.get("config_values"), each.get("config_sensitive")
-    prior = _object(document.get("prior_state"))
+    prior = mapping(document.get("prior_state"))
     for values in (document.get("values"), prior.get("values"), document.get("planned_values")):
-        yield from _state(_object(values))
+        yield from _state(mapping(values))
 
 
 def _changed(name: str, change: Any) -> Iterator[_Marked]:
-    sides = _object(change)
+    sides = mapping(change)
     yield name, sides.get("before"), sides.get("before_sensitive")
     yield name, sides.get("after"), sides.get("after_sensitive")
 
 
 def _state(values: Mapping[str, Any]) -> Iterator[_Marked]:
-    for name, output in _object(values.get("outputs")).items():
-        told = _object(output)
+    for name, output in mapping(values.get("outputs")).items():
+        told = mapping(output)
         yield f"output.{name}", told.get("value"), told.get("sensitive")
-    modules = [_object(values.get("root_module"))]
+    modules = [mapping(values.get("root_module"))]
     while modules:
         module = modules.pop()
         modules += _objects(module.get("child_modules"))
@@ -104,23 +106,23 @@ def _state(values: Mapping[str, Any]) -> Iterator[_Marked]:
 
 def _variables(document: Mapping[str, Any]) -> Iterator[_Marked]:
     """Values of sensitive variables: given, default, and what calls of modules hand on."""
-    root = _object(_object(document.get("configuration")).get("root_module"))
+    root = mapping(mapping(document.get("configuration")).get("root_module"))
     given = {
-        name: [_object(variable).get("value")]
-        for name, variable in _object(document.get("variables")).items()
+        name: [mapping(variable).get("value")]
+        for name, variable in mapping(document.get("variables")).items()
     }
     modules: list[tuple[str, dict[str, Any], _Values]] = [("", root, given)]
     while modules:
         path, module, handed = modules.pop()
         values: _Values = {}
-        for name, variable in _object(module.get("variables")).items():
-            declared = _object(variable)
+        for name, variable in mapping(module.get("variables")).items():
+            declared = mapping(variable)
             values[name] = [*handed.get(name, ()), declared.get("default")]
             for value in values[name]:
                 yield f"{path}var.{name}", value, declared.get("sensitive")
-        for name, call in _object(module.get("module_calls")).items():
-            called = _object(call)
-            inner = _object(called.get("module"))
+        for name, call in mapping(module.get("module_calls")).items():
+            called = mapping(call)
+            inner = mapping(called.get("module"))
             modules.append((f"{path}module.{name}.", inner, _handed_on(called, values)))
 
 
@@ -129,18 +131,18 @@ def _handed_on(call: Mapping[str, Any], values: _Values) -> _Values:
     document itself: those variables are, and any of them may be the secret in it."""
     each = _references(call.get("for_each_expression"))
     found: _Values = {}
-    for name, expression in _object(call.get("expressions")).items():
+    for name, expression in mapping(call.get("expressions")).items():
         references = _references(expression)
         if any(text.startswith("each.") for text in references):
             references += each
-        constant = _object(expression).get("constant_value")
+        constant = mapping(expression).get("constant_value")
         found[name] = [constant, *(part for text in references for part in _referred(text, values))]
     return found
 
 
 def _references(expression: Any) -> list[str]:
     """The most exact ones: Terraform names ``var.a.b`` and ``var.a``."""
-    told = _object(expression).get("references")
+    told = mapping(expression).get("references")
     texts = [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
     return [
         text
@@ -165,8 +167,13 @@ def _referred(reference: str, values: _Values) -> Iterator[Any]:
         yield part
 
 
+def whole(value: Any) -> Any:
+    """`value`, as a text where it is a number that may be a secret by itself."""
+    return _text(value, fewest=FEWEST_OF_ALL) or value
+
+
 def _texts(name: str, value: Any, mark: Any) -> Iterator[tuple[str, str]]:
-    waiting = [(name, value, mark)]
+    waiting = [(name, whole(value) if mark is True else value, mark)]
     while waiting:
         path, one, marked = waiting.pop()
         if marked is True:
@@ -205,13 +212,13 @@ def _parts_of_json(text: str) -> tuple[Any, ...]:
         return ()
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, *, fewest: int = FEWEST_DIGITS) -> str | None:
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     text = str(value)
-    return text if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS else None
+    return text if sum(map(str.isdigit, text)) >= fewest else None
 
 
 def _named(path: str, key: str) -> str:
@@ -221,10 +228,6 @@ def _named(path: str, key: str) -> str:
 
 def _is_name(key: str) -> bool:
     return len(key) <= _LONGEST_NAME and _KEY_NAME.fullmatch(key) is not None
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""JSON as it is written: a number keeps its digits."""
+"""JSON as it is written: a number keeps its digits, and nothing need be what it should be."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ class Fraction(float):
 def read_json(text: str | bytes) -> Any:
     """What `text` holds. Raises ValueError, and RecursionError for what is nested too deeply."""
     return json.loads(text, parse_float=Fraction)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """`value` where it is an object; else an empty one."""
+    return value if isinstance(value, dict) else {}

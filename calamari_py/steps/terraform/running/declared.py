@@ -14,14 +14,18 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from calamari_py.steps.terraform.reading.sensitive import sensitive_values
+from calamari_py.steps.terraform.reading.sensitive import (
+    FEWEST_DIGITS,
+    FEWEST_OF_ALL,
+    sensitive_values,
+    whole,
+)
 from calamari_py.steps.terraform.reading.written import read_json
 from calamari_py.steps.terraform.running.hcl import Argument, Block, Token, items_of, tokens_of
 from calamari_py.steps.terraform.spec import TerraformSpec
 
 _MODULE = (".tf", ".tofu", ".tf.json", ".tofu.json")
 _LARGEST = 4 * 1024 * 1024
-_DIGITS = 4
 
 Values = list[Any]
 """JSON values that belong to one variable."""
@@ -135,10 +139,11 @@ def _variables(path: Path) -> Iterator[_Variable]:
 
 def _literals(tokens: Sequence[Token]) -> Iterator[Any]:
     """The texts and longer numbers of an expression; a key of a map as one of a map."""
+    fewest = FEWEST_OF_ALL if len(tokens) == 1 else FEWEST_DIGITS
     for token, after in zip_longest(tokens, tokens[1:], fillvalue=Token("end", "")):
         if token.kind == "text":
             yield {token.value: None} if after.value in ("=", ":") else token.value
-        elif token.kind == "number" and sum(map(str.isdigit, token.value)) >= _DIGITS:
+        elif token.kind == "number" and sum(map(str.isdigit, token.value)) >= fewest:
             yield token.value
 
 
@@ -147,6 +152,7 @@ def _written(tokens: Sequence[Token]) -> str:
 
 
 def _secrets(name: str, values: Values) -> Iterator[tuple[str, str]]:
+    values = [whole(value) for value in values]
     marked = {"root_module": {"variables": {name: {"sensitive": True}}}}
     yield from sensitive_values({"variables": {name: {"value": values}}, "configuration": marked})
 

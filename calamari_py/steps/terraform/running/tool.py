@@ -50,7 +50,7 @@ class Terraform:
         self,
         reader: LineReader,
         *,
-        out: Path | None,
+        out: Path,
         destroy: bool = False,
         refresh_only: bool = False,
     ) -> ProcessExit:

@@ -26,10 +26,10 @@ def ask_version(calls: Calls) -> ToolVersion:
     what the manifest wants of it; ToolFailed when it says itself why it cannot answer."""
     spec = calls.spec
     asked = calls.attempt("version", argv.version(spec))
-    version = read_json(asked.stdout) if asked.exit.code == 0 else None
+    version = version_of_json(asked.stdout) if asked.exit.code == 0 else None
     if version is None:
         asked = calls.attempt("version", argv.version(spec)[:-1])
-        version = read_text(asked.stdout)
+        version = version_of_text(asked.stdout)
     if version is None:
         if asked.exit.code != 0 and calls.diagnostics_of(asked):
             raise calls.failed("version", asked)
@@ -38,7 +38,7 @@ def ask_version(calls: Calls) -> ToolVersion:
     return version
 
 
-def read_json(stdout: bytes) -> ToolVersion | None:
+def version_of_json(stdout: bytes) -> ToolVersion | None:
     """What ``version -json`` tells. None also where it may be either product: both name their
     version ``terraform_version``, and only Terraform says whether it is ``terraform_outdated``."""
     try:
@@ -51,7 +51,7 @@ def read_json(stdout: bytes) -> ToolVersion | None:
     return _version("Terraform", match) if match else None
 
 
-def read_text(stdout: bytes) -> ToolVersion | None:
+def version_of_text(stdout: bytes) -> ToolVersion | None:
     """What ``version`` tells in its first lines."""
     match = _FIRST_LINE.search(stdout.decode("utf-8", "replace"))
     return _version(match[1], _VERSION.fullmatch(match[2])) if match else None

@@ -15,6 +15,9 @@ from calamari_py.steps.terraform.work import Work
 
 _KILLED = 128
 _SHOWN = 3
+_TOOLS = ("terraform", "tofu")
+_NAMED = 10
+"""So many of what was left running are named; then comes a sum."""
 _BROKEN_OFF = re.compile(r"two interrupts|operation cancell?ed", re.IGNORECASE)
 UNSAVED = re.compile(
     r"(?:fail\w*|error|unable) (?:to )?(?:sav|persist|upload|serializ)\w*"
@@ -28,11 +31,18 @@ UNSAVED = re.compile(
 def is_calm(ended: ProcessExit | None, followed: Followed) -> bool:
     """Whether Terraform ended as it wants to, asked once or of itself: then it has freed its lock,
     or says that it could not. `ended` None means that nobody knows how it ended."""
-    if ended is None or ended.pressed or ended.left_running:
+    if ended is None or ended.pressed or _goes_on(ended):
         return False
     # 2 is how a plan ends that has changes; of Go programs it is how they break down.
     by_itself = ended.code in (0, 1) or (ended.code == 2 and not followed.touched)
     return by_itself and not may_be_left(followed.diagnostics) and not _says(_BROKEN_OFF, followed)
+
+
+def _goes_on(ended: ProcessExit) -> bool:
+    """Whether what had to be ended may have been Terraform itself, behind a wrapper. What a
+    provisioner leaves running says nothing of the state."""
+    left = ended.left_running
+    return len(left) > _NAMED or any(process.startswith(_TOOLS) for process in left)
 
 
 def is_saved(ended: ProcessExit | None, followed: Followed) -> bool:

@@ -11,7 +11,7 @@ from calamari_py.channel import ChildFileRefused, opened_child_file
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.terraform.reading.sensitive import hide_all, sensitive_values
-from calamari_py.steps.terraform.reading.written import read_json
+from calamari_py.steps.terraform.reading.written import mapping, read_json
 from calamari_py.steps.terraform.spec import TerraformSpec
 from calamari_py.steps.terraform.state.ends import tell_lock
 from calamari_py.steps.terraform.state.lines import push_line, unlock_line
@@ -155,13 +155,13 @@ def _tell(work: Work, found: tuple[Path, ...], whose: Whose) -> None:
 def _shown(content: bytes) -> dict[str, Any]:
     """What is sensitive in a state file, in the shape in which Terraform shows a state."""
     try:
-        state = _mapping(read_json(content))
+        state = mapping(read_json(content))
     except (ValueError, RecursionError):
         return {}
     marked = []
-    for resource in map(_mapping, _list(state.get("resources"))):
+    for resource in map(mapping, _list(state.get("resources"))):
         address = f"{resource.get('type')}.{resource.get('name')}"
-        for instance in map(_mapping, _list(resource.get("instances"))):
+        for instance in map(mapping, _list(resource.get("instances"))):
             for path in _list(instance.get("sensitive_attributes")):
                 value = _at(instance.get("attributes"), _list(path))
                 marked.append({"address": address, "values": value, "sensitive_values": True})
@@ -172,7 +172,7 @@ def _at(value: Any, path: list[Any]) -> Any:
     """What is at a path of steps ``{"type": "get_attr", "value": "name"}``; None where nothing is.
     A step into a set names none of its elements: then it is the whole."""
     for step in path:
-        key = _mapping(step).get("value")
+        key = mapping(step).get("value")
         if isinstance(key, dict):
             key = key.get("value")
         if isinstance(value, dict) and isinstance(key, str):
@@ -182,10 +182,6 @@ def _at(value: Any, path: list[Any]) -> Any:
         else:
             return value
     return value
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from calamari_py.steps.terraform.state.places import is_local
 from calamari_py.steps.terraform.values import Diagnostic, Lock
 from calamari_py.steps.terraform.work import Work
 
-ACQUIRING = "Error acquiring the state lock"
+_ACQUIRING = "Error acquiring the state lock"
 RELEASING = "Error releasing the state lock"
 _OLD = timedelta(hours=1)
 _SHOWN = 3
@@ -51,7 +51,7 @@ def read_lock(text: str) -> Lock | None:
 
 def lock_error(diagnostics: Sequence[Diagnostic]) -> Diagnostic | None:
     """The one that says that the state could not be locked."""
-    return next((each for each in diagnostics if each.summary.startswith(ACQUIRING)), None)
+    return next((each for each in diagnostics if each.summary.startswith(_ACQUIRING)), None)
 
 
 def may_be_left(diagnostics: Sequence[Diagnostic]) -> bool:
@@ -59,10 +59,10 @@ def may_be_left(diagnostics: Sequence[Diagnostic]) -> bool:
     return any(each.summary.startswith(RELEASING) for each in diagnostics)
 
 
-def lock_failed(work: Work, told: Diagnostic | str, verb: str) -> ToolFailed:
+def lock_failed(work: Work, told: Diagnostic, verb: str) -> ToolFailed:
     """The failure of ``terraform <verb>``, which could not lock the state: who holds it, since
     when, for what, and what can be done about it."""
-    text = told if isinstance(told, str) else f"{told.summary}\n{told.detail}"
+    text = f"{told.summary}\n{told.detail}"
     lock = read_lock(text)
     subject = f"{work.spec.program} {verb} failed"
     if lock is None:

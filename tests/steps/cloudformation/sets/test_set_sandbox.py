@@ -20,7 +20,7 @@ from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from tests.fake_cloudformation import JumpingClock
 from tests.steps.cloudformation.parsing import context as parsing
 from tests.steps.cloudformation.sets.world import EAST, NAME, SetWorld
-from tests.steps.cloudformation.world import Report
+from tests.steps.report import Report
 
 ACCOUNTS = ("444444444444", "555555555555", "666666666666")
 VALUES: dict[str, str | tuple[str, ...]] = {

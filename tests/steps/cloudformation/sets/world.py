@@ -18,7 +18,7 @@ from calamari_py.steps.cloudformation.sections import InstancesSection, StackSet
 from calamari_py.steps.cloudformation.sets.kind import StackSetKind
 from calamari_py.steps.cloudformation.spec import Parameter, StackSetSpec, Template
 from tests.steps.cloudformation.sets.fake_stack_sets import FakeInstance, FakeSet, FakeStackSets
-from tests.steps.cloudformation.world import Report
+from tests.steps.report import Report
 
 NAME = "deployment-roles"
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"

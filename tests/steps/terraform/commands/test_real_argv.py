@@ -140,7 +140,7 @@ def test_workspaces(tmp_path: Path) -> None:
     run(argv.workspace_select(run.spec), code=1)
     run(argv.workspace_new(run.spec))
     run(argv.workspace_select(run.spec))
-    assert run(argv.workspace_show(run.spec)).strip() == "team:a@b.c~$&+=_1-2"
+    assert run((str(run.spec.binary), "workspace", "show")).strip() == "team:a@b.c~$&+=_1-2"
     assert "* team:a@b" in run(argv.workspace_list(run.spec))
 
 

@@ -122,8 +122,19 @@ def test_values_from_everywhere(tmp_path: Path) -> None:
 def test_short_numbers_are_no_secrets(tmp_path: Path) -> None:
     """To mask them would make the output unreadable."""
     (tmp_path / "main.tf").write_text('variable "x" { sensitive = true }')
-    (tmp_path / "terraform.tfvars").write_text("x = [1, 80, 123456]")
+    (tmp_path / "terraform.tfvars").write_text("x = [1, 80, 5432, 123456]")
     assert secrets(tmp_path) == {"123456"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("terraform.tfvars", "x = 7391"), ("terraform.tfvars.json", '{"x": 7391}')],
+)
+def test_a_number_by_itself(tmp_path: Path, file: str, text: str) -> None:
+    """A PIN that is written without quotes is a secret from the start."""
+    (tmp_path / "main.tf").write_text('variable "x" { sensitive = true }')
+    (tmp_path / file).write_text(text)
+    assert secrets(tmp_path) == {"7391"}
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe{", b'x = "', b"{" * 100_000])

@@ -35,7 +35,7 @@ def test_every_command_is_stopped_by_one_sigint(tmp_path: Path) -> None:
     room.has_backend()
     room.tool.version()
     room.tool.init()
-    room.tool.plan(Lines(), out=None)
+    room.tool.plan(Lines(), out=Path("p"))
     room.tool.apply(Lines(), Path("p"))
     room.tool.show_state()
     room.tool.outputs()
@@ -74,7 +74,7 @@ def test_a_command_that_calamari_ended_says_so(command: str, tmp_path: Path) -> 
     room.fake.on("version -json", ended)
     room.fake.on(command, ended)
     run = {
-        "plan": lambda: room.tool.plan(Lines(), out=None),
+        "plan": lambda: room.tool.plan(Lines(), out=Path("p")),
         "apply": lambda: room.tool.apply(Lines(), Path("p")),
         "show": lambda: room.tool.show_plan(Path("p")),
         "output": room.tool.outputs,

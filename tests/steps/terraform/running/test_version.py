@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calamari_py.errors import ToolFailed, ToolMissing
-from calamari_py.steps.terraform.running.version import read_json, read_text
+from calamari_py.steps.terraform.running.version import version_of_json, version_of_text
 from calamari_py.steps.terraform.values import ToolVersion
 from tests.steps.terraform.fakes import Answer
 from tests.steps.terraform.running.room import Room
@@ -34,8 +34,8 @@ def test_any_semantic_version_is_read(text: str, numbers: tuple[int, int, int]) 
     """A pre-release or a build is a version like any other."""
     document = b'{"terraform_version": "%s", "terraform_outdated": true}' % text.encode()
     expected = ToolVersion(product="Terraform", text=text, numbers=numbers)
-    assert read_json(document) == expected
-    assert read_text(b"Terraform v%s\non linux_amd64\n" % text.encode()) == expected
+    assert version_of_json(document) == expected
+    assert version_of_text(b"Terraform v%s\non linux_amd64\n" % text.encode()) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_any_semantic_version_is_read(text: str, numbers: tuple[int, int, int]) 
 )
 def test_json_that_cannot_tell(stdout: bytes) -> None:
     """What is no JSON of Terraform's own leaves the question open."""
-    assert read_json(stdout) is None
+    assert version_of_json(stdout) is None
 
 
 def test_opentofu_is_told_by_its_first_line(tmp_path: Path) -> None:

@@ -101,7 +101,15 @@ def test_a_bad_end_says_what_is_left(
         pytest.param(ProcessExit(code=2), BUSY, False, id="a broken-down apply"),
         pytest.param(ProcessExit(code=11), BUSY, False, id="a crash"),
         pytest.param(PRESSED, BUSY, False, id="asked twice"),
-        pytest.param(ProcessExit(code=1, left_running=("x",)), BUSY, False, id="not all of it"),
+        pytest.param(
+            ProcessExit(code=1, left_running=("terraform (pid 7)",)), BUSY, False, id="not itself"
+        ),
+        pytest.param(
+            ProcessExit(code=1, left_running=("sleep (pid 7)",)), BUSY, True, id="a child"
+        ),
+        pytest.param(
+            ProcessExit(code=1, left_running=("sh (pid 7)",) * 11), BUSY, False, id="many"
+        ),
         pytest.param(FAILED, Followed(diagnostics=(RELEASING,)), False, id="its lock is left"),
         pytest.param(
             FAILED, busy_with("Two interrupts received"), False, id="interrupted by others"
