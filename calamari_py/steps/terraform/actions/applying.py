@@ -39,57 +39,66 @@ def apply_planned(
     """
     if sha256_of(planned.path) != planned.sha256:
         raise ToolFailed("the plan was changed after it was made and is not applied")
-    variable_files = _ephemeral_files(work)
-    unknown: list[CalamariError | Cancelled] = []
-    heard: list[Followed] = []
-    overheard = Overheard(planned.path)
-    is_applied = False
-
-    def run(reader: LineReader) -> ProcessExit:
-        with private_leavings(work.spec):
-            around = overheard.around(reader)
-            ended = work.tool.apply(around, planned.path, variable_files=variable_files)
-        overheard.ended(ended)
-        return ended
-
-    def hide(ended: ProcessExit | None) -> None:
-        try:
-            hide_state_after(work, ended)
-        except (CalamariError, Cancelled) as error:
-            unknown.append(error)
-
+    apply = _Apply(work, planned.path)
     # From here on nobody knows, until it tells of the first change or has ended.
     work.report.changed(None)
-    steps = _steps(planned.plan)
+    is_applied = False
     try:
         follow(
             work,
             verb,
-            run,
-            total=steps,
+            apply.run,
+            total=_steps(planned.plan),
             known=planned.told,
-            before_telling=hide,
-            at_end=heard.append,
+            before_telling=apply.hide,
+            at_end=apply.followed.append,
         )
     except BaseException as error:
         # A defect of ours is no reason to lose it.
-        is_lost = rescue(work, overheard)
+        is_lost = rescue(work, apply.overheard)
         is_applied = isinstance(error, Stopped) and error.is_done and not is_lost
         raise
     else:
-        if rescue(work, overheard):
+        if rescue(work, apply.overheard):
             raise ToolFailed(f"{work.spec.program} {verb} ended with 0 and did not save its state")
         is_applied = True
     finally:
         if is_applied:
             _tell_done(work, planned, verb)
-        if is_applied or any(each.ended for each in heard):
+        if is_applied or any(each.ended for each in apply.followed):
             once_spent(is_applied)
-    for cause in unknown:
-        if isinstance(cause, Cancelled):
-            raise cause
-        return cause
-    return None
+    if isinstance(apply.unknown, Cancelled):
+        raise apply.unknown
+    return apply.unknown
+
+
+class _Apply:
+    """The command, and what is learnt of it: what it told (`followed`), what it said of its state
+    (`overheard`), and why what is secret in that is not known, if so (`unknown`)."""
+
+    def __init__(self, work: Work, plan: Path) -> None:
+        self.followed: list[Followed] = []
+        self.overheard = Overheard(plan)
+        self.unknown: CalamariError | Cancelled | None = None
+        self._work = work
+        self._plan = plan
+        self._variable_files = _ephemeral_files(work)
+
+    def run(self, reader: LineReader) -> ProcessExit:
+        """Run it to its end; the state that it may leave is nobody else's to read."""
+        with private_leavings(self._work.spec):
+            ended = self._work.tool.apply(
+                self.overheard.around(reader), self._plan, variable_files=self._variable_files
+            )
+        self.overheard.ended(ended)
+        return ended
+
+    def hide(self, ended: ProcessExit | None) -> None:
+        """Mask what it has made up, before anything is told of its end."""
+        try:
+            hide_state_after(self._work, ended)
+        except (CalamariError, Cancelled) as error:
+            self.unknown = self.unknown or error
 
 
 def _tell_done(work: Work, planned: Planned, verb: str) -> None:

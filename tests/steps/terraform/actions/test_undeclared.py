@@ -42,6 +42,7 @@ def test_it_is_an_error_of_the_plan(world: TerraformWorld, action: str) -> None:
         "'terraform.variables' names 'stagee', which the configuration does not declare"
     )
     assert (error.hint or "").startswith("did you mean 'stage'?")
+    assert error.is_final, "another attempt would only say it again"
     assert "apply" not in world.verbs
     assert not world.plan_file.exists()
     assert [line for line in world.report.said("line") if "stagee" in line] == []
