@@ -100,7 +100,7 @@ class ProcessWatch:
     """Arguments and environment of all processes below `pid`, looked at while this is entered.
 
     `arguments` and `environments` hold what was seen, by pid; a process that lives for less than
-    the pause of ten milliseconds may be missed.
+    the pause of thirty milliseconds may be missed.
     """
 
     def __init__(self, pid: int) -> None:
@@ -133,7 +133,7 @@ class ProcessWatch:
         return False
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.01):
+        while not self._ended.wait(0.03):
             for pid in _descendants(self._root):
                 for kept, file in ((self.arguments, "cmdline"), (self.environments, "environ")):
                     with suppress(OSError):
