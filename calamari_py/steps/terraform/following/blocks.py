@@ -24,10 +24,15 @@ _WRAPPED = 76
 """Terraform wraps two columns later, and two earlier in a box."""
 
 
+def uncoloured(text: str) -> str:
+    """`text` without what a terminal takes for a colour or a link."""
+    return _COLOUR.sub("", text)
+
+
 def diagnostics_of_text(text: bytes) -> tuple[Diagnostic, ...]:
     """The errors and warnings in `text`, each once, in order; what a crash of Terraform says comes
     first, as an error."""
-    lines = _COLOUR.sub("", text.decode("utf-8", "replace")).splitlines()
+    lines = uncoloured(text.decode("utf-8", "replace")).splitlines()
     found = dict.fromkeys(_read(block) for block in _blocks(lines))
     causes = [each for each in found if not each.summary.startswith(_PREFACE)]
     has_errors = any(each.severity == "error" for each in found)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from calamari_py.errors import ToolFailed
 from calamari_py.identity import duration_text
+from calamari_py.steps.terraform.following.blocks import uncoloured
 from calamari_py.steps.terraform.state.lines import unlock_line
 from calamari_py.steps.terraform.state.places import is_local
 from calamari_py.steps.terraform.values import Diagnostic, Lock
@@ -18,7 +19,6 @@ _ACQUIRING = "Error acquiring the state lock"
 RELEASING = "Error releasing the state lock"
 _OLD = timedelta(hours=1)
 _SHOWN = 3
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^[╷│╵ \t]*")
 _FIELD = re.compile(r"(ID|Path|Operation|Who|Version|Created|Info):\s*(.*)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)\S* ?(?:([+-]\d{4})\b)?")
@@ -27,7 +27,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)\S* ?(?:([+-]\d{4})\b)
 def read_lock(text: str) -> Lock | None:
     """The lock that `text` tells of, a diagnostic's or what a command wrote; None where it names
     none. Fields that are missing or odd stay empty."""
-    _before, found, told = _COLOURS.sub("", text).partition("Lock Info:")
+    _before, found, told = uncoloured(text).partition("Lock Info:")
     if not found:
         return None
     fields: dict[str, str] = {}
@@ -152,7 +152,7 @@ def way_out(work: Work, lock: Lock, *, may_be_ours: bool = False) -> str:
 
 
 def _as_it_is_told(text: str) -> tuple[str, ...]:
-    lines = (line.strip() for line in _COLOURS.sub("", text).splitlines())
+    lines = (line.strip() for line in uncoloured(text).splitlines())
     return tuple(f"it says\t{line}" for line in list(filter(None, lines))[:_SHOWN])
 
 
