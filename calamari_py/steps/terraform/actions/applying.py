@@ -7,6 +7,7 @@ from pathlib import Path
 
 from calamari_py.errors import CalamariError, Cancelled, ToolFailed
 from calamari_py.process.base import ProcessExit
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.base import LineReader
 from calamari_py.steps.terraform.actions.follow import follow
 from calamari_py.steps.terraform.actions.hiding import hide_state_after
@@ -15,7 +16,6 @@ from calamari_py.steps.terraform.actions.planning import Planned
 from calamari_py.steps.terraform.actions.words import done
 from calamari_py.steps.terraform.commands.files import write_variables
 from calamari_py.steps.terraform.running.declared import files_with
-from calamari_py.steps.terraform.running.ended import Stopped
 from calamari_py.steps.terraform.state.errored import rescue
 from calamari_py.steps.terraform.state.places import private_leavings
 from calamari_py.steps.terraform.state.whose import Overheard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calamari_py.errors import CalamariError, Cancelled
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.base import StepContext, StepOutcome
 from calamari_py.steps.terraform.actions.apply import apply, take_in
 from calamari_py.steps.terraform.actions.deploy import deploy, destroy
@@ -14,7 +15,6 @@ from calamari_py.steps.terraform.actions.plan import plan, plan_destroy
 from calamari_py.steps.terraform.commands.files import PrivateFiles, write_private_files
 from calamari_py.steps.terraform.running.backend import works_as_step
 from calamari_py.steps.terraform.running.declared import Declared, declared_in
-from calamari_py.steps.terraform.running.ended import Stopped
 from calamari_py.steps.terraform.running.tool import Terraform
 from calamari_py.steps.terraform.spec import TerraformSpec
 from calamari_py.steps.terraform.state.errored import check_leftover

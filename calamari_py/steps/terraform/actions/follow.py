@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from calamari_py.errors import Cancelled
 from calamari_py.process.base import ProcessExit, Stream
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.base import LineReader
 from calamari_py.steps.terraform.actions.verdict import is_finished, never_finished
 from calamari_py.steps.terraform.following.diagnostics import tool_failed
 from calamari_py.steps.terraform.following.sources import sources_of
 from calamari_py.steps.terraform.following.stream import JsonFollower
-from calamari_py.steps.terraform.running.ended import Stopped
 from calamari_py.steps.terraform.state.ends import after_forced_end, is_calm, is_saved
 from calamari_py.steps.terraform.state.locks import lock_error, lock_failed
 from calamari_py.steps.terraform.values import Diagnostic, Followed

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from calamari_py.errors import CalamariError, ToolFailed
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.terraform.actions.log_file import keep_log
 from calamari_py.steps.terraform.reading.sensitive import hide_all, sensitive_values
-from calamari_py.steps.terraform.running.ended import Stopped
 from calamari_py.steps.terraform.values import StateOutput
 from calamari_py.steps.terraform.work import Work
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from calamari_py.steps.terraform.parsing.checks import Checks
+from calamari_py.steps._checks import Checks
 from calamari_py.steps.terraform.parsing.variables import check_value, is_name, texts
 from calamari_py.steps.terraform.spec import TerraformSpec
 from calamari_py.templates import LATE_TEXT

@@ -8,9 +8,9 @@ from typing import cast
 
 from calamari_py.errors import CommandNotFound, ToolMissing
 from calamari_py.process import resolve_tool
+from calamari_py.steps._checks import Checks
 from calamari_py.steps.base import ParseContext
 from calamari_py.steps.terraform.parsing.backend import check_backend, secrets_of
-from calamari_py.steps.terraform.parsing.checks import Checks
 from calamari_py.steps.terraform.parsing.paths import (
     read_directory,
     read_plan_file,

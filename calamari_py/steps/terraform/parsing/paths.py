@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from calamari_py.manifest.launcher_files import launchers_file
+from calamari_py.steps._checks import Checks
 from calamari_py.steps.base import ParseContext
-from calamari_py.steps.terraform.parsing.checks import Checks
 from calamari_py.steps.terraform.sections import Action
 from calamari_py.variables import SourceUnreadable, from_file
 

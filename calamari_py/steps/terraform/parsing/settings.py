@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from calamari_py.steps.terraform.parsing.checks import Checks
+from calamari_py.steps._checks import Checks
 from calamari_py.steps.terraform.parsing.patterns import what_is_wrong
 from calamari_py.steps.terraform.parsing.variables import is_name
 from calamari_py.steps.terraform.sections import (

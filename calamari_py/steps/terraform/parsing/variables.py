@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from calamari_py.steps.terraform.parsing.checks import Checks
+from calamari_py.steps._checks import Checks
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
 """Source: developer.hashicorp.com/terraform/language/syntax/configuration, identifiers."""

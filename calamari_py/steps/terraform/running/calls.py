@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from calamari_py.errors import ToolFailed
 from calamari_py.process.base import Command, ProcessExit
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.base import Captured, LineReader, StepContext
 from calamari_py.steps.terraform.commands.environment import with_files
 from calamari_py.steps.terraform.commands.files import PrivateFiles
@@ -14,7 +15,6 @@ from calamari_py.steps.terraform.following.blocks import diagnostics_of_text
 from calamari_py.steps.terraform.following.diagnostics import tool_failed
 from calamari_py.steps.terraform.following.sources import sources_of
 from calamari_py.steps.terraform.running.deadline import Deadline
-from calamari_py.steps.terraform.running.ended import Stopped
 from calamari_py.steps.terraform.spec import TerraformSpec
 from calamari_py.steps.terraform.values import Diagnostic
 

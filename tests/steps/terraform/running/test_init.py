@@ -9,7 +9,7 @@ import pytest
 
 from calamari_py.errors import Cancelled, TimedOut, ToolFailed
 from calamari_py.process.base import StopReason
-from calamari_py.steps.terraform.running.ended import Stopped
+from calamari_py.steps._stopped import Stopped
 from tests.steps.terraform.fakes import Answer
 from tests.steps.terraform.running.room import Room
 

@@ -9,7 +9,7 @@ import pytest
 
 from calamari_py.errors import ToolFailed
 from calamari_py.process.base import StopReason, Stream
-from calamari_py.steps.terraform.running.ended import Stopped
+from calamari_py.steps._stopped import Stopped
 from tests.steps.terraform.fakes import Answer, lines
 from tests.steps.terraform.running.room import Room
 

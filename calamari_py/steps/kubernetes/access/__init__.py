@@ -1,0 +1,1 @@
+"""How a cluster is reached: whom it is asked as, and what is written for kubectl and helm."""

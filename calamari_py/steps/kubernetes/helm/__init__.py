@@ -1,0 +1,1 @@
+"""Step kind ``helm``: a release, by helm itself."""

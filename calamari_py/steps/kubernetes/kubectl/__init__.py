@@ -1,0 +1,1 @@
+"""Step kind ``kubectl``: objects of a cluster, by kubectl itself."""

@@ -1,0 +1,1 @@
+"""Files become objects: read, checked, put in order."""

@@ -1,0 +1,1 @@
+"""Whether what was told to a cluster has come about, and why not."""

@@ -1,0 +1,1 @@
+"""kubectl: the program, bound to one cluster and one step."""
