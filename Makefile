@@ -11,7 +11,7 @@ WORKERS ?= 4
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pure soak lint format bench clean
+.PHONY: help demo tools test test-pure soak lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,10 @@ help: ## list the targets
 demo: $(DEMO_STAMP) ## install into .venv and run a step against the embedded AWS
 	@$(BIN)/calamari run step-templates/demo.yaml --sandbox
 
-test: $(DEV_STAMP) ## install into .venv and run every test
+tools: $(DEV_STAMP) ## fetch helm and kubectl for the tests, where the machine has none
+	@$(BIN)/python tests/kube/fetch_tools.py
+
+test: tools ## install into .venv and run every test
 	@$(PYTEST) -q -n $(WORKERS) --dist worksteal
 
 test-pure: $(DEV_STAMP) ## run the quick tests: no process, no socket, no sandbox
@@ -40,6 +43,7 @@ format: $(DEV_STAMP) ## rewrite the formatting
 
 bench: $(DEV_STAMP) ## measure start-up, masking and a whole run, side by side in one run
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/eks_token.py
 	@$(BIN)/python benchmarks/import_time.py
 	@$(BIN)/python benchmarks/masking.py
 	@$(BIN)/python benchmarks/run_output.py

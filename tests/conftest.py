@@ -39,7 +39,12 @@ _EXACT = (
 )  # fmt: skip
 THOROUGH = "CALAMARI_SOAK_ROUNDS" in os.environ
 """`make soak`: tests that make up their own cases make up more of them."""
-_KEPT = ("CALAMARI_REQUIRE_TOOLS",)
+_KEPT = (
+    "CALAMARI_REQUIRE_TOOLS",
+    "CALAMARI_TEST_KUBECONFIG",
+    "CALAMARI_TEST_CONTEXT",
+    "CALAMARI_TEST_IMAGE",
+)
 _TALKING = ("tests/aws/", "tests/credentials/", "tests/delivery/")
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -438,7 +438,14 @@ class RecordingReporter:
     ) -> None:
         self._take("detail", (line, event, dict(fields)))
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),
+    ) -> None:
         self._take("passing" if passing else "progress", (percent, message))
 
     def note(self, message: Masked) -> None:

@@ -43,6 +43,8 @@ from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import StepKind, Wishes
 from tests.fakes import START, FakeAws
 from tests.runner.world import HEAD, World
+from tests.steps.kubernetes.fakes import cluster_body
+from tests.steps.kubernetes.world import acts_as_kubernetes
 from tests.steps.terraform.world import acts_as_terraform
 
 # --- step kinds ---------------------------------------------------------------------------------
@@ -56,6 +58,11 @@ SAMPLES: dict[str, str] = {
     "terraform": "credentials: {delivery: env}\n"
     "terraform: {directory: infra, backend: {bucket: states, key: '{{ Token }}'},"
     " variables: {password: '{{ Token }}'}}\n",
+    "kubectl": "credentials: {delivery: env}\n"
+    "kubectl: {cluster: {eks: blue}, files: [secret.yaml], render: true, wait: false}\n",
+    "helm": "credentials: {delivery: env}\n"
+    "helm: {cluster: {eks: blue}, release: web, chart: chart, action: template,"
+    " values: [{password: '{{ Token }}'}]}\n",
 }
 """A section of every kind that uses the sensitive variable `Token` wherever it may stand."""
 
@@ -63,6 +70,13 @@ TEMPLATE = {
     "Parameters": {"Password": {"Type": "String", "NoEcho": True}},
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
 }
+
+SECRET_OBJECT = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: db}
+stringData: {password: '{{ Token }}'}
+"""
 
 SECRETS = (
     "variables:\n"
@@ -105,9 +119,15 @@ def world(tmp_path: Path) -> World:
     made.write(json.dumps(TEMPLATE), "template.json")
     (made.folder / "infra").mkdir()
     made.write('resource "terraform_data" "a" {}', "infra/main.tf")
-    (made.folder / "bin" / "terraform").write_text("never run\n")
-    (made.folder / "bin" / "terraform").chmod(0o755)
+    (made.folder / "chart").mkdir()
+    made.write("{apiVersion: v2, name: web, version: 1.0.0}", "chart/Chart.yaml")
+    made.write(SECRET_OBJECT, "secret.yaml")
+    for name in ("terraform", "kubectl", "helm"):
+        (made.folder / "bin" / name).write_text("never run\n")
+        (made.folder / "bin" / name).chmod(0o755)
     acts_as_terraform(made.child)
+    acts_as_kubernetes(made.child)
+    made.aws.answers["eks:DescribeCluster"] = {"cluster": cluster_body()}
     return made
 
 
@@ -184,21 +204,33 @@ ARGUMENTS = [
 ]
 
 
+NEEDED = {
+    "kubectl": {"cluster": "{eks: blue}"},
+    "helm": {"cluster": "{eks: blue}", "release": "web"},
+}
+"""Fields without which a section is none."""
+
+
+def types_of(section: Any, field: str) -> list[Any]:
+    """The types that a section's field may have; ``script.args`` is one of a part of it."""
+    head, _, inner = field.partition(".")
+    found = [get_type_hints(struct)[head] for struct in structs_of(section)
+             if head in struct.__struct_fields__]  # fmt: skip
+    return [one for type_ in found for one in types_of(type_, inner)] if inner else found
+
+
 def is_list(section: Any, field: str) -> bool:
     """Whether a section's field takes a list."""
-    for struct in structs_of(section):
-        type_ = get_type_hints(struct).get(field)
-        if tuple in {get_origin(form) for form in (type_, *get_args(type_))}:
-            return True
-    return False
+    return any(
+        tuple in {get_origin(form) for form in (type_, *get_args(type_))}
+        for type_ in types_of(section, field)
+    )
 
 
 @pytest.mark.parametrize(("name", "field"), ARGUMENTS)
 def test_argument_fields_exist(name: str, field: str) -> None:
     """A field that becomes an argument is a field of the section."""
-    fields = {f for struct in structs_of(STEP_KINDS[name].section)
-              for f in struct.__struct_fields__}  # fmt: skip
-    assert field in fields
+    assert types_of(STEP_KINDS[name].section, field)
 
 
 @pytest.mark.parametrize(("name", "field"), ARGUMENTS)
@@ -208,7 +240,10 @@ def test_a_secret_in_an_argument_is_refused(name: str, field: str, world: World)
     if is_list(STEP_KINDS[name].section, field):
         written, place = f"[plain, {written}]", f"{place}[1]"
     token = "variables: {Token: {value: s3cr3t, sensitive: true}}\n"
-    said = f"{token}{name}:\n  {field}: {written}\n"
+    head, _, inner = field.partition(".")
+    said = f"{token}{name}:\n  {head}: {f'{{{inner}: {written}}}' if inner else written}\n"
+    said += "".join(f"  {key}: {value}\n" for key, value in NEEDED.get(name, {}).items()
+                    if key != head)  # fmt: skip
     assert world.run(HEAD + said).exit_code == 65
     (problem,) = (p for p in world.reporter.failure.problems if "command line" in p.message)
     assert (problem.path, problem.place.rpartition(":")[0]) == (place, "step.yaml:6")
@@ -289,7 +324,7 @@ def test_what_no_script_needs_is_not_loaded() -> None:
     )
     last_names = {module.rpartition(".")[2] for module in ended.stdout.split()}
     assert last_names <= {"base", "script", "kind", "sections", "cloudformation", "sets",
-                          "terraform"}  # fmt: skip
+                          "terraform", "kubernetes", "kubectl", "helm", "_script"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READING)

@@ -18,7 +18,7 @@ from calamari_py.masking import SecretRegistry
 from calamari_py.runner.prepare import prepare_step
 from tests.integration.conftest import Calamari, calamari
 from tests.preloaded import calamari_command
-from tests.tools import require_tool
+from tests.tools import FETCHED, require_tool
 
 __all__ = ["calamari"]
 
@@ -164,6 +164,9 @@ def test_links(path: Path) -> None:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+_KUBE = ["kubectl", "helm"]
+
+
 def _manifests() -> list[tuple[str, str]]:
     shipped = (ROOT / "step-templates").glob("*.yaml")
     found = [(path.name, path.read_text("utf-8")) for path in shipped]
@@ -178,8 +181,9 @@ def _manifests() -> list[tuple[str, str]]:
 def test_shown_manifests_are_valid(name: str, text: str, tmp_path: Path) -> None:
     """Every manifest that is shipped or shown can be run as it stands."""
     require_tool("bash")
-    if "\nterraform:" in text:
-        require_tool("terraform")
+    for kind, tools in (("terraform", ["terraform"]), ("kubectl", _KUBE), ("helm", _KUBE)):
+        for tool in tools if f"\n{kind}:" in text else []:
+            require_tool(tool)
     file = tmp_path / "step.yaml"
     file.write_text(text, "utf-8")
     (tmp_path / "templates").symlink_to(ROOT / "step-templates" / "templates")
@@ -187,7 +191,7 @@ def test_shown_manifests_are_valid(name: str, text: str, tmp_path: Path) -> None
         source = manifest.read_source(str(file), stdin=stdin, cwd=tmp_path)
     step = prepare_step(
         source,
-        environ={"PATH": os.environ["PATH"], "API_TOKEN": "t0ken-4f9c2a7be1"},
+        environ={"PATH": f"{os.environ['PATH']}:{FETCHED}", "API_TOKEN": "t0ken-4f9c2a7be1"},
         cwd=tmp_path,
         overrides=Overrides(),
         registry=SecretRegistry(),

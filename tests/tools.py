@@ -7,12 +7,16 @@ import shutil
 
 import pytest
 
+from tests.kube.fetch_tools import FOLDER
+
+FETCHED = FOLDER / "bin"
+"""Where `make tools` puts what the machine has not."""
 _REQUIRED_IN_CI = frozenset({"bash", "aws", "terraform", "kubectl", "helm"})
 
 
 def require_tool(name: str) -> str:
-    """The path of `name`; where it is not installed the test is skipped, in CI it fails."""
-    path = shutil.which(name)
+    """The path of `name`, installed or fetched; without one the test is skipped, in CI it fails."""
+    path = shutil.which(name) or shutil.which(name, path=str(FETCHED))
     if path:
         return path
     if os.environ.get("CALAMARI_REQUIRE_TOOLS") == "1" and name in _REQUIRED_IN_CI:

@@ -21,6 +21,7 @@ _ENDPOINT_NAMES = {
 }
 _STEP_ENDPOINT_NAMES = {
     "cloudformation": "AWS_ENDPOINT_URL_CLOUDFORMATION",
+    "ecr": "AWS_ENDPOINT_URL_ECR",
     "eks": "AWS_ENDPOINT_URL_EKS",
     "organizations": "AWS_ENDPOINT_URL_ORGANIZATIONS",
     "s3": "AWS_ENDPOINT_URL_S3",

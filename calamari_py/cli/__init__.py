@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show what a run would do, and check it; nothing runs.",
     "whoami": "Show who a step runs as; nothing runs.",
     "credentials": "Print credentials for a credential_process.",
+    "eks-token": "Print a token for an EKS cluster, as kubectl asks for it.",
     "console": "Sign in to the AWS console as a step's identity.",
     "validate": "Check manifests and report every problem.",
     "schema": "Print the JSON Schema of the manifest format.",
@@ -38,6 +39,11 @@ COMMANDS = {
 """Command name → one line of help; the module of that name holds `command`, loaded when called."""
 STDIN, STDOUT = 0, 1
 """Of those that were closed when calamari was started, the root context's `obj` has the set."""
+
+
+def module_of(name: str) -> str:
+    """The module of a command."""
+    return f"calamari_py.cli.{name.replace('-', '_')}"
 
 
 class _LazyGroup(click.Group):
@@ -53,7 +59,7 @@ class _LazyGroup(click.Group):
     ) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"calamari_py.cli.{cmd_name}").command
+        command: click.Command = import_module(module_of(cmd_name)).command
         return command
 
     def resolve_command(

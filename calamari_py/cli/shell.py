@@ -17,13 +17,13 @@ from calamari_py.runner import AdHocCommand, run_command
 # What a start-up file says of AWS would be another identity: the step's names are kept from before
 # it and put back after it, in the shell's own memory.
 _BASH = """\
-calamari_listed() { declare -px | grep -E '^declare -[a-z]+ (AWS|CALAMARI)_'; }
+calamari_listed() { declare -px | grep -E '^declare -[a-z]+ ((AWS|CALAMARI)_|({equipped})=)'; }
 calamari_names=$(calamari_listed)
 [ -r ~/.bashrc ] && . ~/.bashrc
 for calamari_name in ${!AWS_@}; do unset "$calamari_name"; done
 eval "$calamari_names"
 if [ "$(calamari_listed)" != "$calamari_names" ]; then
-  echo "calamari: ~/.bashrc keeps AWS variables of its own: the shell would not be the step" >&2
+  echo "calamari: ~/.bashrc keeps variables of its own: the shell would not be the step" >&2
   exit 77
 fi
 unset -f calamari_listed

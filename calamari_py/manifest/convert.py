@@ -190,7 +190,9 @@ class Converter:
                 self.unknown_key(key, entry.key, inner, list(fields))
                 values[key] = BAD
                 continue
-            body = key == "run" and not render
+            # A kind's own script, written as a text, is what ``script`` itself is.
+            is_script = key == "script" and isinstance(entry.value, Scalar)
+            body = is_script or (key == "run" and not render)
             values[fields[key].name] = self.convert(entry.value, fields[key].type, inner, body=body)
         for key, field in fields.items():
             if field.required and key not in node.entries:

@@ -49,7 +49,7 @@ def parse(text: str, file: str, problems: list[Problem], *, functions: bool = Fa
     try:
         return builder(loader(source), file, problems).document()
     except yaml.MarkedYAMLError as error:
-        raise Malformed([_syntax_problem(error, source, file)]) from None
+        raise Malformed([syntax_problem(error, source, file)]) from None
     except yaml.YAMLError as error:
         raise Malformed(
             [Place(file).problem(f"is no valid YAML: {str(error).splitlines()[0]}")]
@@ -250,7 +250,8 @@ class _Open:
         self.parts: list[Node] = []
 
 
-def _syntax_problem(error: Any, source: str, file: str) -> Problem:
+def syntax_problem(error: Any, source: str, file: str) -> Problem:
+    """What a parser's MarkedYAMLError says of `source`."""
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     what = str(error.problem or error.context or "")

@@ -13,6 +13,7 @@ from calamari_py.output._words import encode, lines_of
 A_SECOND = 1.0
 A_MINUTE = 60.0
 ERASE_LINE = "\r\x1b[2K"
+USUAL_LINES = 24
 
 
 def detail_bytes(
@@ -40,12 +41,25 @@ def shows_live_line(*, terminal: bool, environ: Mapping[str, str]) -> bool:
     return terminal and able and not environ.get("NO_COLOR")
 
 
-def columns_of(stream: BinaryIO, width: int) -> int:
-    """How wide the terminal is now; `width` where nobody can say."""
+def table_row(text: str) -> Line:
+    """A row below the live line, on one line. Its blanks are its columns."""
+    return (Span(" ".join(lines_of(text)).rstrip()),)
+
+
+def size_of(stream: BinaryIO, width: int) -> tuple[int, int]:
+    """How many columns and lines the terminal has now; `width` and `USUAL_LINES` where nobody can
+    say."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or width
+        columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return width
+        return width, USUAL_LINES
+    return columns or width, lines or USUAL_LINES
+
+
+def erase_lines(text: str) -> str:
+    """What removes `text` and leaves the cursor where it began."""
+    below = text.count("\n")
+    return f"\r\x1b[{below}A\x1b[J" if below else ERASE_LINE
 
 
 class Interval:

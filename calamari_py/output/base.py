@@ -131,9 +131,17 @@ class Reporter(Protocol):
         already; with an empty `event` it is output like any other. An event without a `line` is
         for programs alone. `tone` is for a terminal."""
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),
+    ) -> None:
         """How far a step says it is; `percent` is 0 to 100, None where it does not say. What is
-        `passing` is replaced by the next one: it is for those who watch, not for a log."""
+        `passing` is replaced by the next one: it is for those who watch, not for a log. `rows` are
+        a table below it, for a terminal that rewrites what is passing."""
 
     def note(self, message: Masked) -> None:
         """A line for those who asked for ``--verbose``."""

@@ -131,7 +131,14 @@ class GithubReporter:
             return
         self.output("stdout", detail_bytes(line))
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),  # noqa: ARG002
+    ) -> None:
         """``calamari: 50% message``, once for each that differs from the one before."""
         if self._options.quiet or self._last_progress == (percent, message):
             return

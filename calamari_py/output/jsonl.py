@@ -138,7 +138,14 @@ class JsonReporter:
         named = {name: value for name, value in fields.items() if name not in _RESERVED}
         self._emit(event, **named, text=line)
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),  # noqa: ARG002
+    ) -> None:
         """The event ``progress``; what is `passing` at most once a second."""
         if passing and not self._second.begins():
             return

@@ -131,7 +131,14 @@ class OctopusReporter:
             return
         self.output("stdout", detail_bytes(line))
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),  # noqa: ARG002
+    ) -> None:
         """``progress``, which Octopus shows at the step. What has no percentage is a line: of what
         is `passing` one a minute, and a message a second."""
         if self._options.quiet or self._last_progress == (percent, message):

@@ -24,12 +24,13 @@ from calamari_py.output._groups import groups_of
 from calamari_py.output._lines import Line, Span, block, clip, plain, rule
 from calamari_py.output._passing import (
     A_MINUTE,
-    ERASE_LINE,
     Interval,
-    columns_of,
     detail_bytes,
+    erase_lines,
     progress_line,
     shows_live_line,
+    size_of,
+    table_row,
 )
 from calamari_py.output._stream import is_raw, same_place, write_all
 from calamari_py.output._words import encode
@@ -128,42 +129,53 @@ class TextReporter:
             write_all(self._options.stdout, data, self._options.pulse)
             self._at_line_start = self._at_line_start or self._shared
 
-    def progress(self, percent: float | None, message: Masked, *, passing: bool = False) -> None:
+    def progress(
+        self,
+        percent: float | None,
+        message: Masked,
+        *,
+        passing: bool = False,
+        rows: Sequence[Masked] = (),
+    ) -> None:
         """``calamari: 50% message``, once for each that differs from the one before."""
         if self._options.quiet:
             return
         if passing:
-            self._pass(progress_line(percent, message))
+            self._pass([progress_line(percent, message), *map(table_row, rows)])
         elif self._last_progress != (percent, message):
             self._last_progress = (percent, message)
             share = f"{percent:.0f}% " if percent is not None else ""
             self._say(block([Span("calamari: ", "faint"), Span(share, "strong")], message))
 
-    def _pass(self, line: Line) -> None:
-        """The live line, or once a minute one that stays: a log that is silent looks dead."""
+    def _pass(self, lines: Sequence[Line]) -> None:
+        """The live lines, or once a minute the first as one that stays: a log that is silent looks
+        dead."""
         with self._lock:
             if self._rewrites:
-                self._draw(line)
+                self._draw(lines)
             elif self._minute.begins():
-                self._say([line])
+                self._say(lines[:1])
 
-    def _draw(self, line: Line) -> None:
+    def _draw(self, lines: Sequence[Line]) -> None:
         # In the last column a terminal may wrap, and then only half of the line would be erased.
-        width = columns_of(self._options.stderr, self._options.width) - 1
-        text = self._render(clip(line, max(width, 1)))
+        columns, height = size_of(self._options.stderr, self._options.width)
+        fitting = [clip(line, max(columns - 1, 1)) for line in lines[: max(height - 1, 1)]]
+        end = "\r\n" if is_raw(self._options.stderr) else "\n"
+        text = end.join(self._render(line) for line in fitting)
         if text == self._live:
             return
         before = "" if self._at_line_start else "\n"
         if self._child_styled:
             before = _RESET + before
+        erase = erase_lines(self._live)
         self._at_line_start, self._child_styled, self._live = True, False, text
-        self._write_own(before + ERASE_LINE + text)
+        self._write_own(before + erase + text)
 
     def _wipe(self) -> None:
-        """Remove the live line."""
+        """Remove the live lines."""
         if self._live:
-            self._live = ""
-            self._write_own(ERASE_LINE)
+            erase, self._live = erase_lines(self._live), ""
+            self._write_own(erase)
 
     def _write_own(self, text: str) -> None:
         encoded = encode(text, self._options.encoding)

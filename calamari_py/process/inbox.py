@@ -135,13 +135,14 @@ class SignalInbox:
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Within the block a signal that meets one unanswered for a second raises Cancelled even
-        inside `queued`: whatever blocks there will not end by itself.
+        inside `queued`: whatever blocks there will not end by itself. May be nested.
         """
-        self._impatient = True
+        before, self._impatient = self._impatient, True
         try:
             yield
         finally:
-            self._impatient = False
+            # What a raise took away stays away.
+            self._impatient = before and self._impatient
 
     def settle(self) -> None:
         """What ends the run is decided: a signal from here on only waits."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ class AdHocCommand:
     """What to run instead of the step. `argv[0]` may be a name on the step's PATH.
 
     `files` are written into the private folder before (name → text), with ``{role}`` for who the
-    step runs as. Where there are any, ``{private}`` in `argv` and in the values of `names`, which
-    join the environment, stands for that folder. `terminal` gives the command the caller's
+    step runs as and ``{equipped}`` for the names that its kind sets (``A|B``; ``-``: none). Where
+    there are any, ``{private}`` in `argv` and in the values of `names`, which join the environment,
+    stands for that folder. `terminal` gives the command the caller's
     terminal, `hang_up` says that it is told to end as a shell is: by SIGHUP.
     """
 
@@ -48,7 +50,7 @@ class AdHocCommand:
 
 class AdHocKind(StepKind):
     """See `calamari_py.steps.base.StepKind`; not in `STEP_KINDS`, since no manifest names it.
-    `scrub` is that of the step's own kind."""
+    `scrub` is that of the step's own kind, and `equip_child` gives what that kind has for it."""
 
     name = "command"
     section: Any = None
@@ -56,8 +58,13 @@ class AdHocKind(StepKind):
     default_delivery = "env"
     argument_fields: tuple[str, ...] = ()
 
-    def __init__(self, scrub: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        scrub: tuple[str, ...] = (),
+        equip_child: Callable[[StepContext], Mapping[str, str]] = lambda _: {},
+    ) -> None:
         self._scrub = scrub
+        self._equip_child = equip_child
 
     def parse(self, section: AdHocCommand, context: ParseContext) -> AdHocCommand:
         """The same with an absolute program."""
@@ -74,8 +81,11 @@ class AdHocKind(StepKind):
 
     def execute(self, spec: AdHocCommand, context: StepContext) -> StepOutcome:
         """Run it; no time limit is set on what somebody does by hand."""
+        equipment = self._equip_child(context)
+        equipped = "|".join(equipment) or "-"
         for name, text in spec.files.items():
-            write_private(context.private / name, text.encode())
+            written = text.replace("{equipped}", equipped)
+            write_private(context.private / name, written.encode())
 
         def placed(text: str) -> str:
             return text.replace("{private}", str(context.private)) if spec.files else text
@@ -84,7 +94,7 @@ class AdHocKind(StepKind):
         ended = context.run(
             Command(
                 argv=tuple(placed(word) for word in spec.argv),
-                environment={**context.environment, **names},
+                environment={**context.environment, **equipment, **names},
                 directory=spec.directory,
                 stdin="inherit",
                 terminal=spec.terminal,
@@ -111,7 +121,8 @@ def ad_hoc_step(
         retry=Retry(),
         finally_=None,
     )
-    kind = AdHocKind(step.scrub)
+    own = STEP_KINDS[step.loaded.manifest.kind]
+    kind = AdHocKind(step.scrub, partial(own.equip, step.spec))
     role = step.requests[-1].role if step.requests else None
     who = "none" if step.loaded.manifest.account.type == "none" else "launcher"
     if role is not None:

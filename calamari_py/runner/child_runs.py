@@ -23,7 +23,7 @@ from calamari_py.runner.output import MaskedSink
 from calamari_py.runner.processes import Processes, RunCommand
 from calamari_py.runner.step_report import RunReport
 from calamari_py.runner.tool_runs import ToolRuns
-from calamari_py.steps.base import KindEnvironment, StepKind
+from calamari_py.steps.base import KindEnvironment, StepContext, StepKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +51,13 @@ class ChildRuns(KindRuns):
         names: Mapping[str, str],
         identity: ResolvedIdentity,
         unread: bool = False,
+        equip: Callable[[StepContext], Mapping[str, str]] = lambda _: {},
     ) -> Ran:
-        """One execution of `kind`. `unread` lets it go on when nobody reads its output."""
+        """One execution of `kind`. `unread` lets it go on when nobody reads its output; `equip`
+        gives what joins its environment, where it is shown."""
         if not kind.starts_processes:
             return self.work(kind, spec, limits, name=name, identity=identity)
-        if kind.reads_output:
+        if kind.reads(spec):
             return self._read_and_told(
                 kind, spec, limits, name=name, names=names, identity=identity
             )
@@ -76,6 +78,8 @@ class ChildRuns(KindRuns):
             )
             self.record.step_started = True
             try:
+                more = equip(context)
+                context = replace(context, environment={**context.environment, **more})
                 outcome = kind.execute(spec, context)
             finally:
                 # A reader that went away is noticed by the last word at the latest.

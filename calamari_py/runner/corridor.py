@@ -217,12 +217,12 @@ class Corridor:
             "--pty on": options.terminal_asked,
             "--no-mask": options.no_mask,
         }
-        check_process_options(step.kind, asked)
+        check_process_options(step.kind, asked, reads=step.reads)
         asked_of_changes = {
             "--fail-on-no-change": options.fail_on_no_change,
             "--detailed-exitcode": options.detailed_exitcode,
         }
-        check_change_options(step.kind, asked_of_changes)
+        check_change_options(step.kind, asked_of_changes, knows=step.knows_changes)
 
     def check_isolation(self) -> None:
         """What keeps this machine from isolating anything, once it is known that it would have

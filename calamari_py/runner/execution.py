@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from calamari_py.runner.prepare import SCRIPT
 from calamari_py.runner.record import Setback
 from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps import STEP_KINDS
+from calamari_py.steps.base import StepContext
 
 FINALLY_TIMEOUT = 300.0
 """Seconds a ``finally`` section may take unless it says otherwise."""
@@ -182,7 +184,7 @@ class Execution(ChildRuns):
     def _forget_signals(self) -> None:
         """Those that came while a kind that tells what it does was on its way out were meant for
         it."""
-        if not self.step.kind.starts_processes or self.step.kind.reads_output:
+        if not self.step.kind.starts_processes or self.step.reads:
             while self.inbox.take() is not None:
                 pass
 
@@ -215,6 +217,7 @@ class Execution(ChildRuns):
                 },
                 identity=identity,
                 unread=True,
+                equip=self._equipped,
             )
         except (CalamariError, Cancelled) as error:
             if isinstance(error, Cancelled):
@@ -234,6 +237,16 @@ class Execution(ChildRuns):
                 self._tell_setback(self.record.output_withheld(ran.refused))
                 why = "could not be masked, and its output was withheld"
             self._no_success(f"'finally' {why}", hint)
+
+    def _equipped(self, context: StepContext) -> Mapping[str, str]:
+        """What the step's kind has for ``finally``. Without it that runs all the same: what it
+        cleans up may be elsewhere."""
+        try:
+            with self.inbox.listening():
+                return self.step.kind.equip(self.step.spec, context)
+        except CalamariError as error:
+            self.say(f"'finally' runs without what a '{self.step.kind.name}' step sets: {error}")
+            return {}
 
     def _collect(self) -> None:
         """Outputs and artifacts, also of a step that failed."""

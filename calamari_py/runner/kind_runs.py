@@ -173,6 +173,8 @@ class KindRuns:
                 region=region,
                 account=principal.account if principal else None,
                 partition=principal.partition if principal else partition_of(region),
+                arn=principal.arn if principal else None,
+                role=str(self.step.requests[-1].role) if self.step.requests else None,
             ),
             report=report,
             clock=RunClock(

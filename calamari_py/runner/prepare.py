@@ -76,6 +76,17 @@ class PreparedStep:
         return () if self.spec is None else self.kind.environment(self.spec).scrub
 
     @property
+    def reads(self) -> bool:
+        """Whether its kind reads what its processes write, as far as that is known."""
+        return self.kind.reads(self.spec)
+
+    @property
+    def knows_changes(self) -> bool:
+        """Whether its outcome says if anything was changed. Of a command whose output is only
+        passed on nobody knows what it does."""
+        return self.kind.knows_changes and (self.reads or not self.kind.starts_processes)
+
+    @property
     def timeout(self) -> float | None:
         """Seconds that the step may take: the manifest's, else its kind's."""
         asked = self.loaded.manifest.timeout
@@ -135,7 +146,6 @@ def prepare_step(
     found.problems += _owned_name_problems(loaded.manifest.env, loaded.scrub_names)
     found.problems += _argument_problems(loaded)
     step = loaded.manifest
-    found.problems += problems_of_own_work(kind, _fields_of(step))
     # Credentials are only delivered to a process: without one of its own, to that of `finally`.
     of_child = kind if kind.starts_processes else STEP_KINDS[SCRIPT]
     delivery = step.credentials.delivery or of_child.default_delivery
@@ -149,6 +159,7 @@ def prepare_step(
     specs = _parse_sections(
         loaded, environ, registry, found, tools_required=tools_required, wishes=wishes
     )
+    found.problems += problems_of_own_work(kind, _fields_of(step), reads=kind.reads(specs[0]))
     found.without(loaded.late_paths).raise_if_any(loaded.error)
     path = search_path(step.env, environ)
     return PreparedStep(
@@ -256,8 +267,7 @@ def _problems_of_fields(
     for place, section in fields.items():
         if place in STEP_KINDS or place == FINALLY:
             kind = STEP_KINDS[SCRIPT if place == FINALLY else place]
-            # Whether there is a 'finally' that could not be read is not known here.
-            found.problems += problems_of_own_work(kind, {FINALLY: None, **fields})
+            spec = None
             context = ParseContext(
                 folder=source.folder,
                 search_path=search_path(env, environ),
@@ -267,7 +277,10 @@ def _problems_of_fields(
                 wishes=fitting(kind, wishes),
             )
             with found, suppress(*_TOOL_ERRORS):
-                kind.parse(section, context)
+                spec = kind.parse(section, context)
+            # Whether there is a 'finally' that could not be read is not known here.
+            said = {FINALLY: None, **fields}
+            found.problems += problems_of_own_work(kind, said, reads=kind.reads(spec))
     return found.problems
 
 

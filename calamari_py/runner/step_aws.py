@@ -35,10 +35,14 @@ class StepAws:
         region: str,
         account: str | None,
         partition: str,
+        arn: str | None = None,
+        role: str | None = None,
     ) -> None:
         self.region = region
         self.account = account
         self.partition = partition
+        self.arn = arn
+        self.role = role
         self._aws = aws
         self._current = current
         self._renewed = renewed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,11 @@ class RunReport:
             self._reporter.detail(line, event, masked, tone=tone)
             self._last_line.take("stdout", f"{line}\n".encode("utf-8", "replace"))
 
-    def progress(self, percent: float | None, text: str) -> None:
+    def progress(self, percent: float | None, text: str, *, rows: Sequence[str] = ()) -> None:
         """Where the step is now."""
         with self._heard():
-            self._reporter.progress(percent, self._text(text), passing=True)
+            masked = [self._text(row) for row in rows]
+            self._reporter.progress(percent, self._text(text), passing=True, rows=masked)
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Something may be wrong."""

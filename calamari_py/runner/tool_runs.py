@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from calamari_py.errors import TimedOut
+from calamari_py.errors import Cancelled, TimedOut
 from calamari_py.output import format_seconds
-from calamari_py.process import KILL_DELAY, Command, Limits, ProcessExit, SignalInbox
+from calamari_py.process import (
+    KILL_DELAY,
+    Command,
+    Limits,
+    ProcessExit,
+    SignalInbox,
+    StopReason,
+)
 from calamari_py.result import Usage
 from calamari_py.runner.processes import Processes
-from calamari_py.runner.tool_sinks import MemorySink, ReaderSink, ToolSink
+from calamari_py.runner.tool_sinks import MemorySink, ReaderSink, ToldInside, ToolSink
 from calamari_py.steps.base import Captured, LineReader
 
 CAPTURE_LIMIT = 512 * 1024 * 1024
 """Bytes that a captured command may write."""
 SILENCE = 0.25
 """Seconds without output after which a reader is told so."""
+_TOLD = (StopReason.SIGNAL, StopReason.READER_GONE)
 _LATE_HINT = "see what took so long, or allow it more time in the manifest (timeout)"
 
 
@@ -25,6 +34,9 @@ _LATE_HINT = "see what took so long, or allow it more time in the manifest (time
 class ToolRuns:
     """See `StepContext.read` and `StepContext.capture`. All commands share one time limit, that of
     `limits`, which begins now; pauses by the suspend key do not count.
+
+    A reader may run a command while its own one goes on (`LineReader.idle`). A signal that ends the
+    inner one was meant for the step: the outer one is stopped as well, as if its reader had gone.
 
     `processes` runs them, `complete` adds what the caller wants of every command; `listen` is
     called before each read, `warn` hears what is odd.
@@ -38,6 +50,7 @@ class ToolRuns:
     listen: Callable[[], None]
     warn: Callable[[str], None]
     _began: float = field(init=False)
+    _open: list[ToolSink] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._began = self._now()
@@ -72,9 +85,25 @@ class ToolRuns:
         inbox: SignalInbox,
         **more: float,
     ) -> ProcessExit:
-        ended = self.processes.run(self.complete(command), sink, limits, inbox, **more)
+        command = self.complete(command)
+        outer = self._open[-1] if self._open else None
+        if outer is not None:
+            self.processes.had_started = True
+            # What it leaves behind is found by the outer one, whose marker is the same.
+            command = replace(command, marker=None)
+        self._open.append(sink)
+        try:
+            ended = self.processes.run(command, sink, limits, inbox, **more)
+        except Cancelled as told:
+            if outer is None or sink.has_run:
+                raise
+            raise ToldInside(told.signum) from None
+        finally:
+            self._open.pop()
         self.processes.usage += Usage(**sink.bytes_read)
         sink.raise_what_waits(stopped=ended.stopped is not None)
+        if outer is not None and inbox is self.inbox and ended.stopped in _TOLD:
+            outer.error = outer.error or ToldInside(ended.signum or signal.SIGPIPE)
         return ended
 
     def _limits_left(self) -> Limits:

@@ -17,6 +17,11 @@ LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one line that a reader is given; the rest of it is left out."""
 
 
+class ToldInside(Cancelled):
+    """A signal that ended a command which a reader ran while its own one went on, or that came
+    before it: the outer command is stopped as well, with all its grace."""
+
+
 class Lines:
     """Cuts a stream into lines for `take`, without their ends. `cut` is called for a line of more
     than `limit` bytes, of which `take` gets the beginning."""
@@ -63,11 +68,13 @@ class ToolSink:
     is killed leaves a lock behind. Nobody is given anything more.
 
     `listen` is called before each read, for what other threads have to say and what was declared.
+    `has_run` says that there was a process.
     """
 
     def __init__(self, listen: Callable[[], None]) -> None:
         self.bytes_read: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self.error: BaseException | None = None
+        self.has_run = False
         self._listen = listen
 
     def before_feed(self, reads: Mapping[Stream, bytes]) -> None:
@@ -87,8 +94,9 @@ class ToolSink:
     def idle(self) -> None:
         """Nothing came for a while."""
 
-    def close(self, stream: Stream) -> None:
+    def close(self, stream: Stream) -> None:  # noqa: ARG002
         """The stream has ended."""
+        self.has_run = True
 
     def raise_what_waits(self, *, stopped: bool) -> None:
         """Once the command has ended: raise what ended it. That nobody reads us any more is said
@@ -127,6 +135,7 @@ class ReaderSink(ToolSink):
 
     def close(self, stream: Stream) -> None:
         """The stream has ended."""
+        super().close(stream)
         self._politely(self._lines[stream].close)
 
     def _take(self, stream: Stream, data: bytes) -> None:
@@ -159,7 +168,7 @@ class MemorySink(ToolSink):
 
 class _Politely:
     """A context that keeps in `sink` what is raised, and says that nobody reads. A signal that
-    interrupts passes: its sender does not wait."""
+    interrupts passes: its sender does not wait. What `sink` was told inside counts as raised."""
 
     def __init__(self, sink: ToolSink) -> None:
         self._sink = sink
@@ -173,9 +182,13 @@ class _Politely:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None or (isinstance(error, Cancelled) and not _is_reader_gone(error)):
+        if error is None and self._sink.error is None:
             return
-        self._sink.error = error
+        if isinstance(error, Cancelled) and not (
+            isinstance(error, ToldInside) or _is_reader_gone(error)
+        ):
+            return
+        self._sink.error = error or self._sink.error
         raise BrokenPipeError from None
 
 

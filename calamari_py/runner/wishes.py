@@ -47,10 +47,10 @@ def fitting(kind: StepKind, wishes: Wishes) -> Wishes:
     )
 
 
-def check_change_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
-    """UsageError for the first option of `asked` where nobody can know whether anything was
+def check_change_options(kind: StepKind, asked: Mapping[str, bool], *, knows: bool) -> None:
+    """UsageError for the first option of `asked` where nobody `knows` whether anything was
     changed."""
-    if kind.knows_changes:
+    if knows:
         return
     for option in (option for option, is_there in asked.items() if is_there):
         raise UsageError(
@@ -60,12 +60,12 @@ def check_change_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
         )
 
 
-def check_process_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
+def check_process_options(kind: StepKind, asked: Mapping[str, bool], *, reads: bool) -> None:
     """UsageError for the first option of `asked` that is about the step's process, where there is
-    none, or none whose input and output are those of the run."""
+    none, or none whose input and output are those of the run, because the kind `reads` it."""
     if not kind.starts_processes:
         why, refused = f"start a process, and '{kind.name}' calls AWS itself", {*asked}
-    elif kind.reads_output:
+    elif reads:
         why = f"show their processes' output as it comes, and '{kind.name}' reads and tells it"
         refused = {*asked} - {"--isolate"}
     else:
@@ -75,13 +75,13 @@ def check_process_options(kind: StepKind, asked: Mapping[str, bool]) -> None:
             raise UsageError(f"{option} is for steps that {why}", hint="leave it out")
 
 
-def problems_of_own_work(kind: StepKind, said: Mapping[str, Any]) -> list[Problem]:
+def problems_of_own_work(kind: StepKind, said: Mapping[str, Any], *, reads: bool) -> list[Problem]:
     """What a manifest says of a process or of no account, where `kind` calls AWS itself, and of an
-    output that `kind` does not pass on. `said` are the manifest's fields by their keys, ``finally``
-    among them where there is one."""
+    output that `kind` does not pass on but `reads`. `said` are the manifest's fields by their keys,
+    ``finally`` among them where there is one."""
     if kind.starts_processes:
         why = f"is for output that is passed on, and '{kind.name}' reads and tells it"
-        return _output_problems(said, why) if kind.reads_output else []
+        return _output_problems(said, why) if reads else []
     problems = [
         Problem(
             path=key,

@@ -7,6 +7,8 @@ from typing import Any
 from calamari_py.steps.base import StepKind
 from calamari_py.steps.cloudformation.kind import CloudFormationKind
 from calamari_py.steps.cloudformation.sets.kind import StackSetKind
+from calamari_py.steps.kubernetes.helm.kind import HelmKind
+from calamari_py.steps.kubernetes.kubectl.kind import KubectlKind
 from calamari_py.steps.script import FinallySection, ScriptKind
 from calamari_py.steps.terraform.kind import TerraformKind
 
@@ -15,6 +17,8 @@ STEP_KINDS: dict[str, StepKind] = {
     "cloudformation": CloudFormationKind(),
     "stack_set": StackSetKind(),
     "terraform": TerraformKind(),
+    "kubectl": KubectlKind(),
+    "helm": HelmKind(),
 }
 
 FINALLY_SECTION: Any = str | FinallySection

@@ -8,7 +8,7 @@ reads and tells itself (``terraform``: `StepContext.read`, `StepContext.capture`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -95,12 +95,16 @@ class AwsCalls(Protocol):
     """AWS, as the step's role. The credentials are renewed when they have to be; a call that AWS
     refuses because they have expired is made once more with new ones.
 
-    `account` and `partition` are those of the step's role, None where nobody knows.
+    `account` and `partition` are those of the step's role, None where nobody knows. `arn` is who
+    STS says that the step is (``arn:aws:sts::…:assumed-role/NAME/SESSION``), None where nobody
+    asked; `role` is the role's ARN as the manifest names it, with its path, None without a role.
     """
 
     region: str
     account: str | None
     partition: str
+    arn: str | None
+    role: str | None
 
     def call(
         self,
@@ -137,8 +141,9 @@ class StepReport(Protocol):
         any other. `tone` is an emphasis where there is a terminal: the text says all without
         it."""
 
-    def progress(self, percent: float | None, text: str) -> None:
-        """Where the step is now, until the next one: for those who watch, not for a log."""
+    def progress(self, percent: float | None, text: str, *, rows: Sequence[str] = ()) -> None:
+        """Where the step is now, until the next one: for those who watch, not for a log. `rows` are
+        a table below it, the most important first: who has no terminal does without."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Something may be wrong; the step goes on."""
@@ -188,7 +193,10 @@ class LineReader(Protocol):
 
     def idle(self) -> None:
         """Nothing came for a quarter of a second, once more after each further one. Not before the
-        first output."""
+        first output.
+
+        It may `capture` (and `read`) something while the command runs on. Whoever or whatever ends
+        that inner command ends the outer one, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +310,8 @@ class StepKind(Protocol):
     says of a child (``idle_timeout``) is refused."""
     reads_output: bool = False
     """Whether it reads what its processes write and tells it itself: they have no terminal, no
-    standard input, and no output that is shown as it is."""
+    standard input, and no output that is shown as it is. Where that hangs on what is to be done,
+    `reads` says it, and this holds for some of it."""
     actions: tuple[str, ...] = ()
     """The legal values of ``--action``."""
     rehearses: bool = False
@@ -331,9 +340,21 @@ class StepKind(Protocol):
         """What is odd about `spec` and no error. Pure."""
         return ()
 
+    def reads(self, spec: Any) -> bool:
+        """Whether `spec` is carried out with `StepContext.read` and `capture`, not with `run`.
+        `spec` is None where nobody knows it, a program being missing: False where that decides.
+        Pure."""
+        return self.reads_output
+
     def environment(self, spec: Any) -> KindEnvironment:
         """The names the child gets from this kind. Pure."""
         return KindEnvironment()
+
+    def equip(self, spec: Any, context: StepContext) -> Mapping[str, str]:
+        """Further names for the environment of a command that others wrote for this step: its
+        ``finally``, and what ``exec`` and ``shell`` run. It may write private files below
+        `StepContext.private` and call AWS; it starts no process."""
+        return {}
 
     def octopus_name(self, name: str) -> str | None:
         """The name that Octopus's own step of this kind gives the output `name`: it is published

@@ -102,6 +102,7 @@ def test_clear_text_to_elsewhere_needs_permission(url: str) -> None:
 STEPS_OWN = [
     pytest.param("cloudformation", "AWS_ENDPOINT_URL_CLOUDFORMATION", id="cloudformation"),
     pytest.param("eks", "AWS_ENDPOINT_URL_EKS", id="eks"),
+    pytest.param("ecr", "AWS_ENDPOINT_URL_ECR", id="ecr"),
     pytest.param("organizations", "AWS_ENDPOINT_URL_ORGANIZATIONS", id="organizations"),
     pytest.param("s3", "AWS_ENDPOINT_URL_S3", id="s3"),
 ]

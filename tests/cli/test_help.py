@@ -9,14 +9,14 @@ import click
 import pytest
 
 import calamari_py
-from calamari_py.cli import COMMANDS, cli
+from calamari_py.cli import COMMANDS, cli, module_of
 from tests.cli.conftest import Call
 
 VERB = re.compile(r"[A-Z][a-z]+ ")
 
 
 def command(name: str) -> click.Command:
-    found: click.Command = import_module(f"calamari_py.cli.{name}").command
+    found: click.Command = import_module(module_of(name)).command
     return found
 
 

@@ -53,6 +53,8 @@ class FakeCloudFormation(Endpoints):
         self.account: str | None = account
         self.partition = self.world.partition
         self.session_arn = f"arn:{self.partition}:sts::{account}:assumed-role/{session}"
+        self.arn: str | None = self.session_arn
+        self.role: str | None = None
         self.calls: list[Called] = []
         self.faults: list[Fault] = []
         self._tokens: dict[str, tuple[Params, dict[str, Any]]] = {}

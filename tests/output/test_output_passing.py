@@ -126,6 +126,72 @@ def test_it_never_wraps(width: int, text: str, line: str) -> None:
     assert shown(screen.out) == [line]
 
 
+ROWS = [Masked("  deployment/web   2 of 3 updated"), Masked("  statefulset/db  3 ready")]
+
+
+def test_a_table_is_rewritten_in_its_place() -> None:
+    """As long as nothing else is written there is one, whatever its length."""
+    screen = Screen.shared()
+    reporter = on_a_terminal(screen)
+    reporter.detail(Masked("before"), "", {})
+    reporter.progress(None, Masked("1 of 2 ready"), passing=True, rows=ROWS)
+    assert shown(screen.out) == [
+        "before",
+        "calamari: 1 of 2 ready",
+        "  deployment/web   2 of 3 updated",
+        "  statefulset/db  3 ready",
+    ]
+    reporter.progress(None, Masked("2 of 2 ready"), passing=True, rows=ROWS[1:])
+    assert shown(screen.out) == ["before", "calamari: 2 of 2 ready", "  statefulset/db  3 ready"]
+    reporter.progress(None, Masked("done"), passing=True)
+    assert shown(screen.out) == ["before", "calamari: done"]
+
+
+def test_a_table_makes_way() -> None:
+    """What is written next stands where it stood, and nothing of it is left at the end."""
+    screen = Screen.shared()
+    reporter = on_a_terminal(screen)
+    reporter.progress(None, Masked("working"), passing=True, rows=ROWS)
+    reporter.detail(Masked("a line"), "", {})
+    assert shown(screen.out) == ["a line", ""]
+    reporter.progress(None, Masked("working"), passing=True, rows=ROWS)
+    reporter.finished(result())
+    assert len(shown(screen.out)) == 3
+
+
+def test_a_table_is_no_higher_than_the_terminal() -> None:
+    """What has left the screen cannot be rewritten: what comes first stays."""
+    screen = Screen.shared()
+    on_a_terminal(screen).progress(
+        None, Masked("working"), passing=True, rows=[Masked(f"row {n}") for n in range(100)]
+    )
+    rows = shown(screen.out)
+    assert (len(rows), rows[1]) == (23, "row 0")
+
+
+def test_a_row_is_one_line() -> None:
+    """Its text may hold anything."""
+    screen = Screen.shared()
+    on_a_terminal(screen, width=20).progress(
+        None, Masked("working"), passing=True, rows=[Masked("a\nb\x1b[2J" + "x" * 40)]
+    )
+    assert shown(screen.out) == ["calamari: working", "a b\\x1b[2Jxxxxxxxxx"]
+
+
+@pytest.mark.parametrize("format_", [TextReporter, GithubReporter, OctopusReporter, JsonReporter])
+def test_a_table_is_for_terminals(format_: Callable[..., Reporter]) -> None:
+    """A log has the lines of the step itself."""
+    screen, ticks = Screen(), Ticks()
+    clock = {} if format_ is JsonReporter else {"clock": ticks}
+    reporter = format_(screen.options(), **clock)
+    for _ in range(2):
+        reporter.progress(None, Masked("working"), passing=True, rows=ROWS)
+        ticks.now += 61
+    written = screen.out + screen.err
+    assert "working" in written or format_ is JsonReporter
+    assert "deployment/web" not in written
+
+
 def test_the_childs_bytes_are_untouched() -> None:
     """stdout that goes elsewhere gets nothing of it."""
     screen = Screen()

@@ -209,6 +209,31 @@ def test_unanswered_signals_raise(impatient: bool) -> None:
     assert said == ([signal.SIGINT] if impatient else [])
 
 
+@pytest.mark.parametrize("raised_inside", [False, True])
+def test_impatience_outlives_an_inner_one(raised_inside: bool) -> None:
+    """A command inside of a command takes nothing away from the outer one; what a raise took away
+    stays away."""
+    now = 0.0
+    raised: list[int] = []
+
+    def press(inbox: SignalInbox) -> None:
+        nonlocal now
+        try:
+            signal.raise_signal(signal.SIGINT)
+            now += 2.0
+            signal.raise_signal(signal.SIGTERM)
+        except Cancelled as error:
+            raised.append(error.signum)
+        assert inbox.first == signal.SIGINT
+
+    with SignalInbox(clock=lambda: now) as inbox, inbox.queued(), inbox.impatient():
+        with inbox.impatient():
+            if raised_inside:
+                press(inbox)
+        press(inbox)
+    assert raised == [signal.SIGINT]
+
+
 def test_everything_is_put_back() -> None:
     """Handlers and the wake-up descriptor are as before, whatever happened inside."""
     before = [signal.getsignal(signum) for signum in (*STOP, signal.SIGTSTP, signal.SIGCHLD)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,16 @@ Act = Callable[[StepContext], StepOutcome | None]
 
 
 class ProbeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``probe``: nothing in particular. `tool` is not there where it is ``none``."""
+    """``probe``: nothing in particular. `tool` is not there where it is ``none``; where it is
+    `shown`, its output is, and nobody reads it."""
 
     tool: str = "probe"
+    shown: bool = False
 
 
 class Probe(StepKind):
     """See `calamari_py.steps.base.StepKind`. `acts` are what its executions do, one after the
-    other; the last one is repeated."""
+    other; the last one is repeated. `equips` is its `equip`."""
 
     name = "probe"
     section: Any = ProbeSection
@@ -44,11 +46,18 @@ class Probe(StepKind):
     def __init__(self) -> None:
         self.acts: tuple[Act, ...] = (lambda _context: None,)
         self.contexts: list[StepContext] = []
+        self.equips: Callable[[StepContext], Mapping[str, str]] = lambda _context: {}
 
     def parse(self, section: ProbeSection, context: ParseContext) -> ProbeSection:
         if section.tool == "none":
             raise ToolMissing("'none' is not installed", hint="install it")
         return section
+
+    def reads(self, spec: ProbeSection | None) -> bool:
+        return spec is not None and not spec.shown
+
+    def equip(self, spec: ProbeSection, context: StepContext) -> Mapping[str, str]:
+        return {"PROBE_HAS": spec.tool, **self.equips(context)}
 
     def environment(self, spec: ProbeSection) -> KindEnvironment:
         return KindEnvironment(

@@ -633,6 +633,31 @@ def test_keys_of_shown_output(key: str, probe: Probe, world: World) -> None:
     assert run(world, probe, text=f"{PROBE}{FINALLY}{key}\n").exit_code == 0
 
 
+def test_output_that_is_shown_after_all(probe: Probe, world: World) -> None:
+    """Where a section's own words decide, what is about shown output is for it; its command is
+    shown, and has what a script would have."""
+
+    def act(context: StepContext) -> StepOutcome:
+        ended = context.run(command(context))
+        return StepOutcome(code=ended.code, exit=ended)
+
+    text = f"{HEAD}allow_no_mask: true\noutput_limit: 1MB\nprobe: {{shown: true}}\n"
+    for asked in ("interactive", "terminal", "terminal_asked", "no_mask"):
+        options: dict[str, Any] = {asked: True}
+        result = run(world, probe, act, children=(prints(b"seen"),), text=text, **options)
+        assert (result.exit_code, world.reporter.shown()) == (0, b"seen")
+    assert [one.terminal for one in world.child.commands] == [False, True, False, False]
+    assert world.child.commands[0].stdin == "inherit"
+    assert run(world, probe, reads(), text=f"{HEAD}probe: {{shown: true}}\n").exit_code == 70
+
+
+def test_nobody_knows_yet_what_is_shown(probe: Probe, world: World) -> None:
+    """Of a section that cannot be understood only what is sure is said."""
+    text = f"{HEAD}output_limit: 1MB\nprobe: {{shown: 7}}\n"
+    assert run(world, probe, text=text).exit_code == 65
+    assert [each.path for each in world.reporter.failure.problems] == ["probe.shown"]
+
+
 def test_no_account_is_an_account(probe: Probe, world: World) -> None:
     """A tool may do without AWS; its limits are those of any process."""
     text = "name: x\naccount: none\nprobe: {}\nidle_timeout: 5m\ngrace: 1s\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class Report:
     facts: dict[str, Any] = field(default_factory=dict)
     last_words: str = ""
     has_changed: bool | None = False
+    table: list[str] = field(default_factory=list)
+    """What was last shown below the progress."""
 
     def line(
         self,
@@ -41,8 +43,9 @@ class Report:
             json.dumps(fields)
             self.events.append((event, fields or {}))
 
-    def progress(self, percent: float | None, text: str) -> None:
+    def progress(self, percent: float | None, text: str, *, rows: Sequence[str] = ()) -> None:
         self.told.append(("progress", text))
+        self.table = list(rows)
 
     def warn(self, text: str, hint: str | None = None) -> None:
         self.told.append(("warning", text))

@@ -13,7 +13,7 @@ from calamari_py.identity import AwsCredentials
 from calamari_py.process import Command, ProcessExit
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import ParseContext, StepContext
-from calamari_py.steps.script import ScriptSection, ScriptSpec
+from calamari_py.steps._script import ScriptSection, ScriptSpec
 
 KIND = STEP_KINDS["script"]
 UNUSED: Any = None

@@ -51,6 +51,8 @@ class BoundedCalls:
         self.region = calls.region
         self.account = calls.account
         self.partition = calls.partition
+        self.arn = calls.arn
+        self.role = calls.role
         self._calls = calls
         self._deadline = deadline
         self._longest = min(patience, _CALL_SECONDS)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from calamari_py.steps._script import ScriptSpec
 from calamari_py.steps.kubernetes.sections import HelmAction, KubectlAction, OnFailure
@@ -19,7 +18,7 @@ class ClusterSpec:
     `way` says which of the others count: ``eks`` (`eks`, `region`, "" for the step's; `server` and
     `authority`, where both are there, in place of a question), ``server`` (`server`, `authority`,
     `token`), ``kubeconfig`` (`kubeconfig`, `context`, "" for its current one) or ``in-cluster``.
-    `authority` is PEM.
+    `authority` is PEM, `config` the kubeconfig that was made of `context` alone, as JSON.
     """
 
     way: Literal["eks", "server", "kubeconfig", "in-cluster"]
@@ -30,6 +29,7 @@ class ClusterSpec:
     token: str = field(default="", repr=False)
     kubeconfig: Path | None = None
     context: str = ""
+    config: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +87,8 @@ class HelmSpec:
     """What is to be done with a release.
 
     `chart` is a path, ``oci://…`` or ``repository/chart`` as helm takes it, "" where the action
-    needs none; `chart_is_path` tells. `values` are the mappings of all values, later ones win, the
-    last of them made from ``set``. `revision` is where a rollback goes, None for the last deployed.
+    needs none; `chart_is_path` tells. `values` are the documents of all values as Helm is to read
+    them (YAML or JSON, each a mapping), later ones win, the last of them made from ``set``. `revision` is where a rollback goes, None for the last deployed.
     """
 
     action: HelmAction
@@ -104,7 +104,7 @@ class HelmSpec:
     chart_is_path: bool = False
     version: str = ""
     repository: ChartRepository | None = None
-    values: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    values: tuple[bytes, ...] = field(default=(), repr=False)
     revision: int | None = None
     on_failure: OnFailure = "rollback-to-deployed"
     recover_after: float = 300.0

@@ -24,6 +24,8 @@ class ScriptedCalls:
     region = REGION
     account: str | None = "111111111111"
     partition = "aws"
+    arn: str | None = None
+    role: str | None = None
 
     def __init__(self, *answers: tuple[str, Answer]) -> None:
         self._answers = list(answers)

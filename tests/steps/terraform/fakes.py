@@ -195,6 +195,8 @@ class _NoAws:
     region = "eu-west-1"
     account: str | None = "111111111111"
     partition = "aws"
+    arn: str | None = None
+    role: str | None = None
 
     def call(self, service: str, operation: str, params: Mapping[str, Any], **_: Any) -> Any:
         raise AssertionError(f"terraform itself asks {service} for {operation}")

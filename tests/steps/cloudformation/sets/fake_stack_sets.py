@@ -71,6 +71,8 @@ class FakeStackSets:
         self.region = region
         self.account: str | None = "123456789012"
         self.partition = "aws"
+        self.arn: str | None = None
+        self.role: str | None = None
         self.calls: list[Called] = []
         self.faults: list[Fault] = []
         self.sets: dict[str, FakeSet] = {}

@@ -43,6 +43,8 @@ class MotoCalls:
     region = EAST
     account: str | None = "111111111111"
     partition = "aws"
+    arn: str | None = None
+    role: str | None = None
 
     def __init__(self, aws: BotoAws, keys: AwsCredentials) -> None:
         self._aws, self._keys = aws, keys

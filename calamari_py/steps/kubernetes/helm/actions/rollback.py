@@ -1,0 +1,99 @@
+"""Action ``rollback``: back to a revision that was deployed before."""
+
+from __future__ import annotations
+
+from calamari_py.errors import Cancelled, TimedOut, ToolFailed
+from calamari_py.steps._stopped import Stopped
+from calamari_py.steps.base import StepOutcome
+from calamari_py.steps.kubernetes.diffing.tell import report_differences
+from calamari_py.steps.kubernetes.helm import argv
+from calamari_py.steps.kubernetes.helm.argv import by_hand
+from calamari_py.steps.kubernetes.helm.following import follow
+from calamari_py.steps.kubernetes.helm.history import Revision, last_deployed
+from calamari_py.steps.kubernetes.helm.outcome import (
+    Before,
+    look_before,
+    tell_objects,
+    tell_release,
+)
+from calamari_py.steps.kubernetes.helm.planning import differences
+from calamari_py.steps.kubernetes.helm.recover import wait_until_free, way_back
+from calamari_py.steps.kubernetes.helm.rendered import Rendered, stored
+from calamari_py.steps.kubernetes.helm.restore import after_forced_end
+from calamari_py.steps.kubernetes.helm.rollouts import rollouts_of
+from calamari_py.steps.kubernetes.helm.work import Work
+
+
+def rollback(work: Work) -> StepOutcome:
+    """Tell what changes, go back, and follow it until all is ready."""
+    spec = work.spec
+    revisions = work.helm.history() if spec.dry_run else wait_until_free(work)
+    if not revisions:
+        raise ToolFailed(
+            f"there is no release '{spec.release}' in {work.access.name}",
+            hint="correct 'release' or 'namespace'",
+        )
+    target = _target(work, revisions)
+    current = revisions[-1]
+    had = stored(work.helm, current, work.report, namespace=work.access.namespace)
+    wanted = stored(work.helm, target, work.report, namespace=work.access.namespace)
+    report_differences(work.report, tuple(differences(had, wanted)))
+    text = f"release '{spec.release}' from revision {current.number} to what {target.number} was"
+    if spec.dry_run:
+        tell_release(work, current, f"would roll back {text}")
+        return StepOutcome(code=0, pending=True)
+    work.report.line(f"rolling back {text}")
+    return _go_back(work, current, target, wanted, look_before(work, had.refs, wanted.refs))
+
+
+def _go_back(
+    work: Work, current: Revision, target: Revision, wanted: Rendered, before: Before
+) -> StepOutcome:
+    spec = work.spec
+    rollouts = rollouts_of(work, wanted, before)
+    work.report.changed(None)
+    try:
+        follow(
+            work,
+            "rollback",
+            argv.rollback(spec, target.number),
+            objects=rollouts.objects,
+            hooks=rollouts.hooks,
+            doing=f"roll release '{spec.release}' back to revision {target.number}",
+        )
+        if rollouts.objects is not None:
+            rollouts.objects.wait_until_ready()
+    except (ToolFailed, Stopped, TimedOut, Cancelled):
+        after_forced_end(work, current, before)
+        raise
+    work.report.changed()
+    tell_objects(work, before)
+    made = work.helm.history()[-1]
+    text = f"release '{spec.release}' is {made.status}: revision {made.number}, {made.chart}"
+    tell_release(work, made, text, tone="good", was=current)
+    work.report.ending(f"{spec.release}: rolled back to revision {target.number}")
+    return StepOutcome(code=0, changed=True)
+
+
+def _target(work: Work, revisions: tuple[Revision, ...]) -> Revision:
+    """The revision that is named, or the last that was deployed before the one there is now."""
+    spec = work.spec
+    if spec.revision is not None:
+        named = [each for each in revisions if each.number == spec.revision]
+        if named:
+            return named[0]
+        raise ToolFailed(
+            f"release '{spec.release}' has no revision {spec.revision}",
+            hint=f"see: {by_hand(spec, 'history', spec.release)}",
+        )
+    way = way_back(revisions)
+    if way is not None and way.act == "rollback":
+        return next(each for each in revisions if each.number == way.revision)
+    found = last_deployed(revisions, before=revisions[-1].number)
+    if found is None:
+        raise ToolFailed(
+            f"release '{spec.release}' has no revision before {revisions[-1].number} that was"
+            " deployed",
+            hint=f"see: {by_hand(spec, 'history', spec.release)}",
+        )
+    return found

@@ -1,0 +1,126 @@
+"""Deployment, ReplicaSet, StatefulSet, DaemonSet: as ``kubectl rollout status`` judges them, with
+the cases that it leaves out."""
+
+from __future__ import annotations
+
+from calamari_py.identity import count_text
+from calamari_py.steps.kubernetes.rollout.rules.family import Family
+from calamari_py.steps.kubernetes.rollout.rules.fields import (
+    Body,
+    condition,
+    flag,
+    mapping,
+    number,
+    said,
+    text,
+    unseen,
+)
+from calamari_py.steps.kubernetes.rollout.rules.judgement import (
+    Judgement,
+    failed,
+    progressing,
+    ready,
+)
+
+
+def deployment(body: Body, _: Family) -> Judgement:
+    """All replicas are of the newest template and available, and no old one is left."""
+    if flag(body, "spec", "paused"):
+        return ready("paused: nothing is rolled out")
+    if behind := unseen(body):
+        return behind
+    wanted = number(body, "spec", "replicas", default=1)
+    updated = number(body, "status", "updatedReplicas")
+    available = number(body, "status", "availableReplicas")
+    old = max(number(body, "status", "replicas") - updated, 0)
+    counted = f"{updated} of {wanted} updated, {available} available"
+    if updated >= wanted and available >= updated and not old:
+        return ready(_available(wanted))
+    late = condition(body, "Progressing")
+    if late is not None and late.get("reason") == "ProgressDeadlineExceeded":
+        return failed("ProgressDeadlineExceeded", f"{counted}: {said(late)}")
+    if updated >= wanted and old:
+        counted += f", {old} old still there"
+    return progressing(counted, _holdup(body))
+
+
+def replica_set(body: Body, _: Family) -> Judgement:
+    """All replicas are available."""
+    if behind := unseen(body):
+        return behind
+    wanted = number(body, "spec", "replicas", default=1)
+    available = number(body, "status", "availableReplicas")
+    if available >= wanted and number(body, "status", "replicas") <= wanted:
+        return ready(_available(wanted))
+    return progressing(f"{available} of {wanted} available", _holdup(body))
+
+
+def stateful_set(body: Body, _: Family) -> Judgement:
+    """All replicas are ready, and those above the partition are of the newest template. In which
+    order its pods come (podManagementPolicy) makes no difference to when it is done."""
+    if behind := unseen(body):
+        return behind
+    wanted = number(body, "spec", "replicas", default=1)
+    able = _able(body)
+    strategy = mapping(body, "spec", "updateStrategy")
+    if strategy.get("type") == "OnDelete":
+        if able < wanted:
+            return progressing(f"{able} of {wanted} ready")
+        return ready(f"{_ready(wanted)}; a pod is only renewed when somebody deletes it (OnDelete)")
+    partition = number(strategy, "rollingUpdate", "partition")
+    renewed = wanted if _is_of_one_revision(body) else number(body, "status", "updatedReplicas")
+    due = max(wanted - partition, 0)
+    if renewed < due or able < wanted or number(body, "status", "replicas") > wanted:
+        return progressing(f"{renewed} of {due} updated, {able} of {wanted} ready")
+    if partition:
+        return ready(f"{_ready(wanted)}, {due} of them updated (partition {partition})")
+    return ready(_ready(wanted))
+
+
+def daemon_set(body: Body, _: Family) -> Judgement:
+    """Each node that should has an available pod of the newest template."""
+    if behind := unseen(body):
+        return behind
+    wanted = number(body, "status", "desiredNumberScheduled")
+    available = number(body, "status", "numberAvailable")
+    if text(body, "spec", "updateStrategy", "type") == "OnDelete":
+        if available < wanted:
+            return progressing(f"available on {available} of {count_text(wanted, 'node')}")
+        return ready(
+            f"available on {count_text(wanted, 'node')}; a pod is only renewed when somebody "
+            "deletes it (OnDelete)"
+        )
+    updated = number(body, "status", "updatedNumberScheduled")
+    if updated < wanted or available < wanted:
+        nodes = count_text(wanted, "node")
+        return progressing(f"updated on {updated} of {nodes}, available on {available}")
+    return ready(f"available on {count_text(wanted, 'node')}" if wanted else "no node wants it")
+
+
+def _able(body: Body) -> int:
+    """Pods that count: with minReadySeconds only those that were ready for so long."""
+    able = number(body, "status", "readyReplicas")
+    if number(body, "spec", "minReadySeconds"):
+        return min(able, number(body, "status", "availableReplicas"))
+    return able
+
+
+def _is_of_one_revision(body: Body) -> bool:
+    newest = text(body, "status", "updateRevision")
+    return newest == text(body, "status", "currentRevision")
+
+
+def _holdup(body: Body) -> str:
+    """Why its controller cannot make pods, in a word."""
+    failure = condition(body, "ReplicaFailure")
+    if failure is not None and failure.get("status") == "True":
+        return text(failure, "reason")
+    return ""
+
+
+def _available(wanted: int) -> str:
+    return f"{wanted} available" if wanted else "scaled to 0"
+
+
+def _ready(wanted: int) -> str:
+    return f"{wanted} ready" if wanted else "scaled to 0"

@@ -1,0 +1,212 @@
+"""The other actions, and where a chart comes from, in front of a scripted helm."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from calamari_py.errors import ToolFailed
+from calamari_py.steps.kubernetes.helm.kind import HelmKind
+from tests.steps.kubernetes.fakes import Answer, list_of
+from tests.steps.kubernetes.helm.room import (
+    CONFIG_MAP,
+    DEBUG,
+    JOB,
+    PASSWORD,
+    SECRET,
+    SECTION,
+    HelmWorld,
+    live,
+    row,
+)
+
+REGISTRY = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+LOGIN = base64.b64encode(b"AWS:an-ecr-password").decode()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> HelmWorld:
+    """See `HelmWorld`."""
+    return HelmWorld(tmp_path)
+
+
+def test_template(world: HelmWorld) -> None:
+    """The manifest is printed, its secrets known before; no cluster is asked."""
+    world.tool.on("helm template", Answer(stdout=SECRET.encode()))
+    assert world.step(action="template").changed is False
+    assert PASSWORD in world.report.hidden
+    assert world.report.texts[""] == SECRET.encode()
+    assert world.aws.calls == []
+    assert world.tool.called("kubectl") == []
+
+
+def test_a_rollback(world: HelmWorld) -> None:
+    """Without a revision it goes to the last deployed one before."""
+    world.has(row(1, "superseded"), row(2, "failed", "x"), row(3, "deployed"))
+    assert world.step(action="rollback").changed is True
+    assert world.verbs() == ["rollback web 1"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "revision", "words"),
+    [
+        pytest.param([], None, "there is no release", id="no release"),
+        pytest.param([row(1, "deployed")], None, "no revision before 1", id="nothing before"),
+        pytest.param([row(1, "deployed")], 7, "no revision 7", id="no such revision"),
+    ],
+)
+def test_nowhere_to_go_back_to(
+    world: HelmWorld, rows: list[object], revision: int | None, words: str
+) -> None:
+    """Helm itself would go to whatever came before."""
+    world.has(*rows)
+    assert words in world.failure(action="rollback", revision=revision).message
+    assert world.verbs() == []
+
+
+def test_an_uninstall(world: HelmWorld) -> None:
+    """What goes is told before, and what became of it after."""
+    there = [live("ConfigMap", "web")]
+    world.tool.on("kubectl get", Answer(stdout=list_of(*there)), Answer(stdout=list_of()))
+    outcome = world.step(action="uninstall")
+    assert outcome.changed is True
+    assert world.verbs() == ["uninstall web"]
+    assert world.report.facts["differences"]["delete"] == 1
+    (found,) = world.report.facts["objects"]
+    assert (found["name"], found["action"]) == ("web", "deleted")
+    assert world.report.outputs["ReleaseStatus"] == "uninstalled"
+
+
+@pytest.mark.parametrize(
+    "rows", [pytest.param([], id="never"), pytest.param([row(1, "uninstalled")], id="not any more")]
+)
+def test_nothing_to_uninstall(world: HelmWorld, rows: list[object]) -> None:
+    """It is a success that changed nothing."""
+    world.has(*rows)
+    assert world.step(action="uninstall").changed is False
+    assert world.verbs() == []
+
+
+@pytest.mark.parametrize("action", ["rollback", "uninstall"])
+def test_a_rehearsal(world: HelmWorld, action: str) -> None:
+    """Nothing is done, and something is to be done."""
+    world.has(row(1, "superseded"), row(2, "deployed"))
+    outcome = world.step(action=action, dry_run=True)
+    assert (outcome.changed, outcome.pending) == (None, True)
+    assert world.verbs() == []
+
+
+def test_tests_that_fail(world: HelmWorld) -> None:
+    """What they wrote is shown all the same."""
+    failed = b"Error: 1 error occurred:\n\t* pod web failed\n"
+    world.tool.on("helm test", Answer(code=1, stdout=b"POD LOGS: web\nboom\n", stderr=failed))
+    error = world.failure(action="test")
+    assert "could not test release 'web'" in error.message
+    assert b"boom" in world.report.texts[""]
+    (call,) = world.tool.called("helm test")
+    assert "--debug" not in call.words
+
+
+def test_a_chart_on_ecr(world: HelmWorld) -> None:
+    """The step's own role logs in; the login is in a private file alone."""
+    world.aws.answers["ecr:GetAuthorizationToken"] = {
+        "authorizationData": [{"authorizationToken": LOGIN}]
+    }
+
+    def pull(call: object) -> Answer:
+        (folder,) = [word for word in call.argv if "destination" in word]  # type: ignore[attr-defined]
+        Path(folder.partition("=")[2], "web-1.2.3.tgz").write_bytes(b"")
+        path = Path(call.command.environment["HELM_REGISTRY_CONFIG"])  # type: ignore[attr-defined]
+        assert json.loads(path.read_bytes()) == {"auths": {REGISTRY: {"auth": LOGIN}}}
+        assert path.stat().st_mode & 0o777 == 0o600
+        return Answer()
+
+    world.tool.on("helm pull", pull)
+    world.step(action="diff", chart=f"oci://{REGISTRY}/web", version="1.2.3")
+    assert {LOGIN, "an-ecr-password"} <= set(world.report.hidden)
+    world.assert_hidden(LOGIN)
+    assert world.verbs()[-1].endswith("web-1.2.3.tgz")
+
+
+def test_a_chart_on_ecr_elsewhere(world: HelmWorld) -> None:
+    """A login of one region is of no use in another."""
+    registry = REGISTRY.replace("eu-west-1", "us-east-1")
+    error = world.failure(action="diff", chart=f"oci://{registry}/web", version="1.2.3")
+    assert "ECR's logins hold for one region" in error.message
+
+
+def test_a_repository_that_wants_another_login(world: HelmWorld) -> None:
+    """Helm ends with 0 then; the reason is the repository's, not that no chart was found."""
+    said = (
+        b"Hang tight while we grab the latest from your chart repositories...\n"
+        b'...Unable to get an update from the "r" chart repository (https://x.org):\n'
+        b"\tfailed to fetch https://x.org/index.yaml : 401 Unauthorized\nUpdate Complete.\n"
+    )
+    world.tool.on("helm repo update", Answer(stdout=said))
+    error = world.failure(action="diff", chart="r/web", repository="https://x.org", version="1.0.0")
+    assert "401 Unauthorized" in error.message
+    assert "wants a login" in (error.hint or "")
+    assert world.tool.called("helm pull") == []
+
+
+def test_two_steps_share_nothing(world: HelmWorld) -> None:
+    """Every folder and file that Helm keeps anything in is this attempt's own."""
+    world.step(action="diff")
+    for call in world.tool.called("helm"):
+        names = {name: value for name, value in call.command.environment.items()
+                 if name.startswith(("HELM_", "XDG_", "DOCKER_"))}  # fmt: skip
+        assert len(names) >= 8
+        assert all(value.startswith(str(world.folder)) for value in names.values())
+
+
+def test_a_rollout_that_fails_ends_helm(world: HelmWorld) -> None:
+    """An early failure is not waited out: Helm is interrupted, and the release goes back."""
+    pod = live("Pod", "web", spec={"containers": [{"name": "a", "image": "x"}]}, status={
+        "phase": "Failed", "reason": "Evicted", "message": "no room",
+    })  # fmt: skip
+    world.tool.on("kubectl get", Answer(stdout=list_of(live("Namespace", "app"), pod)))
+    world.would_have(CONFIG_MAP % 2 + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web}\n")
+    world.upgrades(
+        row(1, "deployed"),
+        row(2, "failed", 'Upgrade "web" failed: context canceled'),
+        stderr=DEBUG + b"waiting for release web resources\n",
+        act=lambda: world.clock.sleep(60),
+        silences=3,
+    )
+    error = world.failure(wait={"timeout": 600, "fail_after": 1})
+    assert isinstance(error, ToolFailed)
+    assert "Evicted" in error.message
+    (call,) = world.tool.called("helm upgrade --debug")
+    assert call.interrupted
+    assert world.verbs()[-1] == "rollback web 1"
+
+
+def test_hooks_are_looked_at_while_they_run(world: HelmWorld) -> None:
+    """Their Jobs' failure is the reason that is given."""
+    job = {
+        **live("Job", "web-pre", status={"conditions": [
+            {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}),
+        "apiVersion": "batch/v1",
+    }  # fmt: skip
+    world.tool.on("kubectl get", Answer(stdout=list_of(live("Namespace", "app"), job)))
+    world.would_have(CONFIG_MAP % 2, hooks=(JOB,))
+    world.upgrades(
+        row(1, "deployed"),
+        row(2, "failed", "x"),
+        code=1,
+        stderr=DEBUG + b"Watching for changes to Job web-pre with timeout of 1s\n"
+        b"Error: UPGRADE FAILED: pre-upgrade hooks failed\n",
+    )
+    error = world.failure(wait={"timeout": 600})
+    assert "pre-upgrade hooks failed" in error.message
+    assert "BackoffLimitExceeded" in error.message
+
+
+def test_a_finally_finds_the_cluster(world: HelmWorld) -> None:
+    """What others write for this step is led to the same kubeconfig."""
+    names = HelmKind().equip(world.parse("helm", SECTION), world.context())
+    assert names["KUBECONFIG"] == str(world.folder / "private/kubeconfig")
+    assert "HOME" not in names
