@@ -19,7 +19,7 @@ help: ## list the targets
 demo: $(DEMO_STAMP) ## install into .venv and run a step against the embedded AWS
 	@$(BIN)/calamari run step-templates/demo.yaml --sandbox
 
-tools: $(DEV_STAMP) ## fetch helm and kubectl for the tests, where the machine has none
+tools: $(DEV_STAMP) ## fetch helm and kubectl for the tests, where the machine has not both
 	@$(BIN)/python tests/kube/fetch_tools.py
 
 test: tools ## install into .venv and run every test
@@ -30,7 +30,7 @@ test-pure: $(DEV_STAMP) ## run the quick tests: no process, no socket, no sandbo
 
 soak: $(DEV_STAMP) ## kill -9 a run at 100 points; ten times the cases where tests make up their own
 	@CALAMARI_SOAK_ROUNDS=100 $(PYTEST) -q -n $(WORKERS) tests/integration/test_killed.py \
-		tests/masking tests/manifest tests/output tests/test_*.py
+		tests/integration/test_helm.py tests/masking tests/manifest tests/output tests/test_*.py
 
 lint: $(DEV_STAMP) ## check types, rules and formatting
 	@$(BIN)/ruff check .

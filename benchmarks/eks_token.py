@@ -39,7 +39,7 @@ def measure(rounds: int) -> None:
         environment = {**clean_environment(Path(folder)), **_KEYS}
         version = run([aws, "--version"], environment)
         # As a kubeconfig of ours has it.
-        ours = [sys.executable, "-P", "-m", "calamari_py", "eks-token", *_WORDS]
+        ours = [sys.executable, "-E", "-P", "-m", "calamari_py", "eks-token", *_WORDS]
         times = interleave(
             {
                 OURS: timed(ours, environment),

@@ -68,12 +68,14 @@ def _refuse(message: str, code: int) -> NoReturn:
 def _plain_token_request(words: list[str]) -> tuple[str, str, float] | None:
     """The cluster, the region and AWS's clock of ``eks-token`` as our kubeconfigs call it; None for
     any other form, which the command line proper looks at."""
-    from calamari_py.aws.eks_token import CLUSTER_NAME, REGION
+    from calamari_py.aws.eks_token import CLUSTER_NAME, MOST_OFFSET, REGION
 
     options = dict(zip(words[1::2], words[2::2], strict=False))
     offset = options.pop("--clock-offset", "0")
     cluster, region = options.pop("--cluster-name", ""), options.pop("--region", "")
-    is_plain = len(words) % 2 and not options and offset.removeprefix("-").isdecimal()
+    digits = offset.removeprefix("-")
+    is_number = digits.isascii() and digits.isdecimal() and int(digits[:12]) <= MOST_OFFSET
+    is_plain = len(words) % 2 and not options and is_number
     if not is_plain or not CLUSTER_NAME.fullmatch(cluster) or not REGION.fullmatch(region):
         return None
     return cluster, region, float(offset)

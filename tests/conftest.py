@@ -67,7 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(str(Path(calamari_py.__file__).parent), quiet=2)
     # What is not found in 25 examples of a run is found in those of the next ones.
-    hypothesis.settings.register_profile("suite", max_examples=500 if THOROUGH else 25)
+    # Neither a case nor making one up has a time limit: a busy machine is no finding.
+    hypothesis.settings.register_profile(
+        "suite",
+        max_examples=500 if THOROUGH else 25,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
     hypothesis.settings.load_profile("suite")
     # All that is collected stays to the end: nothing of it is garbage to look for.
     gc.disable()

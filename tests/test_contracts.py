@@ -38,7 +38,8 @@ from calamari_py.output.base import (
     StepHeader,
 )
 from calamari_py.result import Outcome, OutputVariable, StepIdentity, StepResult
-from calamari_py.runner.prepare import PreparedStep, prepare_step
+from calamari_py.runner.prepare import prepare_step
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.steps import FINALLY_SECTION, STEP_KINDS
 from calamari_py.steps.base import StepKind, Wishes
 from tests.fakes import START, FakeAws

@@ -17,6 +17,12 @@ from calamari_py.steps.cloudformation.changes.changes import report_changes
 from calamari_py.steps.cloudformation.following.event_lines import EventLines
 from calamari_py.steps.cloudformation.service import answers
 from calamari_py.steps.cloudformation.values import ChangeSet, StackEvent
+from calamari_py.steps.kubernetes.rollout.endurance import Endurance
+from calamari_py.steps.kubernetes.rollout.rules.judgement import progressing
+from calamari_py.steps.kubernetes.rollout.rules.signs import Sign
+from calamari_py.steps.kubernetes.rollout.standing import Labels, Row, Standing
+from calamari_py.steps.kubernetes.rollout.telling import Telling
+from calamari_py.steps.kubernetes.values import ObjectRef
 from calamari_py.steps.terraform.following.diagnostics import read_diagnostic, report_diagnostic
 from calamari_py.steps.terraform.following.stream import JsonFollower
 from calamari_py.steps.terraform.reading.summary import report_drift, report_plan
@@ -165,6 +171,22 @@ def told_terraform_diagnostic() -> dict[str, Any]:
     return lines.told_as_json()
 
 
+def told_kube_rollout() -> dict[str, Any]:
+    """A Deployment whose new pod finds no image."""
+    lines, clock = Lines(), JumpingClock()
+    ref = ObjectRef(group="apps", version="v1", kind="Deployment", name="web", namespace="shop")
+    pod = {"metadata": {"name": "web-7d4"}}
+    sign = Sign(
+        trouble="image", reason="ImagePullBackOff", message="not found", pod=pod, container="app"
+    )
+    judgement = progressing("1 of 2 updated, 1 available")
+    row = Row(ref=ref, judgement=judgement, signs=(sign,))
+    telling = Telling(lines, clock, Labels([ref], namespace="shop"))
+    telling.tell(Standing(rows=(row,)), Endurance(30), 30)
+    return lines.told_as_json()
+
+
+OF_KUBERNETES = (told_kube_rollout,)
 OF_TERRAFORM = (
     told_terraform_change,
     told_terraform_drift,
@@ -178,6 +200,7 @@ OF_TERRAFORM = (
     [
         pytest.param("stack_change", told_change, id="change"),
         pytest.param("stack_event", told_event, id="event"),
+        pytest.param("kube_rollout", told_kube_rollout, id="kube-rollout"),
         pytest.param("terraform_change", told_terraform_change, id="terraform-change"),
         pytest.param("terraform_drift", told_terraform_drift, id="terraform-drift"),
         pytest.param("terraform_resource", told_terraform_resource, id="terraform-resource"),

@@ -351,7 +351,7 @@ def test_a_long_step_with_many_threads(life: float, minutes: int, renewals: int)
     assert role.told == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     life=st.floats(5, 12 * HOUR),
     jitter=st.floats(0, 1),

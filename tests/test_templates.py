@@ -96,7 +96,7 @@ def test_rendering(text: str, expected: str) -> None:
     assert render(text).text == expected
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(
     st.lists(
         st.sampled_from(

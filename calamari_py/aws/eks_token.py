@@ -22,6 +22,8 @@ TOKEN_LIFE = 14 * 60
 """Seconds until a new one is asked for. A cluster takes one for 15 minutes."""
 URL_LIFE = 60
 """Seconds, as aws-iam-authenticator and the AWS CLI have it; newer clusters insist on it."""
+MOST_OFFSET = 366 * 86_400
+"""Seconds that AWS's clock may be ahead of this machine's, or behind."""
 API_VERSIONS = ("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1")
 """Those that are spoken; the first where the caller names none."""
 
@@ -69,7 +71,7 @@ def presigned_url(
     }
     if session_token:
         parameters["X-Amz-Security-Token"] = session_token
-    query = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in parameters.items())
+    query = "&".join(f"{name}={in_url(value)}" for name, value in parameters.items())
     request = "\n".join(
         (
             "GET",
@@ -88,6 +90,11 @@ def presigned_url(
         key = _hmac(key, part)
     signature = _hmac(key, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}").hex()
     return f"https://{host}/?{query}&X-Amz-Signature={signature}"
+
+
+def in_url(value: str) -> str:
+    """`value` as it stands in a signed URL."""
+    return quote(value, safe="-_.~")
 
 
 def bearer_token(url: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from calamari_py.__main__ import print_eks_token
-from calamari_py.aws.eks_token import CLUSTER_NAME, REGION
+from calamari_py.aws.eks_token import CLUSTER_NAME, MOST_OFFSET, REGION
 from calamari_py.cli._answer import require_stdout
 from calamari_py.errors import UsageError
 
@@ -18,7 +18,7 @@ from calamari_py.errors import UsageError
 @click.option(
     "--clock-offset",
     metavar="SECONDS",
-    type=int,
+    type=click.IntRange(-MOST_OFFSET, MOST_OFFSET),
     default=0,
     help="How far AWS's clock is ahead of this machine's.",
 )

@@ -14,7 +14,8 @@ import msgspec
 from calamari_py.channel import write_private
 from calamari_py.manifest.types import Retry
 from calamari_py.process import Command, resolve_tool
-from calamari_py.runner.prepare import PreparedStep, search_path
+from calamari_py.runner.prepared import PreparedStep
+from calamari_py.runner.specs import search_path
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import (
     KindEnvironment,

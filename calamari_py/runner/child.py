@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from calamari_py.delivery import DELIVERIES
 from calamari_py.environment import EnvironmentSpec
 from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.steps.base import KindEnvironment
 
 

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from calamari_py import manifest
 from calamari_py.aws import AwsSettings
-from calamari_py.errors import (
-    CalamariError,
-    Cancelled,
-    OutputNotWritable,
-    PolicyRefused,
-    Problem,
-    UsageError,
-)
+from calamari_py.errors import CalamariError, Cancelled
 from calamari_py.manifest import LoadedManifest
-from calamari_py.manifest.types import StepManifest
 from calamari_py.output.base import Reporter
 from calamari_py.process import SignalInbox
 from calamari_py.result import StepResult
 from calamari_py.runner.adhoc import ad_hoc_step
+from calamari_py.runner.asked import check_isolation, check_no_mask, check_options
 from calamari_py.runner.execution import Execution
 from calamari_py.runner.folders import ChildFolders, open_folders
 from calamari_py.runner.hiding import refuse_hidden
@@ -34,11 +25,13 @@ from calamari_py.runner.identity import (
     find_launcher,
 )
 from calamari_py.runner.keeper import IdentityKeeper
+from calamari_py.runner.last_words import LastWords
 from calamari_py.runner.late import fetch_late
 from calamari_py.runner.options import Doors, RunOptions, SandboxPort, with_sandbox
 from calamari_py.runner.outbox import Outbox
-from calamari_py.runner.prepare import PreparedStep, complete_step, placed, prepare_step
-from calamari_py.runner.publish import Publication
+from calamari_py.runner.policing import Policing
+from calamari_py.runner.prepare import complete_step, prepare_step
+from calamari_py.runner.prepared import PreparedStep, placed
 from calamari_py.runner.record import RunRecord, masked_trace
 from calamari_py.runner.region import region_of
 from calamari_py.runner.report import forecast, identity_report, step_header, step_identity
@@ -46,10 +39,6 @@ from calamari_py.runner.rerun import rerun_of
 from calamari_py.runner.targets import ResultFiles
 from calamari_py.runner.trail import Trail
 from calamari_py.runner.unmasked import unmasked_warnings
-from calamari_py.runner.wishes import check_change_options, check_process_options
-
-if TYPE_CHECKING:
-    from calamari_py.policy import OperatorPolicy
 
 
 class Corridor:
@@ -71,9 +60,10 @@ class Corridor:
         self.inbox = inbox
         self.environ = options.environ
         self.sandbox: SandboxPort | None = None
-        self.policy: OperatorPolicy | None = None
         self.trail = Trail(None, mask=record.masked, now=doors.now)
+        self.policing = Policing(None, self.trail)
         self.files = ResultFiles(options)
+        self.last_words = LastWords(options, record=record, reporter=reporter, files=self.files)
         self.octopus_name: Callable[[str], str | None] = lambda _name: None
         self.stopped = False
 
@@ -82,7 +72,7 @@ class Corridor:
         self.files.check()
         with self.opened(), ExitStack() as stack:
             step = self.prepare()
-            self.check_isolation()
+            check_isolation(self.options)
             self.announce(step.loaded)
             folders = stack.enter_context(open_folders(self.environ, self.inbox, warn=self.warn))
             inputs = self.identity_inputs(step)
@@ -97,15 +87,17 @@ class Corridor:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """What the operator asks for, and the embedded AWS: there for all the stages."""
+        policy = None
         if self.options.policy is not None:
             from calamari_py.policy import load_policy
 
-            self.policy = load_policy(self.options.policy)
+            policy = load_policy(self.options.policy)
         if self.options.audit_log is not None:
             from calamari_py.audit import AuditLog
 
             log = AuditLog(self.options.audit_log)
             self.trail = Trail(log, mask=self.record.masked, now=self.doors.now)
+        self.policing = Policing(policy, self.trail)
         with ExitStack() as stack:
             if self.doors.open_sandbox is not None:
                 self.sandbox = stack.enter_context(self.doors.open_sandbox())
@@ -120,54 +112,11 @@ class Corridor:
     def stop(self, error: CalamariError | Cancelled) -> None:
         """calamari itself ends the run, and says why."""
         self.stopped = True
-        failure = self.record.stopped_by(error)
-        if failure is not None:
-            self._tell(self.reporter.failed, failure)
+        self.last_words.stopped_by(error)
 
     def finish(self) -> StepResult:
         """The outputs, the result files and the last event, on every way out."""
-        publication = Publication(
-            record=self.record,
-            reporter=self.reporter,
-            environ=self.options.environ,
-            warn=self._complain,
-            tell=self._highlight,
-            fail=self._fail,
-            artifacts=self.options.artifacts,
-            octopus_name=self.octopus_name,
-        )
-        publication.outputs()
-        self.files.write(self.record, fail=self._fail)
-        publication.summary()
-        result = self.record.result()
-        if not self._tell(self.reporter.finished, result):
-            # What the files say and the exit code must not differ.
-            self.files.write(self.record, fail=self._fail)
-            result = self.record.result()
-        return result
-
-    def _tell(self, say: Callable[[Any], None], what: Any) -> bool:
-        """Say one of the last words; whether it arrived. The result is owed all the same."""
-        try:
-            say(what)
-        except BrokenPipeError:
-            self.record.reader_gone()
-        except OutputNotWritable as error:
-            # Nobody can be told but the reader of the result file.
-            self.record.failed_after_success(error.message)
-        else:
-            return True
-        return False
-
-    def _complain(self, text: str) -> None:
-        self._tell(self.warn, text)
-
-    def _fail(self, text: str, hint: str | None) -> None:
-        setback = self.record.failed_after_success(text, hint)
-        self._tell(lambda told: self.reporter.setback(told.message, told.hint), setback)
-
-    def _highlight(self, text: str) -> None:
-        self._tell(self.reporter.highlight, self.record.masked(text))
+        return self.last_words.finish(self.octopus_name)
 
     # --- stages, in order -----------------------------------------------------------------------
 
@@ -191,12 +140,12 @@ class Corridor:
         self.record.step = step.loaded.manifest.name
         self.octopus_name = step.kind.octopus_name
         self.trail.of_step(step.loaded.manifest)
-        self.check_options(step)
+        check_options(self.options, step)
         if self.options.isolate:
             refuse_hidden(step.loaded, self.environ)
-        if self.policy is not None:
-            step = self.allowed(step, self.policy)
-        self.check_no_mask(step.loaded.manifest)
+        step = self.within_policy(step)
+        if warning := check_no_mask(self.options, step.loaded.manifest):
+            self.warn(warning)
         step = self.with_command(step)
         odd = self.registry.take_warnings() if warn_of_secrets else ()
         for warning in (*step.loaded.warnings, *step.warnings, *odd):
@@ -205,51 +154,13 @@ class Corridor:
             self.note(note)
         return step
 
-    def check_options(self, step: PreparedStep) -> None:
-        """UsageError for what the step's kind has no use for. A command in its place is a process,
-        whatever the step is."""
-        options = self.options
-        if options.command is not None:
-            return
-        asked = {
-            "--interactive": options.interactive,
-            "--isolate": options.isolate,
-            "--pty on": options.terminal_asked,
-            "--no-mask": options.no_mask,
-        }
-        check_process_options(step.kind, asked, reads=step.reads)
-        asked_of_changes = {
-            "--fail-on-no-change": options.fail_on_no_change,
-            "--detailed-exitcode": options.detailed_exitcode,
-        }
-        check_change_options(step.kind, asked_of_changes, knows=step.knows_changes)
-
-    def check_isolation(self) -> None:
-        """What keeps this machine from isolating anything, once it is known that it would have
-        to."""
-        if self.options.isolate:
-            from calamari_py.process.isolate import require_isolation
-
-            require_isolation()
-
-    def check_no_mask(self, step: StepManifest) -> None:
-        """``--no-mask`` is refused where the manifest does not allow it, and said where it does."""
-        if not self.options.no_mask:
-            return
-        if not step.allow_no_mask:
-            raise UsageError(
-                f"--no-mask is refused: the manifest of '{step.name}' does not allow it",
-                hint="run without --no-mask; a manifest allows it with 'allow_no_mask: true'",
-            )
-        self.warn("--no-mask: the output of the step is shown as it is, with every secret in it")
-
     def with_command(self, step: PreparedStep) -> PreparedStep:
         """The step, with the caller's command in its place where there is one."""
         if self.options.command is None:
             return step
         return ad_hoc_step(step, self.options.command, environ=self.environ)
 
-    def allowed(self, step: PreparedStep, policy: OperatorPolicy) -> PreparedStep:
+    def within_policy(self, step: PreparedStep) -> PreparedStep:
         """The step within the operator's policy; PolicyRefused for what lies outside."""
         region, _ = self.region(step.loaded)
         endpoints = {
@@ -257,47 +168,13 @@ class Corridor:
             for name, url in self.environ.items()
             if name.startswith("AWS_ENDPOINT_URL") and self.sandbox is None
         }
-        problems = policy.check(
-            step.loaded.manifest,
-            step.requests,
-            region=region,
-            endpoints=endpoints,
-            environ=self.environ,
+        return self.policing.restricted(
+            step, region=region, endpoints=endpoints, environ=self.environ
         )
-        self.refuse([*problems, *self.roles_refused(step, policy)], step.loaded)
-        return replace(step, requests=policy.restrict(step.requests))
-
-    def roles_refused(self, step: PreparedStep, policy: OperatorPolicy) -> list[Problem]:
-        """What `policy` says of the roles that the step's kind hands to AWS, as far as they are
-        known."""
-        if step.spec is None:
-            return []
-        roles = step.kind.roles(step.spec)
-        return policy.check_roles(role for role in roles if role[0] not in step.loaded.late_paths)
-
-    def check_role(self, loaded: LoadedManifest, path: str, arn: str) -> None:
-        """PolicyRefused for a role that only AWS knew of, and that lies outside."""
-        if self.policy is not None:
-            self.refuse(self.policy.check_roles([(path, arn)]), loaded)
-
-    def refuse(self, problems: Sequence[Problem], loaded: LoadedManifest) -> None:
-        """PolicyRefused, noted and with its places, where there are `problems`."""
-        if not problems:
-            return
-        refused = PolicyRefused(problems)
-        self.trail.refused(refused)
-        with placed(loaded):
-            raise refused
 
     def region(self, loaded: LoadedManifest) -> tuple[str | None, str | None]:
         """The region and where it came from, as far as it is known before the launcher is."""
         return region_of(loaded.manifest, self.environ, sandbox=self.sandbox is not None)
-
-    def settings(self, region: str | None) -> AwsSettings:
-        """How AWS is reached."""
-        return AwsSettings.from_environ(
-            self.environ, region=region, allow_http=self.options.allow_http_endpoint
-        )
 
     def warn_of_unmasked(self, loaded: LoadedManifest) -> None:
         """What the manifest leaves unmasked, once all that could hide it is known."""
@@ -312,7 +189,9 @@ class Corridor:
         """Everything that decides who the step runs as."""
         loaded = step.loaded
         region, source = self.region(loaded)
-        settings = self.settings(region)
+        settings = AwsSettings.from_environ(
+            self.environ, region=region, allow_http=self.options.allow_http_endpoint
+        )
         for warning in settings.warnings:
             self.warn(warning)
         launcher = None
@@ -330,16 +209,11 @@ class Corridor:
             warn=self.warn,
             tell=lambda text: self.reporter.highlight(self.record.masked(text)),
             now=self.doors.now,
-            check_region=self.check_region,
+            check_region=partial(self.policing.check_region, subject=self.options.manifest),
             needs_region=not step.kind.starts_processes,
             launcher=launcher,
             name_launcher=self.options.trace_credentials,
         )
-
-    def check_region(self, region: str) -> None:
-        """A region that only the launcher's source knew is held against the policy, too."""
-        if self.policy is not None and (problems := self.policy.check_region(region)):
-            raise PolicyRefused(problems, subject=self.options.manifest)
 
     def identify(self, step: PreparedStep, inputs: IdentityInputs) -> ResolvedIdentity:
         """The launcher, the hops and the guard; the result knows how far it came."""
@@ -367,8 +241,7 @@ class Corridor:
             values = fetch_late(step.loaded.late, identity, self.registry)
             said = step.warnings
             step = complete_step(step, values, environ=self.environ, registry=self.registry)
-            if self.policy is not None:
-                self.refuse(self.roles_refused(step, self.policy), step.loaded)
+            self.policing.check_roles(step)
             step = self.with_command(step)
             if self.options.isolate:
                 refuse_hidden(step.loaded, self.environ)
@@ -430,7 +303,7 @@ class Corridor:
                 self.registry,
                 sandbox=self.sandbox is not None,
             ),
-            check_role=partial(self.check_role, step.loaded),
+            check_role=partial(self.policing.check_role, step.loaded),
             fail_on_no_change=self.options.fail_on_no_change,
             detailed_exitcode=self.options.detailed_exitcode,
         ).run_all()

@@ -18,8 +18,8 @@ from calamari_py.result import Attempt, Outcome
 from calamari_py.runner.child_runs import ChildRuns
 from calamari_py.runner.collect import collect_artifacts, collect_outputs, register_sensitive
 from calamari_py.runner.kind_runs import Ran
-from calamari_py.runner.prepare import SCRIPT
 from calamari_py.runner.record import Setback
+from calamari_py.runner.specs import SCRIPT
 from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import StepContext

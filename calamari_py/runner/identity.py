@@ -151,7 +151,17 @@ def assume(identity: ResolvedIdentity, inputs: IdentityInputs) -> ResolvedIdenti
         if deployment.principal is not None:
             launcher = replace(launcher, arn=deployment.principal.arn)
     _guard(deployment, identity, inputs)
+    _hide_in_urls(deployment.credentials, inputs.registry)
     return replace(identity, launcher=launcher, deployment=deployment)
+
+
+def _hide_in_urls(credentials: AwsCredentials, registry: SecretRegistry) -> None:
+    """Mask the session token as a signed URL holds it, too: the token of an EKS cluster is the
+    base64 of such a URL, and a form of a form is looked for nowhere else."""
+    from calamari_py.aws.eks_token import in_url
+
+    if credentials.session_token is not None:
+        registry.add(in_url(credentials.session_token.reveal()), name="session token in a URL")
 
 
 def missing_region(*, of_step: bool = False) -> ManifestError:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
-from calamari_py.errors import CalamariError, IdentityError, PolicyRefused, Problem
+from calamari_py.errors import CalamariError, IdentityError, Problem
 from calamari_py.identity import AwsCredentials, DeploymentCredentials, LauncherCredentials
 from calamari_py.masking.secret import Secret
 from calamari_py.output._identity_page import IdentityPage, Session
 from calamari_py.result import dump_json
 from calamari_py.runner.corridor import Corridor
 from calamari_py.runner.identity import ResolvedIdentity, find_launcher
-from calamari_py.runner.prepare import PreparedStep, placed
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.runner.record import masked_trace
 from calamari_py.runner.report import identity_report, step_header
 from calamari_py.runner.second_look import look_with_profile
@@ -126,9 +126,7 @@ def _ask(
 def _ask_launcher(corridor: Corridor) -> Inquiry:
     """The same up to the launcher; no role is assumed, so ``expect`` has nothing to say."""
     step = corridor.prepare(tools_required=False)
-    if corridor.policy is not None and (problems := corridor.policy.check_launcher()):
-        with placed(step.loaded):
-            raise PolicyRefused(problems)
+    corridor.policing.check_launcher(step.loaded)
     inputs = replace(corridor.identity_inputs(step), requests=(), needs_region=False)
     try:
         identity = find_launcher(inputs)

@@ -28,7 +28,7 @@ from calamari_py.runner.identity import ResolvedIdentity
 from calamari_py.runner.intake import Declared
 from calamari_py.runner.keeper import IdentityKeeper
 from calamari_py.runner.outbox import Outbox
-from calamari_py.runner.prepare import PreparedStep, placed
+from calamari_py.runner.prepared import PreparedStep, placed
 from calamari_py.runner.record import RunRecord
 from calamari_py.runner.step_aws import StepAws
 from calamari_py.runner.step_clock import Pacing, RunClock

@@ -12,7 +12,7 @@ from calamari_py.output import format_seconds
 from calamari_py.output.base import IdentityReport, StepHeader
 from calamari_py.result import StepIdentity
 from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepared import PreparedStep
 
 Mask = Callable[[str], Masked]
 

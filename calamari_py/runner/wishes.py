@@ -47,34 +47,6 @@ def fitting(kind: StepKind, wishes: Wishes) -> Wishes:
     )
 
 
-def check_change_options(kind: StepKind, asked: Mapping[str, bool], *, knows: bool) -> None:
-    """UsageError for the first option of `asked` where nobody `knows` whether anything was
-    changed."""
-    if knows:
-        return
-    for option in (option for option, is_there in asked.items() if is_there):
-        raise UsageError(
-            f"{option} is not for steps of kind '{kind.name}': "
-            "nobody knows whether they change anything",
-            hint="leave it out",
-        )
-
-
-def check_process_options(kind: StepKind, asked: Mapping[str, bool], *, reads: bool) -> None:
-    """UsageError for the first option of `asked` that is about the step's process, where there is
-    none, or none whose input and output are those of the run, because the kind `reads` it."""
-    if not kind.starts_processes:
-        why, refused = f"start a process, and '{kind.name}' calls AWS itself", {*asked}
-    elif reads:
-        why = f"show their processes' output as it comes, and '{kind.name}' reads and tells it"
-        refused = {*asked} - {"--isolate"}
-    else:
-        return
-    for option, is_there in asked.items():
-        if is_there and option in refused:
-            raise UsageError(f"{option} is for steps that {why}", hint="leave it out")
-
-
 def problems_of_own_work(kind: StepKind, said: Mapping[str, Any], *, reads: bool) -> list[Problem]:
     """What a manifest says of a process or of no account, where `kind` calls AWS itself, and of an
     output that `kind` does not pass on but `reads`. `said` are the manifest's fields by their keys,

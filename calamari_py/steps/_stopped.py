@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calamari_py.errors import CalamariError
-from calamari_py.process.base import ProcessExit
+from calamari_py.errors import CalamariError, TimedOut
+from calamari_py.process.base import ProcessExit, StopReason
 
 
 class Stopped(CalamariError):
@@ -15,3 +15,10 @@ class Stopped(CalamariError):
         super().__init__(f"'{verb}' was ended: {ended.stopped}")
         self.exit = ended
         self.is_done = False
+
+
+def is_time_over(error: CalamariError) -> bool:
+    """Whether `error` says that the step's own time is over."""
+    if isinstance(error, Stopped):
+        return error.exit.stopped is StopReason.TIMEOUT
+    return isinstance(error, TimedOut)

@@ -75,9 +75,11 @@ class KindEnvironment:
     """The names a kind gives its child. `prepend` goes before a list-like value of that name.
     `scrub` are patterns (``TF_VAR_*``) of inherited names that the child does not get, one with a
     ``!`` before it (``!TF_TOKEN_*``) of those that it gets all the same; `owned` are patterns of
-    names that the manifest's ``env`` may not set, each with what to do instead."""
+    names that the manifest's ``env`` may not set, each with what to do instead. `later` are names
+    that the kind gives it, too, with values that are only known in the run: for ``explain``."""
 
     names: Mapping[str, str] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
     prepend: Mapping[str, str] = field(default_factory=dict)
     scrub: tuple[str, ...] = ()
     owned: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from calamari_py.__main__ import _plain_token_request
 from tests.cli.conftest import Call, Ended, start
 
 KEYS = {
@@ -24,7 +25,7 @@ INFO = "KUBERNETES_EXEC_INFO"
 
 def plugin(*words: str, folder: Path, **environ: str) -> Ended:
     """The process that a kubeconfig of ours starts."""
-    return start([sys.executable, "-P", "-m", "calamari_py", *words], folder, environ)
+    return start([sys.executable, "-E", "-P", "-m", "calamari_py", *words], folder, environ)
 
 
 def url_of(ended: Ended) -> str:
@@ -84,6 +85,22 @@ def test_what_it_refuses(environ: dict[str, str], code: int, words: str, tmp_pat
     assert KEYS["AWS_SESSION_TOKEN"] not in line
 
 
+@pytest.mark.parametrize(
+    ("offset", "is_plain"),
+    [
+        pytest.param("3600", True, id="ahead"),
+        pytest.param("-3600", True, id="behind"),
+        pytest.param("9" * 20, False, id="without-end"),
+        pytest.param("\N{ARABIC-INDIC DIGIT THREE}", False, id="foreign-digit"),
+        pytest.param("", False, id="blank"),
+    ],
+)
+def test_clocks_that_are_believed(offset: str, *, is_plain: bool) -> None:
+    """Without the command line proper, which says what is wrong with all others."""
+    asked = _plain_token_request([*WORDS, "--clock-offset", offset])
+    assert asked == (("blue", "eu-west-1", float(offset)) if is_plain else None)
+
+
 @pytest.mark.process
 def test_it_loads_next_to_nothing(tmp_path: Path) -> None:
     """kubectl starts it for every command: no command line, no manifest, no botocore, and no HTTP
@@ -116,6 +133,9 @@ def test_it_loads_next_to_nothing(tmp_path: Path) -> None:
         pytest.param(
             ("--cluster-name", "blue", "--region", "eu-west-1", "--clock-offset", "x"),
             "--clock-offset", id="offset",
+        ),
+        pytest.param(
+            (*WORDS[1:], "--clock-offset", "9" * 20), "--clock-offset", id="offset-without-end"
         ),
     ],
 )  # fmt: skip

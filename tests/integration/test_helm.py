@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import THOROUGH
 from tests.delivery.support import until
 from tests.kube.charts import statuses, write_chart
 from tests.kube.cluster import SESSIONS, Cluster, cluster, kube
@@ -61,9 +61,9 @@ def release(cluster: Cluster) -> Release:
 
 
 @pytest.mark.preloaded
-@pytest.mark.slow(15)
-def test_a_release_from_nothing_to_nothing(release: Release) -> None:
-    """Installed, left alone, upgraded, tested, compared and uninstalled, as the role alone."""
+@pytest.mark.slow(12)
+def test_a_release_forth_and_back(release: Release) -> None:
+    """Installed, left alone, compared, upgraded and taken back, as the role alone."""
     installed = release.upgrade("web:1")
     assert installed.code == 0, installed.text
     assert [installed.output(f"Release{name}") for name in ("Name", "Revision", "Status")] == [
@@ -83,7 +83,7 @@ def test_a_release_from_nothing_to_nothing(release: Release) -> None:
     assert (differs.result["changed"], differs.result["pending"]) == (None, True)
     assert release.image == "web:1"
 
-    upgraded = release.upgrade("web:2")
+    upgraded = release.upgrade("web:2", wait=False)
     assert upgraded.code == 0, upgraded.text
     assert release.revisions == {1: "superseded", 2: "deployed"}
     assert release.image == "web:2"
@@ -92,25 +92,7 @@ def test_a_release_from_nothing_to_nothing(release: Release) -> None:
     back = release.cluster.run()
     assert back.code == 0, back.text
     assert release.image == "web:1"
-
-    release.manifest(action="uninstall")
-    gone = release.cluster.run()
-    assert (gone.code, gone.result["changed"]) == (0, True), gone.text
-    assert release.revisions == {}
     assert all(caller.startswith(SESSIONS) for caller in release.cluster.callers())
-
-
-@pytest.mark.preloaded
-@pytest.mark.slow(8)
-def test_an_upgrade_that_fails(release: Release) -> None:
-    """What was deployed is deployed again, and the first cause is what is told."""
-    first = release.upgrade("web:1", wait=False)
-    assert first.code == 0, first.text
-    failed = release.upgrade("bad:1")
-    assert failed.code == 1, failed.text
-    assert "ImagePullBackOff" in failed.text
-    assert release.revisions == {1: "superseded", 2: "failed", 3: "deployed"}
-    assert release.image == "web:1"
 
 
 @pytest.mark.preloaded
@@ -154,40 +136,40 @@ def helms_below(root: int) -> Iterator[int]:
             yield pid
 
 
-@pytest.mark.slow(10)
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [
-        pytest.param(kill_helm, 1, id="helm-killed"),
-        pytest.param(kill_both, -9, id="both-killed"),
-        pytest.param(cancel, 143, id="cancelled"),
-        pytest.param(None, 124, id="timed-out"),
-    ],
-)
+ENDS = [
+    pytest.param([(kill_helm, 1), (kill_both, -9)], id="killed"),
+    pytest.param([(cancel, 143), (None, 124)], id="asked", marks=pytest.mark.skipif(
+        not THOROUGH, reason="only 'make soak': a scripted helm is asked in tests/steps/kubernetes",
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.slow(15)
+@pytest.mark.parametrize("ends", ENDS)
 def test_an_upgrade_that_was_ended_is_upgraded_by_the_next_run(
-    end: Callable[[subprocess.Popen[bytes]], None] | None, code: int, release: Release
+    ends: list[tuple[Callable[[subprocess.Popen[bytes]], None] | None, int]], release: Release
 ) -> None:
-    """Whatever it left: nobody has to touch the release by hand."""
+    """Whatever it left: nobody has to touch the release by hand. None waits for its timeout."""
     cluster = release.cluster
     first = release.upgrade("web:1", wait=False)
     assert first.code == 0, first.text
-    release.manifest({"image": "slow:60"}, wait={**QUICK, "timeout": "60s"})
-    if end is None:
-        cluster.manifest(
-            "helm",
-            {"release": "web", "chart": "./chart", "values": [{"image": "slow:60"}]},
-            timeout="5s",
-        )
-    process = cluster.start()
-    if end is not None:
-        until(release.pending, "a pending release")
-        end(process)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, out + err
+    for number, (end, code) in enumerate(ends):
+        release.manifest({"image": f"slow:6{number}"}, wait={**QUICK, "timeout": "60s"})
+        if end is None:
+            cluster.manifest(
+                "helm",
+                {"release": "web", "chart": "./chart", "values": [{"image": "slow:60"}]},
+                timeout="5s",
+            )
+        process = cluster.start()
+        if end is not None:
+            until(release.pending, "a pending release")
+            end(process)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code, out + err
 
-    began = time.monotonic()
-    after = release.upgrade("web:3", wait=False)
-    assert after.code == 0, after.text
-    assert time.monotonic() - began < 20
-    assert release.image == "web:3"
-    assert list(release.revisions.values())[-1] == "deployed"
+        # What another may be at is waited for: `recover_after`, five minutes.
+        after = release.upgrade(f"web:{number}", wait=False)
+        assert after.code == 0, after.text
+        assert release.image == f"web:{number}"
+        assert list(release.revisions.values())[-1] == "deployed"

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from calamari_py.sandbox import Sandbox
 from tests.integration.conftest import Calamari
-from tests.kube.charts import write_chart
-from tests.kube.cluster import Cluster, Kube, cluster, deployment, kube, secret
+from tests.kube.charts import statuses, write_chart
+from tests.kube.cluster import SESSIONS, Cluster, Kube, cluster, deployment, kube, secret
 from tests.real_terraform.aws import RecordingAws
 from tests.real_terraform.room import Ended
 from tests.real_terraform.search import ProcessWatch, files_below, found_in
@@ -76,6 +78,8 @@ class Leaker:
         secrets = {"typed": TYPED, "given": GIVEN, "coded": CODED, "charted": CHARTED}
         for number, session in enumerate(self.aws.sessions):
             secrets |= {f"key {number}": session.secret, f"session {number}": session.token}
+            # The token of a cluster is the base64 of a URL.
+            secrets[f"session {number} in a URL"] = quote(session.token, safe="-_.~")
         # The front of a token is the same for all.
         secrets |= {f"token {n}": token[-80:] for n, token in enumerate(cluster.kube.tokens)}
         assert len(secrets) > 6
@@ -133,7 +137,7 @@ def test_secrets_among_objects(leaker: Leaker) -> None:
 
 
 def test_secrets_of_a_release(leaker: Leaker) -> None:
-    """Values, what a chart makes of them, and a release that fails."""
+    """Values, what a chart makes of them, and a release that fails and goes back."""
     cluster = leaker.cluster
     write_chart(leaker.outside / "chart", password=CHARTED)
     own = {"release": "web", "chart": str(leaker.outside / "chart"), "wait": QUICK}
@@ -146,22 +150,41 @@ def test_secrets_of_a_release(leaker: Leaker) -> None:
     leaker.manifest("helm", {**own, **values})
     failed = leaker.run("--format", "json")
     assert failed.ended.code == 1, failed.ended.text
+    assert "ImagePullBackOff" in failed.ended.text
     assert any(b"helm" in text for text in failed.places.values())
     assert failed.found() == []
-    stored = cluster.get("Secret", "web")
+    revisions = statuses(cluster.kube.server.store, cluster.namespace)
+    assert revisions == {1: "superseded", 2: "failed", 3: "deployed"}
+    stored, web = cluster.get("Secret", "web"), cluster.get("Deployment", "web")
     assert stored is not None
     assert base64.b64decode(stored["data"]["password"]).decode() == CHARTED
+    assert web is not None
+    assert web["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
 
 
-def test_a_kubeconfig_has_no_secret(leaker: Leaker) -> None:
-    """What its exec plugin is started with says which cluster, and nothing else; it is private."""
+def test_a_script(leaker: Leaker) -> None:
+    """One line is enough: the context is set, and the token is the role's. The kubeconfig is
+    private, and what its exec plugin is started with says which cluster, and nothing else."""
     copy = leaker.outside / "kubeconfig"
-    leaker.cluster.manifest(
-        "kubectl", {"script": f'stat -c %a "$KUBECONFIG"; cp "$KUBECONFIG" {copy}; kubectl get ns'}
-    )  # fmt: skip
+    # Of another cluster: the end of a token is its signature, which is shown, and which nobody can
+    # use who has not the session.
+    token = "eks-token --cluster-name other --region us-east-1"
+    script = (
+        f'stat -c %a "$KUBECONFIG"; cp "$KUBECONFIG" {copy}; kubectl get configmaps; '
+        f'echo "$("$CALAMARI_PYTHON" -m calamari_py {token})"'
+    )
+    leaker.cluster.kube.server.store.add({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "seen", "namespace": leaker.cluster.namespace},
+    })  # fmt: skip
+    leaker.cluster.manifest("kubectl", {"script": f"{script} && set_output Done yes"})
     ran = leaker.run()
     assert ran.ended.code == 0, ran.ended.text
     assert ran.ended.out.startswith("600\n")
+    assert "seen" in ran.ended.out
+    assert re.search(r'"token": "k8s-aws-v1[^"]*\*\*\*', ran.ended.out)
+    assert ran.ended.output("Done") == "yes"
+    assert all(caller.startswith(SESSIONS) for caller in leaker.cluster.callers())
     assert list(found_in(ran.secrets, {"kubeconfig": copy.read_bytes()})) == []
     assert b"eks-token" in copy.read_bytes()
     assert ran.found() == []

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calamari_py.environment import EnvironmentSpec, build_child_environment
@@ -74,7 +74,6 @@ names = (st.sampled_from(KNOWN) | made_up).flatmap(in_any_case).filter(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(names, unique=True, max_size=40), st.booleans())
 def test_no_name_keeps_a_canary(found: list[str], inherit: bool) -> None:
     """Every name that selects or leads to an identity, known or not, in any case, is dropped."""

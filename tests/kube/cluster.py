@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,9 +20,9 @@ from tests.integration.conftest import Calamari
 from tests.kube.controllers import Controllers
 from tests.kube.eks import EksCluster, FakeEks
 from tests.kube.server import Caller, KubeServer
-from tests.kube.server.identity import caller_of_eks_token
+from tests.kube.server.identity import TokenRefused, examine
 from tests.real_terraform.room import Ended
-from tests.tools import require_tool
+from tests.tools import FETCHED, require_tool
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/DevDeployRole"
@@ -53,10 +54,11 @@ class Kube:
 
 
 def path_with_tools() -> str:
-    """PATH with the folders of kubectl and helm."""
-    folders = [str(Path(require_tool(name)).parent) for name in ("kubectl", "helm")]
+    """PATH with kubectl and helm, those of `require_tool` before any others."""
+    folders = [Path(require_tool(name)).parent for name in ("kubectl", "helm")]
     there = os.environ["PATH"].split(os.pathsep)
-    return os.pathsep.join(dict.fromkeys([*there, *folders]))
+    fetched = [str(folder) for folder in folders if folder == FETCHED]
+    return os.pathsep.join(dict.fromkeys([*fetched, *there, *map(str, folders)]))
 
 
 @contextmanager
@@ -71,7 +73,11 @@ def running_kube(
         tokens.add(token)
         if token == STATIC:
             return Caller(name="system:serviceaccount:app:static")
-        return caller_of_eks_token(token, sts_url=sandbox.endpoint, cluster=name, life=life)
+        try:
+            return examine(token, sts_url=sandbox.endpoint, cluster=name, life=life)
+        except TokenRefused as error:
+            print(f"cluster {name} refuses a token: {error}", file=sys.stderr)
+            return None
 
     def said(namespace: str, pod: str, container: str, text: str) -> None:
         for previous in (False, True):

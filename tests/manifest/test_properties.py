@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calamari_py.errors import ManifestError
 from calamari_py.manifest import LoadedManifest, load, read_source
 from tests.manifest.support import FINALLY, SECTIONS
 
-QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+QUICK = settings(database=None)
 WORDS = st.sampled_from(
     ["name", "script", "account", "type", "assume_role", "expect", "env", "variables", "finally",
      "timeout", "run", "render", "value", "from_env", "{{ A }}", "{{ A", "{% if A %}", "true", "1",

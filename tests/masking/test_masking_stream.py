@@ -142,14 +142,14 @@ texts = st.lists(small, max_size=24).map(b"".join)
 secrets = st.lists(texts.map(bytes.strip).filter(bool), min_size=1, max_size=4)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(forms=secrets, chunks=st.lists(texts, max_size=5))
 def test_cuts_found_by_hypothesis(forms: list[bytes], chunks: list[bytes]) -> None:
     """P1 once more, with the cases Hypothesis thinks of."""
     assert run(stream_of(forms), chunks) == oracle.mask(b"".join(chunks), forms)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(data=st.binary(max_size=80), pauses=st.lists(st.integers(0, 80), max_size=5))
 def test_without_secrets_nothing_changes(data: bytes, pauses: list[int]) -> None:
     """P7: input without secrets comes out byte for byte, with pauses and without."""

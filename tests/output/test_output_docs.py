@@ -34,7 +34,7 @@ from tests.output.output_samples import (
     refusal,
     result,
 )
-from tests.test_event_samples import OF_TERRAFORM
+from tests.test_event_samples import OF_KUBERNETES, OF_TERRAFORM
 
 DOCS = Path(__file__).parents[2] / "docs"
 EVENTS = (DOCS / "events.md").read_text()
@@ -127,7 +127,7 @@ def produced() -> list[dict[str, Any]]:
     reporter.finished(FULL_RESULT)
     return [
         *(json.loads(line) for line in screen.out.splitlines()),
-        *(told() for told in OF_TERRAFORM),
+        *(told() for told in (*OF_TERRAFORM, *OF_KUBERNETES)),
     ]
 
 

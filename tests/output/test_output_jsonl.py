@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calamari_py.masking.secret import Masked, MaskedBytes
@@ -246,7 +246,6 @@ def test_half_a_character_at_the_end_is_flushed() -> None:
     assert joined(events, "stdout") == b"a\xe2\x82"
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from pkgutil import walk_packages
 
 MODULES = (
     "calamari_py.__main__",
@@ -24,11 +25,15 @@ MODULES = (
     "calamari_py.cli.run",
     "calamari_py.cli.validate",
 )
+ROOMS = ("credentials", "delivery", "manifest", "output", "process", "steps")
+"""Loaded whole: what one run has no use for the next one imports."""
+LIBRARIES = ("ctypes", "difflib", "encodings.idna", "encodings.utf_16_le", "subprocess", "yaml")
 SANDBOX = (
     "calamari_py.sandbox.seed",
     "calamari_py.sandbox.server",
     "moto.iam.responses",
     "moto.sts.responses",
+    "requests",
 )
 
 
@@ -51,6 +56,16 @@ def serve(listener: socket.socket) -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
     os._exit(0)
+
+
+def _load_rooms() -> None:
+    """All that can be: what cannot fails in the run that needs it, and says why."""
+    for room in ROOMS:
+        package = import_module(f"calamari_py.{room}")
+        inside = walk_packages(package.__path__, f"{package.__name__}.", onerror=lambda _: None)
+        for found in inside:
+            with suppress(ImportError, SyntaxError):
+                import_module(found.name)
 
 
 def _load(modules: Iterable[str]) -> None:
@@ -112,7 +127,8 @@ def _become(request: bytes, descriptors: list[int]) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]
-    _load(MODULES)
+    _load_rooms()
+    _load((*MODULES, *LIBRARIES))
     sys.path.insert(0, "")
     with suppress(KeyboardInterrupt):
         serve(socket.socket(fileno=int(sys.argv[1])))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from calamari_py.aws import Parameter
+from calamari_py.aws.eks_token import bearer_token, presigned_url
 from calamari_py.identity import AwsCredentials, LauncherCredentials
 from calamari_py.masking import Secret
 from calamari_py.runner import AdHocCommand
@@ -57,6 +58,29 @@ def test_the_endpoint_renews_what_a_long_step_needs(world: World) -> None:
     assert len(keys) >= 4
     assert all(request.role.name == "DevDeployRole" for request in world.aws.requests())
     assert all(secret not in world.reporter.text for _, secret in keys)
+
+
+def test_a_token_of_a_cluster_is_masked(world: World) -> None:
+    """It is the base64 of a URL that holds the session token, and whoever has it is the role: with
+    the first keys and with renewed ones."""
+    tokens: list[str] = []
+
+    def child(running: Running) -> int:
+        for _ in range(2):
+            keys = ask(running.environment)
+            url = presigned_url(
+                "blue", "eu-west-1", key_id=keys["AccessKeyId"], secret=keys["SecretAccessKey"],
+                session_token=keys["Token"], now=world.clock.now.timestamp(),
+            )  # fmt: skip
+            tokens.append(bearer_token(url))
+            running.write(f"{tokens[-1]}\n".encode())
+            world.clock.advance(3500)
+        return 0
+
+    assert world.run(ENDPOINT + SCRIPT, child).exit_code == 0
+    shown = world.reporter.shown("stdout").decode().split()
+    assert len({*tokens, *shown}) == 4
+    assert all("***" in text for text in shown)
 
 
 def test_every_hop_is_walked_again(world: World) -> None:

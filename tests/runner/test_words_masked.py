@@ -39,8 +39,8 @@ def registry() -> SecretRegistry:
     [
         pytest.param(Corridor.warn, id="warning"),
         pytest.param(Corridor.note, id="note"),
-        pytest.param(Corridor._highlight, id="highlight"),
-        pytest.param(Corridor._complain, id="last word"),
+        pytest.param(lambda corridor, text: corridor.last_words.highlight(text), id="highlight"),
+        pytest.param(lambda corridor, text: corridor.last_words.warn(text), id="last word"),
     ],
 )
 def test_whatever_the_corridor_says(

@@ -12,8 +12,8 @@ from calamari_py.errors import CommandNotFound, FileMissing, ManifestError
 from calamari_py.identity import AwsCredentials
 from calamari_py.process import Command, ProcessExit
 from calamari_py.steps import STEP_KINDS
-from calamari_py.steps.base import ParseContext, StepContext
 from calamari_py.steps._script import ScriptSection, ScriptSpec
+from calamari_py.steps.base import ParseContext, StepContext
 
 KIND = STEP_KINDS["script"]
 UNUSED: Any = None

@@ -33,7 +33,8 @@ from calamari_py.runner.explain.child import (
 from calamari_py.runner.explain.foresight import foresee, ignored_selectors
 from calamari_py.runner.explain.reach import Answers, look_around, takes_connections
 from calamari_py.runner.identity import IdentityInputs, ResolvedIdentity
-from calamari_py.runner.prepare import SCRIPT, PreparedStep
+from calamari_py.runner.prepared import PreparedStep
+from calamari_py.runner.specs import SCRIPT
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import PlannedCommand
 
@@ -75,7 +76,7 @@ def explain(
         else ChildEnvironment(values={}, removed=(), added=(), passed=()),
         reach=look_around(step.loaded, corridor.environ, answers=answers if asks_around else None),
         isolated=corridor.options.isolate,
-        policy=corridor.policy.name if corridor.policy else None,
+        policy=corridor.policing.name,
         now=identity.by_aws_clock(corridor.doors.now()),
     )
     explained = _explanation(facts, inputs, corridor, online=online)

@@ -21,7 +21,7 @@ from calamari_py.output import format_seconds
 from calamari_py.output.explanation import Check, CommandLine
 from calamari_py.runner.explain.reach import METADATA, Reach
 from calamari_py.runner.identity import ResolvedIdentity, missing_region
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.runner.report import forecast
 
 _SECRET_NAME = re.compile(

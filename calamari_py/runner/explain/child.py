@@ -13,7 +13,8 @@ from calamari_py.output.explanation import NamedVariable, Names
 from calamari_py.runner.child import environment_spec
 from calamari_py.runner.folders import ChildFolders
 from calamari_py.runner.identity import ResolvedIdentity
-from calamari_py.runner.prepare import SCRIPT, PreparedStep
+from calamari_py.runner.prepared import PreparedStep
+from calamari_py.runner.specs import SCRIPT
 from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.steps import STEP_KINDS
 from calamari_py.steps.base import KindEnvironment
@@ -43,7 +44,7 @@ def foreseen_environment(
             identity,
             environ=environ,
             credential_names=dict.fromkeys(delivered, ""),
-            names={**folders.environment(), **dict.fromkeys(_own_names(step), "")},
+            names={**folders.environment(), **dict.fromkeys((*_own_names(step), *kind.later), "")},
             kind=kind,
         )
     )

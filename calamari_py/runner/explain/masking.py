@@ -16,7 +16,7 @@ from calamari_py.output._masking_page import (
 )
 from calamari_py.runner.corridor import Corridor
 from calamari_py.runner.explain.last_run import LastRun
-from calamari_py.runner.prepare import PreparedStep
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.runner.report import step_header
 from calamari_py.runner.unmasked import unmasked_secrets
 from calamari_py.variables import LateVariable

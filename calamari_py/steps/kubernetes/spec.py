@@ -88,7 +88,8 @@ class HelmSpec:
 
     `chart` is a path, ``oci://…`` or ``repository/chart`` as helm takes it, "" where the action
     needs none; `chart_is_path` tells. `values` are the documents of all values as Helm is to read
-    them (YAML or JSON, each a mapping), later ones win, the last of them made from ``set``. `revision` is where a rollback goes, None for the last deployed.
+    them (YAML or JSON, each a mapping), later ones win, the last of them made from ``set``.
+    `revision` is where a rollback goes, None for the last deployed.
     """
 
     action: HelmAction

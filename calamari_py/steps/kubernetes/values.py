@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ObjectAction = Literal[
-    "created", "configured", "unchanged", "pruned", "deleted", "kept", "absent", "failed",
-    "unknown",
+    "created", "configured", "unchanged", "applied", "pruned", "deleted", "deleting", "kept",
+    "absent", "failed", "unknown",
 ]  # fmt: skip
-"""What became of an object. ``kept`` was not deleted on purpose, ``absent`` was not there to be
-deleted, ``unknown`` is one of which contact was lost before anybody could know."""
+"""What became of an object. ``applied`` was taken by the server, and nobody could see whether that
+changed it; ``deleting`` is to go, and nobody has seen it gone; ``kept`` was not deleted on purpose,
+``absent`` was not there to be deleted, ``unknown`` is one of which contact was lost before anybody
+could know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import re
@@ -96,7 +97,8 @@ def examine(
     if age < -_LONGEST:
         raise TokenRefused("the token is of another time")
     _check_signature(signed, cluster)
-    arn, account = _ask(signed, sts_url)
+    session = signed.query.get("x-amz-security-token", "")
+    arn, account = _ask(f"{signed.key_id}/{signed.scope}", session, sts_url)
     return Caller(
         name=arn,
         groups=("system:masters", "system:authenticated"),
@@ -192,18 +194,18 @@ def _signature(signed: _Signed, cluster: str, secret: str) -> str:
     return hmac.new(key, told.encode(), "sha256").hexdigest()
 
 
-def _ask(signed: _Signed, sts_url: str) -> tuple[str, str]:
-    """The ARN and the account of whoever holds the key.
+@functools.lru_cache(maxsize=1024)
+def _ask(credential: str, session_token: str, sts_url: str) -> tuple[str, str]:
+    """The ARN and the account of whoever holds the key. Each is asked for once: it stays his.
 
     Not by the presigned URL: moto takes that for a question to S3.
     """
-    credential = f"{signed.key_id}/{signed.scope}"
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, "
         "Signature=0",
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    if session_token := signed.query.get("x-amz-security-token"):
+    if session_token:
         headers["X-Amz-Security-Token"] = session_token
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
     request = urllib.request.Request(sts_url, data=body, headers=headers)
@@ -212,6 +214,9 @@ def _ask(signed: _Signed, sts_url: str) -> tuple[str, str]:
         with opener.open(request, timeout=10) as reply:
             told = reply.read()
     except urllib.error.HTTPError as error:
+        if error.code >= 500:
+            # Nobody's token is bad: the server has a fault, and tells it.
+            raise
         raise TokenRefused(f"STS says {error.code}") from error
     arn, account = _ARN.search(told), _ACCOUNT.search(told)
     if arn is None or account is None or arn[1].endswith(b":user/moto"):

@@ -18,7 +18,8 @@ from calamari_py.errors import (
 )
 from calamari_py.manifest import Overrides, Source
 from calamari_py.masking import SecretRegistry
-from calamari_py.runner.prepare import PreparedStep, prepare_step
+from calamari_py.runner.prepare import prepare_step
+from calamari_py.runner.prepared import PreparedStep
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.cloudformation.following.contact import is_passing
 from calamari_py.steps.cloudformation.parsing.addresses import shown

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from calamari_py.aws.eks_token import MOST_OFFSET
 from calamari_py.channel import write_private
 from calamari_py.errors import CloudError, IdentityError, ToolFailed, ToolMissing
 from calamari_py.steps.base import StepContext
@@ -157,8 +158,10 @@ def _eks(spec: ClusterSpec, namespace: str, offset: float, context: StepContext)
 def plugin_argv(cluster: str, region: str, offset: float = 0.0) -> tuple[str, ...]:
     """The command that prints a token: by absolute interpreter, and without a secret. `offset` is
     how many seconds AWS's clock is ahead of this machine's. Pure."""
-    argv = (sys.executable, "-P", "-m", "calamari_py", "eks-token",
+    # Neither the folder nor PYTHONPATH of a step may choose what is run with its credentials.
+    argv = (sys.executable, "-E", "-P", "-m", "calamari_py", "eks-token",
             "--cluster-name", cluster, "--region", region)  # fmt: skip
+    offset = max(-MOST_OFFSET, min(MOST_OFFSET, offset))
     return argv if abs(offset) < _TOLERATED else (*argv, "--clock-offset", str(round(offset)))
 
 

@@ -46,13 +46,17 @@ _OWNED = {
 }
 
 
-def kind_environment() -> KindEnvironment:
-    """What of the caller's kubectl and helm do not get, and what the manifest's ``env`` may not
-    set. Pure.
+def kind_environment(*, is_read: bool = True) -> KindEnvironment:
+    """What of the caller's kubectl and helm do not get, what the manifest's ``env`` may not set,
+    and the names of what they get instead: `is_read` is for tools whose output we read. Pure.
 
     Source: kubernetes.io/docs/reference/kubectl (environment variables), helm.sh/docs/helm/helm.
     """
-    return KindEnvironment(scrub=_SCRUBBED, owned=_OWNED)
+    anywhere = Path()
+    later = [*names_for_scripts(kubeconfig=anywhere, cache=anywhere)]
+    if is_read:
+        later += names_for_tools(home=anywhere, temp=anywhere)
+    return KindEnvironment(later=tuple(later), scrub=_SCRUBBED, owned=_OWNED)
 
 
 def names_for_scripts(*, kubeconfig: Path, cache: Path) -> Mapping[str, str]:

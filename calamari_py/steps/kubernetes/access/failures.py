@@ -13,11 +13,13 @@ from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.kubernetes.access.access import Access
 from calamari_py.steps.kubernetes.access.cures import cure_of
+from calamari_py.steps.kubernetes.clip import clip
 
 FailureKind = Literal[
     "unauthorized", "forbidden", "not-found", "conflict", "invalid", "unreachable", "tls",
     "expired", "timeout", "plugin", "quota", "unknown-type", "other",
 ]  # fmt: skip
+Program = Literal["kubectl", "helm"]
 _ACCESS = frozenset({"unauthorized", "unreachable", "tls", "expired", "plugin"})
 _TEXT_LIMIT = 2000
 _OURS = "calamari: "
@@ -26,12 +28,14 @@ _OURS = "calamari: "
 _LOG_LINE = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \S+\] ?(?P<text>.*)")
 _QUOTED_ERROR = re.compile(r'err="(?P<text>(?:[^"\\]|\\.)*)"')
 _WARNING = re.compile(r"Warning: |WARNING: ")
+_IGNORE = re.compile(r"; if you choose to ignore these errors.*")
 _ADVICE = re.compile(r"^(Please review the fields above|See https?://|See 'kubectl)")
 _HEADS = re.compile(
     rf"^(?:{_OURS}|[eE]rror(?: from server(?: \([A-Za-z]+\))?)?: |"
     r"Unable to connect to the server: |Kubernetes cluster unreachable: |"
     r"You must be logged in to the server \(|"
     r"unable to recognize \"[^\"]*\": |couldn't get current server API group list: |"
+    r"(?:error validating (?:data|\"[^\"]*\"): )*failed to \w+ openapi: |"
     r"error when \w+ \"[^\"]*\": |(?:Get|Post|Put|Patch|Delete) \"[^\"]*\": )"
 )
 _SIGNS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
@@ -51,8 +55,8 @@ _SIGNS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     ("conflict", (r"\((Conflict|AlreadyExists)\)", r"Apply failed with \d+ conflict",
                   r"already exists", r"object has been modified")),
     ("invalid", (r"\((Invalid|BadRequest)\)", r"\bis invalid: ", r"\brequest is invalid\b",
-                 r"strict decoding error", r"error validating", r"unknown field", r"unmarshal",
-                 r"cannot be handled as")),
+                 r"strict decoding error", r"error validating(?!.* openapi: )", r"unknown field",
+                 r"unmarshal", r"cannot be handled as")),
     ("unreachable", (r"connection to the server .* was refused", r"connection refused",
                      r"no such host", r"no route to host", r"network is unreachable", r"dial tcp",
                      r"i/o timeout", r"connection reset by peer", r"proxyconnect",
@@ -68,9 +72,10 @@ _KINDS = tuple(
 _BUSY = re.compile(r"TooManyRequests|ServiceUnavailable|InternalError|Internal error occurred")
 _CHART = re.compile(
     r"chart repository|\"https?://[^\"]*/v2/|"
-    r"failed to (do request|download|fetch|pull|authorize)|repo \S+ not found"
+    r"failed to (do request|download|fetch|pull|authorize)(?! openapi)|repo \S+ not found"
 )
-"""Of Helm, about a server of charts: whatever is wrong with that, the cluster is not."""
+"""Of Helm, about a server of charts: whatever is wrong with that, the cluster is not. kubectl says
+some of it of the API server."""
 _REFUSED = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) (?:resource "(?P<resource>[^"]*)" in API group '
     r'"(?P<group>[^"]*)"|path "(?P<path>[^"]*)")(?: in the namespace "(?P<namespace>[^"]*)")?'
@@ -99,14 +104,13 @@ class ApiFailure:
         return self.kind in _ACCESS
 
 
-def read_failure(stderr: bytes) -> ApiFailure | None:
-    """What went wrong, of what kubectl or helm wrote to stderr; None where they complain of
-    nothing."""
+def read_failure(stderr: bytes, *, program: Program = "kubectl") -> ApiFailure | None:
+    """What went wrong, of what `program` wrote to stderr; None where it complains of nothing."""
     lines = _lines(stderr.decode("utf-8", "replace"))
     if not lines:
         return None
-    text = " ".join(lines)[:_TEXT_LIMIT]
-    kind = _kind_of(text)
+    text = clip(_IGNORE.sub("", " ".join(lines)), _TEXT_LIMIT)
+    kind = _kind_of(text, program)
     refused = _REFUSED.search(text)
     found = refused.groupdict(default="") if refused else {}
     missing = _MISSING_NAMESPACE.search(text)
@@ -127,19 +131,19 @@ def tool_failed(
     *,
     access: Access,
     context: StepContext,
-    program: str = "kubectl",
+    program: Program = "kubectl",
 ) -> ToolFailed:
     """The error ``could not {doing}: …`` with the cure that is known of it. `failure` may be what
     `program` wrote to stderr."""
     if isinstance(failure, bytes):
-        read = read_failure(failure)
+        read = read_failure(failure, program=program)
         failure = read or ApiFailure(kind="other", text=f"{program} said nothing")
     cure = cure_of(failure, access, context)
     return ToolFailed(f"could not {doing}: {cure.what}", hint=cure.hint, evidence=cure.evidence)
 
 
-def _kind_of(text: str) -> FailureKind:
-    if _BUSY.search(text) or _CHART.search(text):
+def _kind_of(text: str, program: Program) -> FailureKind:
+    if _BUSY.search(text) or (program == "helm" and _CHART.search(text)):
         return "other"
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
 

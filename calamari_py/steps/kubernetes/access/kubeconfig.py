@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from calamari_py.errors import Problem
 from calamari_py.manifest import nodes
@@ -26,7 +28,10 @@ know only this one."""
 
 _CLUSTER_PATHS = ("certificate-authority",)
 _USER_PATHS = ("client-certificate", "client-key", "tokenFile")
-_SECRETS = ("token", "password", "client-key-data")
+_KEY = "client-key-data"
+_SECRETS = ("token", "password", _KEY)
+_SECRET_NAME = re.compile(r"token|secret|passw|passphrase|key", re.IGNORECASE)
+"""What values are called that are secret, among settings of plugins that are not."""
 _HARMLESS_AWS = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS_REGIONAL_ENDPOINTS")
 _ROLE_OPTIONS = ("--role-arn", "--role", "-r")
 
@@ -99,14 +104,41 @@ def to_bytes(config: Mapping[str, Any]) -> bytes:
 
 
 def secrets_in(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names and values of what the only user proves itself by."""
-    user = config["users"][0]["user"]
-    for name in _SECRETS:
-        value = user.get(name)
-        if isinstance(value, str) and value:
+    """Names and values of what the only user proves itself by, and of the way to the cluster."""
+    for name, value in _secrets_in(config):
+        if value:
             yield f"{name} of the kubeconfig", value
-    for each in (user.get("exec") or {}).get("env") or ():
-        yield f"{each['name']} of the kubeconfig", each["value"]
+
+
+def _secrets_in(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+    for name in _SECRETS:
+        yield name, _text(user.get(name))
+    yield _KEY, _decoded(_text(user.get(_KEY)))
+    for name, value in _mapping(_mapping(user.get("auth-provider")).get("config")).items():
+        if _SECRET_NAME.search(name):
+            yield name, _text(value)
+    for each in _mapping(user.get("exec")).get("env") or ():
+        if _SECRET_NAME.search(each["name"]):
+            yield each["name"], each["value"]
+    password = _password_of(_text(cluster.get("proxy-url")))
+    yield "password of proxy-url", password
+    yield "password of proxy-url", unquote(password)
+
+
+def _decoded(coded: str) -> str:
+    """The PEM that `coded` is base64 of; "" for none."""
+    try:
+        return base64.b64decode("".join(coded.split()), validate=True).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def _password_of(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
 
 
 def roles_in(config: Mapping[str, Any]) -> Iterator[str]:

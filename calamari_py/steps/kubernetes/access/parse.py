@@ -30,6 +30,7 @@ from calamari_py.variables import SourceUnreadable, from_file
 
 _LIMIT = 4_000_000
 """Bytes of a kubeconfig, or of certificates."""
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _TOKEN = re.compile(r"[!-~]+")
 _HOW = "write one of eks, server (with certificate_authority and token), kubeconfig, in_cluster"
 _BELONG = {
@@ -180,7 +181,8 @@ def _authority(text: str | None, checks: Checks, context: ParseContext) -> bytes
         hint = "it begins with -----BEGIN CERTIFICATE-----"
         checks.refuse(field, "holds no certificate that can be read (PEM)", hint)
         return None
-    return found.encode()
+    # A private key beside it is of no use here.
+    return "\n".join([*_CERTIFICATE.findall(found), ""]).encode()
 
 
 def _decoded(text: str) -> str | None:

@@ -18,7 +18,7 @@ from calamari_py.steps.kubernetes.tool.listed import read_items
 from calamari_py.steps.kubernetes.values import KubeObject
 
 MOST = 10
-"""How many objects are asked after that way: each costs a process."""
+"""How many objects may fail that way: each costs a process."""
 _TRIES = 10
 _PAUSE = 1.0
 
@@ -37,15 +37,14 @@ class Alone:
         self._spec = spec
         self._warnings = warnings
         self._defined = set(defined_by(objects))
-        self._asked = 0
+        self._failed = 0
         self.first: ApiFailure | None = None
 
     def apply(self, each: KubeObject) -> str:
         """Apply it once more: why it cannot be, or "" when it was. An ApplySet's is only rehearsed:
         by itself it would not be one of the set."""
-        if self._asked >= MOST:
+        if self._failed >= MOST:
             return "not applied; the first failures say why"
-        self._asked += 1
         is_member = bool(self._spec.applyset)
         tries = _TRIES if (each.ref.group, each.ref.kind) in self._defined else 1
         for number in range(1, tries + 1):
@@ -59,6 +58,7 @@ class Alone:
                 break
             # A server needs a moment until it knows what was defined.
             self._kubectl.context.clock.sleep(_PAUSE)
+        self._failed += 1
         return message
 
     def create(self, each: KubeObject) -> tuple[Body | None, str]:

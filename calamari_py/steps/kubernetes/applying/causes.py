@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from calamari_py.steps.kubernetes.access.failures import ApiFailure
+from calamari_py.steps.kubernetes.clip import clip
 
 _OWNER = re.compile(
-    r'conflicts? with "([^"]+)"(?: with subresource "[^"]+")?(?: using [^\s:]+)?:? *(.*)'
+    r'conflicts? with "([^"]+)"(?: with subresource "[^"]+")?'
+    r"(?: using \S+?(?: at \S+?)?)?:?(?: +(.*))?$"
 )
 _FIELD = re.compile(r"^- (\S+)$")
 _FROM_SERVER = re.compile(r"^(?:error: )?(?:Error from server(?: \(\w+\))?: )?(?:error: )?")
@@ -37,7 +39,7 @@ def short(text: str) -> str:
     """`text` as one line, not too long, without kubectl's own words before and after."""
     line = " ".join(text.split())
     line = _ADVICE.sub("", _WHERE.sub("", _FROM_SERVER.sub("", line)))
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
+    return clip(line, _LONGEST)
 
 
 def _owned(text: str) -> Iterator[str]:

@@ -36,6 +36,25 @@ def defined_by(objects: Iterable[KubeObject]) -> Iterator[tuple[str, str]]:
             yield str(spec.get("group", "")), str(names.get("kind", ""))
 
 
+def new_types(
+    objects: Iterable[KubeObject], live: Mapping[ObjectRef, Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str]]:
+    """Group, kind and version of what the definitions among `objects` add to those that are `live`;
+    the version is "" where all of it is new."""
+    for each in objects:
+        for group, kind in defined_by([each]):
+            if each.ref not in live:
+                yield group, kind, ""
+                continue
+            for version in _served(each.body) - _served(live[each.ref]):
+                yield group, kind, version
+
+
+def _served(body: Mapping[str, Any]) -> set[str]:
+    versions = (body.get("spec") or {}).get("versions") or ()
+    return {str(each.get("name", "")) for each in versions if each.get("served")}
+
+
 def wait_for_definitions(kubectl: Kubectl, refs: Sequence[ObjectRef], clock: StepClock) -> None:
     """Wait until the definitions `refs` are established, for a minute. ToolFailed when one is not,
     or its names belong to another one."""

@@ -8,16 +8,18 @@ from dataclasses import replace
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.kubernetes.access.failures import ApiFailure
+from calamari_py.steps.kubernetes.applying.applyset import parents_of
 from calamari_py.steps.kubernetes.applying.causes import cause_of
 from calamari_py.steps.kubernetes.applying.definitions import holds_others
 from calamari_py.steps.kubernetes.applying.failed import none_failed
 from calamari_py.steps.kubernetes.applying.gone import not_gone, wait_until_gone
 from calamari_py.steps.kubernetes.applying.lines import Confirmations, Warnings
-from calamari_py.steps.kubernetes.applying.outcome import Body
-from calamari_py.steps.kubernetes.applying.tell import named, report_results
+from calamari_py.steps.kubernetes.applying.outcome import Body, result_of
+from calamari_py.steps.kubernetes.applying.tell import counted, named, report_results
 from calamari_py.steps.kubernetes.diffing.difference import compare
 from calamari_py.steps.kubernetes.diffing.tell import report_differences
 from calamari_py.steps.kubernetes.objects.order import for_deletion
+from calamari_py.steps.kubernetes.objects.scope import placed
 from calamari_py.steps.kubernetes.spec import KubectlSpec, WaitSpec
 from calamari_py.steps.kubernetes.tool import argv
 from calamari_py.steps.kubernetes.tool.files import as_reference
@@ -27,6 +29,7 @@ from calamari_py.steps.kubernetes.values import KubeObject, ObjectAction, Object
 DOING = "delete the objects"
 _KEPT = "what is in it would go with it: 'delete_namespaces: true' deletes it"
 _NAMELESS = "the server has named it: nobody knows which ones are meant"
+_PARENT = "kubectl made it as the parent of the ApplySet: delete it with 'kubectl delete'"
 _MOST_ALONE = 10
 
 
@@ -52,6 +55,7 @@ def delete_objects(
     finally:
         results = deletion.tell()
         report.changed(deletion.is_changed)
+        report.ending(counted(results))
     if left is not None:
         raise left
     none_failed(kubectl, objects, results, spec, deletion.first, verb="delete")
@@ -73,9 +77,11 @@ class _Deletion:
         self._spec = spec
         self._report = report
         self._warnings = Warnings(report)
+        self._parents = parents_of(spec, self._objects, kubectl.access.namespace)
         self._there: dict[ObjectRef, Body] = {}
         self._unseen: set[ObjectRef] = set()
         self._done: set[ObjectRef] = set()
+        self._gone: set[ObjectRef] = set()
         self._absent: set[ObjectRef] = set()
         self._failed: dict[ObjectRef, str] = {}
         self.first: ApiFailure | None = None
@@ -84,7 +90,9 @@ class _Deletion:
         """What is there. Nothing is changed yet."""
         unseen: dict[ObjectRef, ApiFailure] = {}
         self._there = self._kubectl.get_objects(
-            [each.ref for each in self._objects], doing="look at what is there", refused=unseen
+            [*(each.ref for each in self._objects), *self._parents],
+            doing="look at what is there",
+            refused=unseen,
         )
         self._unseen = set(unseen)
 
@@ -96,9 +104,10 @@ class _Deletion:
         return None if self._failed or self._going() - self._absent else False
 
     def wait(self, wait: WaitSpec) -> ToolFailed | None:
-        """Wait until all that was seen and deleted is gone: the error when it is not in time."""
-        deleted = {ref: body for ref, body in self._there.items() if ref in self._done}
-        left = wait_until_gone(self._kubectl, deleted, wait, self._report)
+        """Wait until all that was deleted is gone: the error when it is not in time."""
+        refs = [each.ref for each in self._objects if each.ref in self._done]
+        deleted = {ref: self._there.get(ref) for ref in refs}
+        left = wait_until_gone(self._kubectl, deleted, wait, self._report, self._gone)
         self._failed.update(left)
         return not_gone(left, wait) if left else None
 
@@ -116,24 +125,24 @@ class _Deletion:
         finally:
             self._done |= told.confirmed(going)
             if code == 0:
-                # Nothing is said of one that has gone by itself meanwhile.
-                self._absent |= {ref for ref in going if ref not in self._done}
+                for ref in going:
+                    self._silent(ref, told)
         if code != 0:
             self._kubectl.survivable(DOING, told.stderr)
             for ref in going:
                 if ref not in self._done:
-                    self._delete_alone(ref)
+                    self._delete_alone(ref, told)
 
     def tell(self) -> tuple[ObjectResult, ...]:
         """Tell what became of each, or would."""
-        results = tuple(map(self._result, self._objects))
-        report_results(self._report, results)
+        results = self._results()
+        report_results(self._report, results, namespace=self._kubectl.access.namespace)
         return results
 
     def rehearse(self) -> tuple[ObjectResult, ...]:
         """Tell what would go, as differences; the results are those of a deletion that worked."""
-        self._done = self._going()
-        results = tuple(map(self._result, self._objects))
+        self._done = self._gone = self._going()
+        results = self._results()
         going = [each.ref for each in self._objects if each.ref in self._done]
         differences = [compare(ref, self._there.get(ref), None) for ref in going]
         report_differences(self._report, differences)
@@ -142,6 +151,11 @@ class _Deletion:
                 self._report.line(f"{named(result.ref)} would be kept: {result.message}")
         return results
 
+    def _results(self) -> tuple[ObjectResult, ...]:
+        parents = [self._there[ref] for ref in self._parents if ref in self._there]
+        kept = [result_of(body, "kept", _PARENT) for body in parents]
+        return (*map(self._result, self._objects), *kept)
+
     def _going(self) -> set[ObjectRef]:
         return {each.ref for each in self._objects if self._is_going(each.ref)}
 
@@ -149,7 +163,13 @@ class _Deletion:
         is_kept = holds_others(ref) and not self._spec.delete_namespaces
         return bool(ref.name) and not is_kept and (ref in self._there or ref in self._unseen)
 
-    def _delete_alone(self, ref: ObjectRef) -> None:
+    def _silent(self, ref: ObjectRef, told: Confirmations) -> None:
+        """kubectl found no `ref`: it has gone by itself meanwhile, unless it is one of several that
+        kubectl speaks of alike, and did delete."""
+        is_deleted = ref in self._there and told.says(ref)
+        (self._done if ref in self._done or is_deleted else self._absent).add(ref)
+
+    def _delete_alone(self, ref: ObjectRef, told: Confirmations) -> None:
         """Once more, so that what the server has against it is known as its own."""
         if len(self._failed) >= _MOST_ALONE:
             self._failed[ref] = "not deleted; the first failures say why"
@@ -158,7 +178,9 @@ class _Deletion:
             ended = self._kubectl.capture(*argv.delete(files))
         stderr = self._warnings.take(ended.stderr.splitlines())
         if ended.exit.code == 0:
-            (self._done if ended.stdout.strip() else self._absent).add(ref)
+            if ended.stdout.strip():
+                self._done.add(ref)
+            self._silent(ref, told)
             return
         failure = self._kubectl.survivable(f"delete '{named(ref)}'", stderr)[0]
         self.first = self.first or failure
@@ -172,6 +194,7 @@ class _Deletion:
         if body is not None:
             uid = str(body["metadata"].get("uid", ""))
             ref = replace(ref, namespace=str(body["metadata"].get("namespace", "")))
+        ref = placed(ref, self._kubectl.access.namespace)
         return ObjectResult(ref=ref, action=action, uid=uid, message=message)
 
     def _ended(self, ref: ObjectRef) -> tuple[ObjectAction, str]:
@@ -183,7 +206,9 @@ class _Deletion:
             return "absent", ""
         if not self._is_going(ref):
             return "kept", _KEPT
-        return ("deleted" if ref in self._done else "unknown"), ""
+        if ref not in self._done:
+            return "unknown", ""
+        return ("deleted" if ref in self._gone else "deleting"), ""
 
     def _progress(self, done: int, total: int) -> None:
         self._report.progress(None, f"{done} of {total} objects deleted")

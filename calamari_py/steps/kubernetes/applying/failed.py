@@ -14,7 +14,7 @@ from calamari_py.steps.kubernetes.values import KubeObject, ObjectResult
 _MOST_ROWS = 10
 _CONFLICT = (
     "say 'force_conflicts: true' to take these fields over, or leave them out of the file:"
-    " then their owner keeps them"
+    " then their owner keeps them. What 'kubectl apply' made without --server-side needs it once"
 )
 
 

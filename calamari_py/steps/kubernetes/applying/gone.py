@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from calamari_py.errors import ToolFailed
 from calamari_py.identity import duration_text
 from calamari_py.steps.base import StepReport
+from calamari_py.steps.kubernetes.access.failures import ApiFailure
+from calamari_py.steps.kubernetes.applying.causes import short
 from calamari_py.steps.kubernetes.applying.outcome import Body
 from calamari_py.steps.kubernetes.applying.tell import named
 from calamari_py.steps.kubernetes.applying.terminating import blocked_by
@@ -17,29 +19,42 @@ from calamari_py.steps.kubernetes.values import ObjectRef
 _INTERVAL = 1.0
 _LONGEST_INTERVAL = 5.0
 _MOST_ROWS = 10
+_UNSEEN = "not known whether it is gone"
 
 
 def wait_until_gone(
-    kubectl: Kubectl, deleted: Mapping[ObjectRef, Body], wait: WaitSpec, report: StepReport
+    kubectl: Kubectl,
+    deleted: Mapping[ObjectRef, Body | None],
+    wait: WaitSpec,
+    report: StepReport,
+    gone: set[ObjectRef],
 ) -> dict[ObjectRef, str]:
-    """Wait until the objects `deleted`, as they were before, are gone; another one of the same name
-    does not count. Those that are not in the time of `wait`, with what blocks them."""
+    """Wait until the objects `deleted` are gone, and put each that is in `gone`. They come as they
+    were before, None for one that was not seen; another one of the same name does not count. Those
+    that are not gone in the time of `wait`, or may not be looked at, with the reason."""
     clock = kubectl.context.clock
     end = clock.monotonic() + wait.timeout
     interval = _INTERVAL
-    left: Mapping[ObjectRef, Body] = deleted
+    left = dict(deleted)
+    why: dict[ObjectRef, str] = {}
     while left:
+        unseen: dict[ObjectRef, ApiFailure] = {}
         found = kubectl.get_objects(
-            list(left), doing="look whether the objects are gone", refused={}
+            list(left), doing="look whether the objects are gone", refused=unseen
         )
-        left = {ref: body for ref, body in found.items() if _uid(body) == _uid(deleted[ref])}
+        there = {ref: body for ref, body in found.items() if _is_still(body, deleted[ref])}
+        gone |= left.keys() - there.keys() - unseen.keys()
+        hidden = {ref for ref, failure in unseen.items() if failure.kind == "forbidden"}
+        why |= {ref: f"{_UNSEEN}: {short(unseen[ref].text)}" for ref in unseen}
+        why |= {ref: _why(body) for ref, body in there.items()}
+        left = {ref: body for ref, body in left.items() if ref not in gone | hidden}
         rest = end - clock.monotonic()
         if not left or rest <= 0:
             break
         report.progress(None, f"{len(left)} of {len(deleted)} objects are being deleted")
         clock.sleep(min(interval, rest))
         interval = min(interval * 2, _LONGEST_INTERVAL)
-    return {ref: _why(body) for ref, body in left.items()}
+    return {ref: why[ref] for ref in deleted if ref not in gone}
 
 
 def not_gone(left: Mapping[ObjectRef, str], wait: WaitSpec) -> ToolFailed:
@@ -48,13 +63,13 @@ def not_gone(left: Mapping[ObjectRef, str], wait: WaitSpec) -> ToolFailed:
     if len(rows) > _MOST_ROWS:
         rows[_MOST_ROWS:] = [f"and {len(rows) - _MOST_ROWS} more"]
     first = next(iter(left))
-    count = f"{len(left)} objects are" if len(left) > 1 else f"'{named(first)}' is"
-    return ToolFailed(
-        f"{count} not gone after {duration_text(int(wait.timeout))} (wait.timeout)",
-        hint="a finalizer is removed by the controller it belongs to: see that it runs, or say"
-        " 'wait: false'",
-        evidence=rows,
-    )
+    what = f"{len(left)} objects are" if len(left) > 1 else f"'{named(first)}' is"
+    message = f"{what} not gone after {duration_text(int(wait.timeout))} (wait.timeout)"
+    hint = "a finalizer is removed by the controller it belongs to: see that it runs"
+    if all(why.startswith(_UNSEEN) for why in left.values()):
+        message = f"nobody can see whether {what} gone"
+        hint = "give the step the right to get what it deletes"
+    return ToolFailed(message, hint=f"{hint}, or say 'wait: false'", evidence=rows)
 
 
 def _why(body: Body) -> str:
@@ -62,5 +77,10 @@ def _why(body: Body) -> str:
     return f"not gone yet, blocked by {what_blocks}" if what_blocks else "not gone yet"
 
 
-def _uid(body: Body) -> object:
-    return (body.get("metadata") or {}).get("uid")
+def _is_still(body: Body, before: Body | None) -> bool:
+    """Whether `body` is what was there `before`. Where nobody saw that, one that is being deleted
+    is it."""
+    metadata = body.get("metadata") or {}
+    if before is None:
+        return bool(metadata.get("deletionTimestamp"))
+    return bool(metadata.get("uid") == (before.get("metadata") or {}).get("uid"))

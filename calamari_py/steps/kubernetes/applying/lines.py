@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from calamari_py.process.base import Stream
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.kubernetes.tool.complaints import warning_in
-from calamari_py.steps.kubernetes.values import ObjectRef
+from calamari_py.steps.kubernetes.values import KubeObject, ObjectRef
 
 _APPLIED = re.compile(r"([^\s/]+)/(\S+) (serverside-applied|created|configured|unchanged)")
 _PRUNED = re.compile(r"([^\s/]+)/(\S+) pruned")
@@ -25,6 +25,19 @@ def spoken(ref: ObjectRef) -> Spoken:
     it."""
     kind = ref.kind.lower()
     return (f"{kind}.{ref.group}" if ref.group else kind), ref.name
+
+
+def lots_of(objects: Iterable[KubeObject]) -> list[list[KubeObject]]:
+    """`objects` in as few lots as it takes for kubectl to speak of no two in a lot alike."""
+    lots: list[list[KubeObject]] = []
+    seen: Counter[Spoken] = Counter()
+    for each in objects:
+        at = seen[spoken(each.ref)]
+        seen[spoken(each.ref)] += 1
+        if at == len(lots):
+            lots.append([])
+        lots[at].append(each)
+    return lots
 
 
 class Warnings:
@@ -78,6 +91,10 @@ class Confirmations:
     def stderr(self) -> bytes:
         """All that it complained of, without warnings."""
         return b"\n".join(line for line in self._stderr if line)
+
+    def says(self, ref: ObjectRef) -> bool:
+        """Whether anything of that name is done."""
+        return self.done[spoken(ref)] > 0
 
     def confirmed(self, refs: Collection[ObjectRef]) -> set[ObjectRef]:
         """Which of `refs` are done. Of those that kubectl speaks of alike, in several namespaces,

@@ -7,6 +7,7 @@ from calamari_py.steps.base import StepReport
 from calamari_py.steps.kubernetes.access.failures import ApiFailure, read_failure
 from calamari_py.steps.kubernetes.applying.tell import named
 from calamari_py.steps.kubernetes.applying.terminating import refuse_terminating
+from calamari_py.steps.kubernetes.diffing.difference import Difference, compare
 from calamari_py.steps.kubernetes.tool.argv import WRITE_TIMEOUT
 from calamari_py.steps.kubernetes.tool.kubectl import Kubectl
 from calamari_py.steps.kubernetes.values import ObjectRef, ObjectResult
@@ -23,26 +24,45 @@ def ensure_namespace(
     """What became of it when it was made; None when it was there, or may not be looked at: rights
     are often only for what is inside. Raises ToolFailed when it is missing and not to be made."""
     ref = namespace_ref(name)
-    refused: dict[ObjectRef, ApiFailure] = {}
-    found = kubectl.get_objects([ref], doing=f"look for namespace '{name}'", refused=refused)
-    refuse_terminating(found.values())
-    if found or (refused and not create):
+    missing = _is_missing(kubectl, ref, create=create)
+    if missing is False or not create:
         return None
-    if not create:
-        raise ToolFailed(
-            f"namespace '{name}' does not exist in {kubectl.access.name}",
-            hint="make it with 'create_namespace: true', or correct 'namespace'",
-        )
     made = kubectl.capture("create", "namespace", name, WRITE_TIMEOUT)
     if made.exit.code != 0:
         failure = read_failure(made.stderr)
-        if b"AlreadyExists" in made.stderr or (refused and _is_refusal(failure)):
+        if b"AlreadyExists" in made.stderr or (missing is None and _is_refusal(failure)):
             return None
         raise kubectl.failed(f"create namespace '{name}'", failure or made.stderr)
     report.changed()
     result = ObjectResult(ref=ref, action="created")
     report.line(f"{named(ref)} created", event="kube_object", fields=result.fields(), tone="good")
+    # Whatever fails before the others are told.
+    report.fact("objects", [result.fields()])
     return result
+
+
+def foresee_namespace(kubectl: Kubectl, name: str, *, create: bool) -> tuple[Difference, ...]:
+    """What `ensure_namespace` would change. Raises ToolFailed where that would."""
+    ref = namespace_ref(name)
+    if not _is_missing(kubectl, ref, create=create):
+        return ()
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return (compare(ref, None, body),)
+
+
+def _is_missing(kubectl: Kubectl, ref: ObjectRef, *, create: bool) -> bool | None:
+    """Whether there is no such namespace; None where nobody may look."""
+    refused: dict[ObjectRef, ApiFailure] = {}
+    found = kubectl.get_objects([ref], doing=f"look for namespace '{ref.name}'", refused=refused)
+    refuse_terminating(found.values())
+    if refused:
+        return None
+    if not found and not create:
+        raise ToolFailed(
+            f"namespace '{ref.name}' does not exist in {kubectl.access.name}",
+            hint="make it with 'create_namespace: true', or correct 'namespace'",
+        )
+    return not found
 
 
 def _is_refusal(failure: ApiFailure | None) -> bool:

@@ -8,9 +8,15 @@ from typing import Any
 
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.kubernetes.access.failures import ApiFailure
-from calamari_py.steps.kubernetes.applying.applyset import PART_OF, check_applyset, left_over
+from calamari_py.steps.kubernetes.applying.adopted import without_dropped
+from calamari_py.steps.kubernetes.applying.applyset import (
+    PART_OF,
+    ApplySet,
+    look_at_applyset,
+    warn_of_others,
+)
 from calamari_py.steps.kubernetes.applying.causes import cause_of
-from calamari_py.steps.kubernetes.applying.definitions import defined_by
+from calamari_py.steps.kubernetes.applying.definitions import new_types
 from calamari_py.steps.kubernetes.applying.failed import none_failed
 from calamari_py.steps.kubernetes.applying.lines import Warnings
 from calamari_py.steps.kubernetes.applying.namespace import namespace_ref
@@ -26,6 +32,7 @@ from calamari_py.steps.kubernetes.values import KubeObject, ObjectRef, ObjectRes
 
 _DOING = "rehearse applying the objects"
 _MOST_FAILURES = 20
+_TAKEN_OVER = "what a client-side 'kubectl apply' gave it and no file has any more goes, too"
 
 
 def dry_run(
@@ -60,16 +67,17 @@ class _Rehearsal:
 
     def carry_out(self) -> tuple[Difference, ...]:
         """See `dry_run`."""
-        gone: list[Body] = []
+        applyset = ApplySet()
         if self._spec.applyset:
-            check_applyset(self._kubectl, self._objects, self._spec)
-            gone = left_over(self._kubectl, self._objects, self._spec)
+            applyset = look_at_applyset(self._kubectl, self._objects, self._spec)
         absent = self._look()
+        if self._spec.applyset:
+            warn_of_others(self._live.values(), applyset, self._report)
         later = dict(self._later(absent))
         self._rehearse([each for each in self._objects if each.ref.name and each.ref not in later])
         differences = (
             *(self._difference(each, later.get(each.ref, "")) for each in self._objects),
-            *(compare(ref_of(body), body, None) for body in gone),
+            *(compare(ref_of(body), body, None) for body in applyset.left_over),
         )
         self._fail_if_any(differences)
         return differences
@@ -89,11 +97,13 @@ class _Rehearsal:
         made = {each.ref.name for each in self._objects if each.ref == namespace_ref(each.ref.name)}
         if self._spec.create_namespace:
             made.add(self._namespace)
-        kinds = set(defined_by(each for each in self._objects if each.ref not in self._live))
+        types = set(new_types(self._objects, self._live))
         for each in self._objects:
             ref = each.ref
-            if (ref.group, ref.kind) in kinds:
+            if (ref.group, ref.kind, "") in types:
                 yield ref, "not checked by the server: its kind does not exist yet"
+            elif (ref.group, ref.kind, ref.version) in types:
+                yield ref, "not checked by the server: its version does not exist yet"
             elif (ref.namespace or self._namespace) in absent & made and ref.kind not in (
                 "Namespace",
                 "CustomResourceDefinition",
@@ -134,7 +144,9 @@ class _Rehearsal:
         live, wanted = self._live.get(ref), self._wanted[ref]
         if self._spec.applyset:
             live, wanted = _unlabelled(live), _unlabelled(wanted)
-        return compare(ref, live, wanted)
+        rest = without_dropped(wanted, live, each.body) if self._spec.server_side else wanted
+        note = "" if rest == wanted else _TAKEN_OVER
+        return replace(compare(ref, live, rest), note=note)
 
     def _fail_if_any(self, differences: Sequence[Difference]) -> None:
         if not self._failed:

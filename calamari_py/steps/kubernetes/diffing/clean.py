@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from calamari_py.masking import MASK
 from calamari_py.masking.forms import to_bytes
 from calamari_py.steps.kubernetes.diffing.lines import Numbers
 from calamari_py.steps.kubernetes.objects.secrets import LAST_APPLIED, is_secret, secrets_in
@@ -24,12 +25,16 @@ _MANAGED_BY = "app.kubernetes.io/managed-by"
 _LONGEST_ANNOTATION = 256
 _VALUES = ("data", "stringData")
 
+Mask = Callable[[Any], str]
+"""What stands for a value."""
+
 
 def cleaned(
     body: Mapping[str, Any], numbers: Numbers, *, namespace: str, without_helm: bool
 ) -> dict[str, Any]:
     """`body` as it is compared and shown. The values of a Secret in it are replaced by numbers;
     those of `body` itself are left out: see `secret_values`."""
+    mask = _numbered(numbers)
     found = {key: value for key, value in body.items() if key != "status"}
     if is_secret(body):
         found = {key: value for key, value in found.items() if key not in _VALUES}
@@ -37,14 +42,20 @@ def cleaned(
     if isinstance(metadata, Mapping):
         found["metadata"] = _metadata(
             metadata,
-            numbers,
+            mask,
             namespace=namespace,
             without_helm=without_helm,
             of_secret=is_secret(body),
         )
     if any(True for _ in secrets_in(found)):
-        found = {key: _hidden(value, numbers) for key, value in found.items()}
+        found = {key: _hidden(value, mask) for key, value in found.items()}
     return found
+
+
+def without_values(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All of `body`, with ``***`` for the values of every Secret in it. What has no Secret in it is
+    given as it is."""
+    return _hidden(body, lambda _: MASK) if any(True for _ in secrets_in(body)) else body
 
 
 def secret_values(body: Mapping[str, Any] | None) -> dict[str, bytes]:
@@ -63,13 +74,17 @@ def secret_values(body: Mapping[str, Any] | None) -> dict[str, bytes]:
     return found
 
 
+def _numbered(numbers: Numbers) -> Mask:
+    return lambda value: f"*** (no. {numbers(value)})"
+
+
 def _items(part: Any) -> list[tuple[str, Any]]:
     return list(part.items()) if isinstance(part, Mapping) else []
 
 
 def _metadata(
     metadata: Mapping[str, Any],
-    numbers: Numbers,
+    mask: Mask,
     *,
     namespace: str,
     without_helm: bool,
@@ -80,7 +95,7 @@ def _metadata(
         found.pop("namespace", None)
     dropped = (*_ANNOTATIONS, *_OF_HELM) if without_helm else _ANNOTATIONS
     annotations = {
-        key: _annotation(value, numbers) if of_secret else value
+        key: _annotation(value, mask) if of_secret else value
         for key, value in _items(found.pop("annotations", None))
         if key not in dropped
     }
@@ -93,35 +108,31 @@ def _metadata(
     return found | {key: value for key, value in texts.items() if value}
 
 
-def _annotation(value: Any, numbers: Numbers) -> Any:
+def _annotation(value: Any, mask: Mask) -> Any:
     """Many tools keep a Secret as it was applied in an annotation of it."""
     if not isinstance(value, str):
         return value
     hides = value.lstrip().startswith(("{", "[")) or len(value) > _LONGEST_ANNOTATION
-    return _mask(value, numbers) if hides else value
+    return mask(value) if hides else value
 
 
-def _hidden(value: Any, numbers: Numbers) -> Any:
-    """`value` with numbers for the values of every Secret in it."""
+def _hidden(value: Any, mask: Mask) -> Any:
+    """`value` with masks for the values of every Secret in it."""
     if isinstance(value, list):
-        return [_hidden(each, numbers) for each in value]
+        return [_hidden(each, mask) for each in value]
     if not isinstance(value, Mapping):
         return value
     if not is_secret(value):
-        return {key: _hidden(each, numbers) for key, each in value.items()}
-    return {key: _hidden_field(key, each, numbers) for key, each in value.items()}
+        return {key: _hidden(each, mask) for key, each in value.items()}
+    return {key: _hidden_field(key, each, mask) for key, each in value.items()}
 
 
-def _hidden_field(key: str, value: Any, numbers: Numbers) -> Any:
+def _hidden_field(key: str, value: Any, mask: Mask) -> Any:
     if key in _VALUES and isinstance(value, Mapping):
-        return {name: _mask(each, numbers) for name, each in value.items()}
+        return {name: mask(each) for name, each in value.items()}
     if key == "metadata" and isinstance(value, Mapping):
         annotations = {
-            name: _annotation(each, numbers) for name, each in _items(value.get("annotations"))
+            name: _annotation(each, mask) for name, each in _items(value.get("annotations"))
         }
         return {**value, "annotations": annotations} if annotations else value
-    return _hidden(value, numbers)
-
-
-def _mask(value: Any, numbers: Numbers) -> str:
-    return f"*** (no. {numbers(value)})"
+    return _hidden(value, mask)

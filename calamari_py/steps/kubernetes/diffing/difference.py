@@ -10,7 +10,7 @@ from typing import Any, Literal
 from calamari_py.steps.kubernetes.diffing.clean import cleaned, secret_values
 from calamari_py.steps.kubernetes.diffing.lines import Line, Numbers, lines_of, scalar
 from calamari_py.steps.kubernetes.objects.secrets import is_secret
-from calamari_py.steps.kubernetes.values import ObjectRef
+from calamari_py.steps.kubernetes.values import ObjectRef, ref_of
 
 DifferenceKind = Literal["create", "change", "none", "delete", "unknown"]
 
@@ -55,8 +55,10 @@ def compare(
     if live is None and wanted is None:
         return Difference(ref=ref, kind="none")
     numbers = Numbers()
+    # One that names no namespace is in that of the step.
+    namespace = ref.namespace or ref_of(live or wanted or {}).namespace
     sides = [
-        cleaned(body, numbers, namespace=ref.namespace, without_helm=without_helm) if body else {}
+        cleaned(body, numbers, namespace=namespace, without_helm=without_helm) if body else {}
         for body in (live, wanted)
     ]
     lines: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from calamari_py.steps.kubernetes.helm.files import HelmFiles
@@ -39,14 +39,12 @@ def dry_run(spec: HelmSpec, files: HelmFiles, chart: Path) -> tuple[str, ...]:
     return (*_upgrade(spec, files), "--dry-run=server", spec.release, str(chart))
 
 
-def upgrade(
-    spec: HelmSpec, files: HelmFiles, chart: Path, *, labels: Sequence[str] = ()
-) -> tuple[str, ...]:
+def upgrade(spec: HelmSpec, files: HelmFiles, chart: Path, *, label: str = "") -> tuple[str, ...]:
     """The upgrade itself; what it stored, as JSON. It tells what it is at on stderr: its reader is
     only woken by somebody who speaks."""
     return (
         *_upgrade(spec, files),
-        *(f"--labels={label}" for label in labels),
+        *((f"--labels={label}",) if label else ()),
         *_waiting(spec),
         "--debug",
         spec.release,
@@ -54,13 +52,21 @@ def upgrade(
     )
 
 
-def template(spec: HelmSpec, files: HelmFiles, chart: Path) -> tuple[str, ...]:
-    """All that the chart makes; no cluster is asked."""
+def show_crds(spec: HelmSpec, chart: Path) -> tuple[str, ...]:
+    """The definitions that lie beside the chart's templates."""
+    return (str(spec.binary), "show", "crds", str(chart))
+
+
+def template(
+    spec: HelmSpec, files: HelmFiles, chart: Path, *, crds: bool = True
+) -> tuple[str, ...]:
+    """All that the chart makes, with its definitions unless `crds` is False; no cluster is
+    asked."""
     return (
         *_begin(spec, "template"),
         *(f"--values={path}" for path in files.values),
         *(() if spec.hooks else ("--no-hooks",)),
-        "--skip-crds" if spec.skip_crds else "--include-crds",
+        "--include-crds" if crds and not spec.skip_crds else "--skip-crds",
         spec.release,
         str(chart),
     )
@@ -113,8 +119,14 @@ def uninstall(spec: HelmSpec, *, keep_history: bool) -> tuple[str, ...]:
 
 
 def test(spec: HelmSpec) -> tuple[str, ...]:
-    """The chart's tests. Here ``--debug`` would print the values that the release was given."""
-    return (*_begin(spec, "test"), "--logs", _timeout(spec), spec.release)
+    """The chart's tests. Here ``--debug`` would print the values that the release was given, and
+    ``--logs`` fails for a test that is no pod."""
+    return (*_begin(spec, "test"), _timeout(spec), spec.release)
+
+
+def limit(spec: HelmSpec, hooks: int) -> float:
+    """The seconds that an upgrade may take: Helm gives that time to each hook anew."""
+    return _seconds(spec) * (hooks + (1 if spec.wait is not None else 0))
 
 
 def by_hand(spec: HelmSpec, *words: str) -> str:
@@ -146,8 +158,11 @@ def _waiting(spec: HelmSpec, *, jobs: bool = True) -> tuple[str, ...]:
 
 
 def _timeout(spec: HelmSpec) -> str:
-    seconds = spec.wait.timeout if spec.wait is not None else _HOOKS_SECONDS
-    return f"--timeout={math.ceil(seconds)}s"
+    return f"--timeout={math.ceil(_seconds(spec))}s"
+
+
+def _seconds(spec: HelmSpec) -> float:
+    return spec.wait.timeout if spec.wait is not None else _HOOKS_SECONDS
 
 
 def _versioned(spec: HelmSpec) -> tuple[str, ...]:

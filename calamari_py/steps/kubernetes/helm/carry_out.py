@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.base import StepContext, StepOutcome
+from calamari_py.steps.kubernetes.access.access import open_access
+from calamari_py.steps.kubernetes.helm.actions.diff import diff
+from calamari_py.steps.kubernetes.helm.actions.rollback import rollback
+from calamari_py.steps.kubernetes.helm.actions.template import template
+from calamari_py.steps.kubernetes.helm.actions.test import test
+from calamari_py.steps.kubernetes.helm.actions.uninstall import uninstall
+from calamari_py.steps.kubernetes.helm.actions.upgrade import upgrade
 from calamari_py.steps.kubernetes.helm.files import write_files
 from calamari_py.steps.kubernetes.helm.tool import Helm
 from calamari_py.steps.kubernetes.helm.work import Work
 from calamari_py.steps.kubernetes.spec import HelmSpec
+from calamari_py.steps.kubernetes.tool.kubectl import Kubectl
+
+_ACTIONS: dict[str, Callable[[Work], StepOutcome]] = {
+    "upgrade": upgrade,
+    "diff": diff,
+    "rollback": rollback,
+    "uninstall": uninstall,
+    "test": test,
+}
 
 
 def carry_out(spec: HelmSpec, context: StepContext) -> StepOutcome:
@@ -17,8 +35,6 @@ def carry_out(spec: HelmSpec, context: StepContext) -> StepOutcome:
     context.report.fact("action", spec.action)
     try:
         if spec.action == "template":
-            from calamari_py.steps.kubernetes.helm.actions.template import template
-
             return template(spec, context)
         return _act(spec, context)
     except Stopped as stopped:
@@ -26,14 +42,6 @@ def carry_out(spec: HelmSpec, context: StepContext) -> StepOutcome:
 
 
 def _act(spec: HelmSpec, context: StepContext) -> StepOutcome:
-    from calamari_py.steps.kubernetes.access.access import open_access
-    from calamari_py.steps.kubernetes.helm.actions.diff import diff
-    from calamari_py.steps.kubernetes.helm.actions.rollback import rollback
-    from calamari_py.steps.kubernetes.helm.actions.test import test
-    from calamari_py.steps.kubernetes.helm.actions.uninstall import uninstall
-    from calamari_py.steps.kubernetes.helm.actions.upgrade import upgrade
-    from calamari_py.steps.kubernetes.tool.kubectl import Kubectl
-
     access = open_access(spec.cluster, namespace=spec.namespace, context=context)
     files = write_files(spec, private=context.private, temp=context.temp)
     helm = Helm(spec, context, files, access)
@@ -45,11 +53,4 @@ def _act(spec: HelmSpec, context: StepContext) -> StepOutcome:
     context.report.fact("namespace", access.namespace)
     context.report.line(f"Helm {version}, {access.name}")
     work = Work(spec=spec, context=context, helm=helm, kubectl=kubectl, access=access, files=files)
-    actions = {
-        "upgrade": upgrade,
-        "diff": diff,
-        "rollback": rollback,
-        "uninstall": uninstall,
-        "test": test,
-    }
-    return actions[spec.action](work)
+    return _ACTIONS[spec.action](work)

@@ -166,6 +166,8 @@ def _repository(
         username, password = written.username or "", written.password or ""
         _check_login(username, password, checks)
     _check_url(field, url, checks, registry=registry)
+    if password and url.lower().startswith("http:"):
+        checks.refuse(field, "would be given the password unencrypted", "write https://…")
     return ChartRepository(url=url, username=username, password=password)
 
 

@@ -10,6 +10,7 @@ from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.kubernetes.access.access import Access
 from calamari_py.steps.kubernetes.access.failures import read_failure, tool_failed
+from calamari_py.steps.kubernetes.clip import clip
 from calamari_py.steps.kubernetes.helm.argv import by_hand
 from calamari_py.steps.kubernetes.spec import HelmSpec
 
@@ -18,10 +19,14 @@ _PREFIX = re.compile(
     r"^(?:[WIE]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] |[a-z_]+\.go:\d+: )?(?:WARNING: |[Ww]arning: )?"
 )
 """What stands before a warning: the words of three loggers."""
+_BEGIN = re.compile(r"[WIEF]\d{4} |[a-z_]+\.go:\d+: |WARNING: |[Ww]arning: |Error:")
+"""How a message of any of them begins."""
 _CHATTER = re.compile(
     r"Pulled: |Digest: |Hang tight|\.\.\.Successfully got|Update Complete|Saving \d+ chart"
     r"|Downloading |Deleting outdated|Release \".*\" does not exist"
 )
+_PLAIN = re.compile(r"^(UPGRADE|INSTALLATION|ROLLBACK) FAILED:\s*")
+"""Words that say what we say ourselves."""
 _NOT_FOUND = re.compile(r"release: not found")
 _TIME_IS_OVER = re.compile(r"context deadline exceeded|timed out waiting for the condition")
 _LONGEST = 2000
@@ -59,7 +64,9 @@ _KNOWN = tuple(
         ),
         (
             r"values don't meet the specifications of the schema",
-            _hint("correct the values: the chart's values.schema.json says what they may be"),
+            _hint("correct the values: the chart's values.schema.json says what they may be; what"
+                  " is a number there, and made of a variable, stands in a values file, with"
+                  " render: true"),
         ),
         (
             r"invalid ownership metadata",
@@ -107,6 +114,10 @@ _KNOWN = tuple(
                   " folder (.helmignore) and into the values"),
         ),
         (
+            r"library charts are not installable",
+            _hint("a library has nothing of its own: name the chart that depends on it"),
+        ),
+        (
             r"chart requires kubeVersion",
             _hint("the chart is not made for this cluster's version: take another one of it"),
         ),
@@ -142,16 +153,16 @@ def helm_failed(
 
     A cluster that does not let us is more than what Helm says of it, unless Helm itself knows what
     it is about."""
-    text = _error_of(stderr)
+    text = _PLAIN.sub("", _error_of(stderr)).strip()
     known = next((each for each in _KNOWN if each.text.search(text)), None)
-    failure = read_failure(f"Error: {text}\n".encode()) if text else None
+    failure = read_failure(f"Error: {text}\n".encode(), program="helm") if text else None
     if failure is not None and failure.kind == "other":
         failure = None
     if access is not None and failure is not None and (known is None or failure.is_access):
         return tool_failed(doing, failure, access=access, context=context, program="helm")
     first, *rest = text.splitlines() or [f"helm ended with {code} and did not say why"]
     return ToolFailed(
-        f"could not {doing}: {_plain(first)}",
+        f"could not {doing}: {first.rstrip('.')}",
         hint=known.hint(spec) if known is not None else None,
         evidence=tuple(line.strip() for line in rest[:_ROWS] if line.strip()),
     )
@@ -170,6 +181,11 @@ def is_debug(line: bytes) -> bool:
     return _STACK.match(line.decode("utf-8", "replace")) is not None
 
 
+def begins(line: bytes) -> bool:
+    """Whether the line begins a message; what does not belongs to the one before it."""
+    return _BEGIN.match(line.decode("utf-8", "replace")) is not None
+
+
 def _error_of(stderr: bytes) -> str:
     """What stands after ``Error:``, without what ``--debug`` adds: a trace of Helm's own."""
     lines = stderr.decode("utf-8", "replace").splitlines()
@@ -181,10 +197,4 @@ def _error_of(stderr: bytes) -> str:
         if _STACK.match(line):
             break
         found.append(line)
-    return "\n".join(found).strip()[:_LONGEST]
-
-
-def _plain(line: str) -> str:
-    """Without the words that say what we say ourselves."""
-    plain = re.sub(r"^(UPGRADE|INSTALLATION|ROLLBACK) FAILED:\s*", "", line)
-    return plain.rstrip(".")
+    return clip("\n".join(found).strip(), _LONGEST)

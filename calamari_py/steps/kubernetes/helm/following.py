@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from calamari_py.errors import ToolFailed
+from calamari_py.errors import TimedOut, ToolFailed
 from calamari_py.process.base import Stream
-from calamari_py.steps.kubernetes.helm.failures import is_debug, is_timeout
+from calamari_py.steps._stopped import Stopped, is_time_over
+from calamari_py.steps.kubernetes.helm.failures import begins, is_debug, is_timeout
 from calamari_py.steps.kubernetes.helm.work import Work
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Follower:
         self._work = work
         self._looked = work.clock.monotonic()
         self._has_failed = False
+        self._is_debugging = False
 
     def line(self, stream: Stream, line: bytes) -> None:
         """Helm speaks."""
@@ -57,9 +59,11 @@ class Follower:
         self._has_failed = self._has_failed or line.startswith(b"Error:")
         if self._has_failed:
             return
-        if is_debug(line):
+        if is_debug(line) or (self._is_debugging and not begins(line)):
+            self._is_debugging = True
             self._debug(_DEBUG.sub("", line.decode("utf-8", "replace")))
         else:
+            self._is_debugging = False
             self._work.helm.tell_warnings(line)
         # Who speaks all the time is never silent.
         self.idle()
@@ -95,7 +99,13 @@ def follow(
     what the rollout shows of it, RolloutFailed once the rollout is certain to fail, Stopped when
     calamari had to end it."""
     follower = Follower(work, objects=objects, hooks=hooks, shows_stdout=shows_stdout)
-    ended = work.helm.read(verb, words, follower)
+    try:
+        ended = work.helm.read(verb, words, follower)
+    except (Stopped, TimedOut) as over:
+        rollout = hooks if follower.is_at_hooks else objects
+        if rollout is not None and is_time_over(over):
+            rollout.tell_unfinished()
+        raise
     work.report.settle()
     if ended.code == 0:
         return bytes(follower.stdout)

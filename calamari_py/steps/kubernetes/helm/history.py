@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from calamari_py.errors import ToolFailed
 
@@ -18,6 +19,7 @@ _NEVER_DEPLOYED = re.compile(
 its history kept. Such a revision becomes superseded like any other, by the upgrade that follows, or
 by a rollback that fails.
 Source: helm.sh/helm/v3 pkg/action, install.go upgrade.go rollback.go."""
+_BACK = re.compile(r"Rollback to (\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,12 @@ class Revision:
             return True
         return self.status == "superseded" and not _NEVER_DEPLOYED.match(self.description)
 
+    @property
+    def back_to(self) -> int | None:
+        """The revision that it is again, None for one that is no rollback."""
+        found = _BACK.match(self.description)
+        return int(found[1]) if found else None
+
 
 def read_history(stdout: bytes) -> tuple[Revision, ...]:
     """``helm history -o json``, the oldest first. ToolFailed where it is none."""
@@ -56,11 +64,25 @@ def read_history(stdout: bytes) -> tuple[Revision, ...]:
 
 def last_deployed(revisions: Sequence[Revision], *, before: int | None = None) -> Revision | None:
     """The newest that was deployed, of those before the revision `before`: the one that is deployed
-    now goes before any that was."""
+    now goes before any that was. One that somebody rolled back from is no place to go back to, as
+    long as there is another one."""
+    left = {one.number for one, other in pairwise(revisions)
+            if other.back_to is not None and other.back_to < one.number}  # fmt: skip
     known = [each for each in revisions if before is None or each.number < before]
-    deployed = [each for each in known if each.status == "deployed"]
     was_deployed = [each for each in known if each.was_deployed]
-    return next(reversed(deployed or was_deployed), None)
+    good = [each for each in was_deployed if each.number not in left] or was_deployed
+    deployed = [each for each in good if each.status == "deployed"]
+    return next(reversed(deployed or good), None)
+
+
+def last_before(revisions: Sequence[Revision]) -> Revision | None:
+    """The newest that was deployed before what the last one is: that is what it was gone back to,
+    where it is a rollback."""
+    by_number = {each.number: each for each in revisions}
+    place = revisions[-1]
+    while (back := place.back_to) is not None and back < place.number and back in by_number:
+        place = by_number[back]
+    return last_deployed(revisions, before=place.number)
 
 
 def _revision(row: dict[str, object]) -> Revision:

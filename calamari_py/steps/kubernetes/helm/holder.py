@@ -23,6 +23,7 @@ _VALUE = re.compile(
     re.ASCII,
 )
 _PROC = Path("/proc")
+_NOWHERE = "0" * 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +45,15 @@ class Holder:
         return f"r{self.revision}-{self.place}-{self.pid}-{self.started}-{self.limit}s-{self.token}"
 
 
-def ourselves(revision: int, *, limit: float, proc: Path = _PROC) -> Holder | None:
-    """This run, which is about to make the revision. None where the system does not say."""
-    place, entry = _place(proc), entry_of(os.getpid())
-    if not place or entry is None:
-        return None
+def ourselves(revision: int, *, limit: float, proc: Path = _PROC) -> Holder:
+    """This run, which is about to make the revision. Where the system does not say who that is, it
+    is one of another place: the token tells this run its own in any case."""
+    entry = entry_of(os.getpid())
     return Holder(
         revision=revision,
-        place=place,
-        pid=entry.pid,
-        started=entry.started,
+        place=_place(proc) or _NOWHERE,
+        pid=os.getpid(),
+        started=entry.started if entry is not None else 0,
         limit=math.ceil(limit),
         token=secrets.token_hex(5),
     )
@@ -79,7 +79,8 @@ def is_alive(holder: Holder, *, proc: Path = _PROC) -> bool | None:
     another user, could say."""
     if holder.place != _place(proc):
         return None
-    entry = entry_of(holder.pid)
+    # An earlier attempt of this very run is over, whatever became of its helm.
+    entry = entry_of(holder.pid) if holder.pid != os.getpid() else None
     if entry is not None and entry.started == holder.started and not entry.ended:
         return True
     token = holder.token.encode()

@@ -34,8 +34,9 @@ class HelmKind(StepKind):
     actions: tuple[str, ...] = get_args(HelmAction)
     rehearses = True
     knows_changes = True
-    argument_fields: tuple[str, ...] = ("namespace", "release", "chart", "version", "binary",
-                                        "kubectl")  # fmt: skip
+    argument_fields: tuple[str, ...] = (
+        "namespace", "cluster.eks", "release", "chart", "version", "binary", "kubectl",
+    )  # fmt: skip
 
     def parse(self, section: HelmSection, context: ParseContext) -> HelmSpec:
         from calamari_py.steps.kubernetes.helm.parse import parse_helm
@@ -45,13 +46,18 @@ class HelmKind(StepKind):
     def secrets(self, spec: HelmSpec) -> Iterable[tuple[str, str]]:
         return spec.secrets
 
+    def roles(self, spec: HelmSpec) -> Iterable[tuple[str, str]]:
+        from calamari_py.steps.kubernetes.access.parse import roles_of
+
+        return ((f"{self.name}.{place}", arn) for place, arn in roles_of(spec.cluster))
+
     def warnings(self, spec: HelmSpec) -> Iterable[str]:
         return spec.warnings
 
-    def environment(self, spec: HelmSpec) -> KindEnvironment:  # noqa: ARG002
-        from calamari_py.steps.kubernetes.access.environment import kind_environment
+    def environment(self, spec: HelmSpec) -> KindEnvironment:
+        from calamari_py.steps.kubernetes.helm.environment import environment
 
-        return kind_environment()
+        return environment(spec)
 
     def equip(self, spec: HelmSpec, context: StepContext) -> Mapping[str, str]:
         from calamari_py.steps.kubernetes.access.access import open_access

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import cast
 
-from calamari_py.errors import CommandNotFound, ToolMissing
-from calamari_py.process import resolve_tool
 from calamari_py.steps._checks import Checks
 from calamari_py.steps.base import ParseContext
 from calamari_py.steps.kubernetes.access.parse import read_cluster, secrets_of
+from calamari_py.steps.kubernetes.common import check_namespace, find_program, read_wait
 from calamari_py.steps.kubernetes.helm.chart import Chart, read_chart
 from calamari_py.steps.kubernetes.helm.values_text import read_values
-from calamari_py.steps.kubernetes.sections import HelmAction, HelmSection, WaitSection
-from calamari_py.steps.kubernetes.spec import ClusterSpec, HelmSpec, WaitSpec
+from calamari_py.steps.kubernetes.sections import HelmAction, HelmSection
+from calamari_py.steps.kubernetes.spec import ClusterSpec, HelmSpec
 from calamari_py.templates import LATE_TEXT
 
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _LONGEST_RELEASE = 53
-_LONGEST_LABEL = 63
 _WITH_CHART = ("upgrade", "diff", "template")
 
 
@@ -34,7 +30,7 @@ def parse_helm(section: HelmSection, context: ParseContext) -> HelmSpec:
     checks = Checks(context)
     cluster = read_cluster(section.cluster, checks, context)
     _check_release(section.release, checks)
-    _check_namespace(section, checks)
+    check_namespace(section.namespace, checks, creates=section.create_namespace)
     # One manifest serves all actions: what the others need is looked at by them.
     chart = read_chart(section, checks, context) if action in _WITH_CHART else Chart()
     values = read_values(
@@ -44,7 +40,7 @@ def parse_helm(section: HelmSection, context: ParseContext) -> HelmSpec:
         checks=checks,
         context=context,
     )
-    wait = _wait(section.wait, checks)
+    wait = read_wait(section.wait, checks)
     _check_numbers(section, checks)
     _check_programs(section, checks)
     checks.found.raise_if_any()
@@ -52,8 +48,8 @@ def parse_helm(section: HelmSection, context: ParseContext) -> HelmSpec:
     return HelmSpec(
         action=action,
         dry_run=context.wishes.dry_run,
-        binary=_program("binary", section.binary, context),
-        kubectl=_program("kubectl", section.kubectl, context),
+        binary=find_program(section.binary, context, field="helm.binary"),
+        kubectl=find_program(section.kubectl, context, field="helm.kubectl"),
         cluster=cluster,
         namespace=section.namespace or "",
         create_namespace=section.create_namespace,
@@ -88,19 +84,6 @@ def _check_release(name: str, checks: Checks) -> None:
         checks.refuse("release", message, "use a shorter name")
 
 
-def _check_namespace(section: HelmSection, checks: Checks) -> None:
-    name = section.namespace
-    if name is None:
-        if section.create_namespace:
-            message = "says nothing: no namespace is named"
-            checks.refuse("create_namespace", message, "write the namespace, or remove it")
-        return
-    if not _LABEL.fullmatch(name) or len(name) > _LONGEST_LABEL:
-        shown = checks.shown("namespace", name)
-        hint = "use lower-case letters, digits and '-', 63 at most"
-        checks.refuse("namespace", f"{shown} is no name of a namespace", hint)
-
-
 def _check_numbers(section: HelmSection, checks: Checks) -> None:
     if section.revision is not None and section.revision < 1:
         hint = "write the number that 'helm history' shows, or remove it"
@@ -117,27 +100,8 @@ def _check_programs(section: HelmSection, checks: Checks) -> None:
             checks.refuse(field, "must be known before there are credentials")
 
 
-def _wait(written: WaitSection | bool, checks: Checks) -> WaitSpec | None:
-    if isinstance(written, bool):
-        return WaitSpec() if written else None
-    if written.timeout <= 0:
-        checks.refuse("wait.timeout", "must be more than nothing", "write wait: false to not wait")
-    return WaitSpec(
-        timeout=written.timeout, stable_for=written.stable_for, fail_after=written.fail_after
-    )
-
-
 def _secrets(cluster: ClusterSpec, chart: Chart) -> tuple[tuple[str, str], ...]:
     found = [*secrets_of(cluster)]
     if chart.repository is not None and chart.repository.password:
         found.append(("repository.password", chart.repository.password))
     return tuple(found)
-
-
-def _program(field: str, name: str, context: ParseContext) -> Path:
-    """Its absolute path. A step that has no program is like one whose service is not there."""
-    try:
-        return resolve_tool(name, context.search_path, folder=context.folder)
-    except CommandNotFound as error:
-        message = f"the program '{name}' was not found" if name else f"helm.{field} is blank"
-        raise ToolMissing(message, hint=error.hint) from None

@@ -6,33 +6,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calamari_py.errors import CalamariError, ToolFailed
+from calamari_py.errors import CalamariError, Cancelled, TimedOut, ToolFailed
 from calamari_py.identity import elapsed_text
+from calamari_py.steps._stopped import Stopped
 from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.argv import by_hand
+from calamari_py.steps.kubernetes.helm.following import follow
 from calamari_py.steps.kubernetes.helm.history import Revision, last_deployed
-from calamari_py.steps.kubernetes.helm.holder import LABEL, Holder, is_alive, read_holder
+from calamari_py.steps.kubernetes.helm.holder import Holder, is_alive, read_holder
+from calamari_py.steps.kubernetes.helm.ours import Attempt, labels_of, made_by
 from calamari_py.steps.kubernetes.helm.work import Work
 from calamari_py.steps.kubernetes.spec import HelmSpec
 
 _POLL = 5.0
+TAKE_BACK_SECONDS = 60.0
+"""What taking back may take once the step is over."""
 _MARGIN = 60.0
 """Seconds that a run of ours may take beside its operation's own limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayBack:
-    """What is done about a pending revision: a rollback to `revision`, or an uninstall."""
+    """What is done about a pending revision: a rollback to `revision`, or an uninstall, which may
+    be one that somebody began (`finishes`)."""
 
     act: Literal["rollback", "uninstall"]
     revision: int = 0
     was_deployed: bool = True
+    finishes: bool = False
 
     def words(self, spec: HelmSpec) -> tuple[str, ...]:
         """The command; a rollback waits for nothing, what follows does."""
         if self.act == "rollback":
             return argv.rollback(spec, self.revision, waits=False)
-        return argv.uninstall(spec, keep_history=False)
+        return argv.uninstall(spec, keep_history=self.finishes and spec.keep_history)
+
+    @property
+    def told(self) -> str:
+        """``takes it back to revision 1``."""
+        if self.act == "rollback":
+            return f"takes it back to revision {self.revision}"
+        return "ends its uninstall" if self.finishes else "uninstalls it"
 
     def by_hand(self, spec: HelmSpec) -> str:
         """The same as a hint names it."""
@@ -50,7 +64,7 @@ def way_back(revisions: Sequence[Revision]) -> WayBack | None:
         return None
     last = revisions[-1]
     if last.status == "uninstalling":
-        return WayBack(act="uninstall")
+        return WayBack(act="uninstall", finishes=True)
     target = last_deployed(revisions)
     if target is None and last.status != "pending-install":
         ended = [each for each in revisions if each.status == "failed"]
@@ -87,25 +101,27 @@ def recover(work: Work) -> tuple[Revision, ...]:
     return after
 
 
-def take_back_ours(work: Work, seconds: float) -> bool:
-    """After an end of ours, however that came: what we have left pending is taken back within that
-    time, or it is said how. Whether nothing is pending. It raises nothing."""
-    spec = work.spec
+def take_back_ours(work: Work, attempt: Attempt) -> bool:
+    """After an end of ours, however that came: what the attempt has left pending is taken back, or
+    it is said how; what another run is at is left alone. Whether nothing is pending. It raises
+    nothing."""
+    spec, seconds = work.spec, TAKE_BACK_SECONDS
     try:
         revisions = work.helm.last_history(seconds)
         way = way_back(revisions) if revisions else None
-        if revisions is None:
-            work.report.warn(
-                f"nobody knows what became of release '{spec.release}'",
-                hint=f"look: {by_hand(spec, 'history', spec.release)}",
-            )
-            return False
-        if way is None:
+        if revisions is not None and way is None:
             return True
+        if revisions is None or way is None:
+            unknown(work)
+            return False
         last = revisions[-1]
+        if made_by(work, attempt, revisions, last_words=seconds) != last:
+            tell_others(work, last)
+            return False
         work.report.line(_told(spec, last, way), tone="warn")
         done = work.helm.look(way.words(spec), seconds).exit.code == 0
     except CalamariError:
+        unknown(work)
         return False
     if not done:
         work.report.warn(
@@ -113,6 +129,23 @@ def take_back_ours(work: Work, seconds: float) -> bool:
             hint=f"or by hand: {way.by_hand(spec)}",
         )
     return done
+
+
+def tell_others(work: Work, newest: Revision) -> None:
+    """The newest revision is another run's: whatever became of ours, that is left alone."""
+    work.report.line(
+        f"another run is at work on release '{work.spec.release}': revision {newest.number}"
+        f" ({newest.status}) is not ours, and is left alone",
+        tone="warn",
+    )
+
+
+def unknown(work: Work) -> None:
+    """Nobody answers any more."""
+    work.report.warn(
+        f"nobody knows what became of release '{work.spec.release}'",
+        hint=f"look: {by_hand(work.spec, 'history', work.spec.release)}",
+    )
 
 
 def _is_free(work: Work, last: Revision) -> bool:
@@ -152,22 +185,18 @@ def _wait(work: Work, last: Revision, left: float) -> None:
 
 
 def _age(work: Work, last: Revision) -> float:
-    """Seconds since somebody began it. What is said to begin in the future begins now."""
+    """Seconds since somebody began it. Where nobody says when, or by a clock that is ahead, it
+    began when it was first seen."""
+    key, now = f"first seen {last.number}", work.clock.monotonic()
+    seen = now - float(work.context.kept.setdefault(key, str(now)))
     if last.updated is None:
-        first = work.context.kept.setdefault(
-            f"first seen {last.number}", str(work.clock.monotonic())
-        )
-        return work.clock.monotonic() - float(first)
-    return (work.clock.now() - last.updated).total_seconds()
+        return seen
+    return max(seen, (work.clock.now() - last.updated).total_seconds())
 
 
 def _holder(work: Work, last: Revision) -> Holder | None:
-    """Whose it is, as far as the labels of Helm's own record say, in whichever form it keeps it."""
-    selector = f"owner=helm,name={work.spec.release},version={last.number}"
-    path = f"{{.items[*].metadata.labels.{LABEL}}}"
-    asked = work.kubectl.capture("get", "secrets,configmaps", f"--selector={selector}",
-                                 f"--output=jsonpath={path}")  # fmt: skip
-    for label in asked.stdout.decode("utf-8", "replace").split():
+    """Whose it is, as far as the labels of Helm's own record say."""
+    for label in labels_of(work, [last.number]).get(last.number, ()):
         holder = read_holder(label, last.number)
         if holder is not None:
             return holder
@@ -182,7 +211,11 @@ def _take_back(work: Work, last: Revision, way: WayBack) -> None:
     })  # fmt: skip
     work.report.changed(None)
     doing = f"take back release '{spec.release}', which is {last.status}"
-    work.helm.succeed(way.act, way.words(spec), doing=doing)
+    try:
+        follow(work, way.act, way.words(spec), doing=doing)
+    except (Stopped, TimedOut, Cancelled):
+        take_back_ours(work, Attempt(after=last.number, back_to=way.revision or None))
+        raise
     work.report.changed()
     work.report.fact("recovered", {
         "revision": last.number, "status": last.status, "by": way.act, "to": way.revision or None,

@@ -8,69 +8,96 @@ from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.argv import by_hand
 from calamari_py.steps.kubernetes.helm.following import follow
 from calamari_py.steps.kubernetes.helm.history import Revision
+from calamari_py.steps.kubernetes.helm.ours import Attempt, made_by
 from calamari_py.steps.kubernetes.helm.outcome import Before, tell_objects, tell_release
-from calamari_py.steps.kubernetes.helm.recover import take_back_ours
+from calamari_py.steps.kubernetes.helm.recover import (
+    take_back_ours,
+    tell_others,
+    unknown,
+    way_back,
+)
 from calamari_py.steps.kubernetes.helm.work import Work
 
 _LOOK_SECONDS = 15.0
-_TAKE_BACK_SECONDS = 60.0
 
 
 def after_failure(
     work: Work,
     error: ToolFailed,
-    last: Revision | None,
+    attempt: Attempt,
     deployed: Revision | None,
     before: Before,
 ) -> None:
     """Carry out ``on_failure`` and say what there is now. `error` is the first cause, which the
-    step fails with: it is told how to go on. `last` and `deployed` are the newest revision and the
-    deployed one of before. What calamari ends in here is raised."""
-    made = _newest(work)
-    if made is None or (last is not None and made.number == last.number):
-        # Helm refused before it wrote anything down.
-        work.report.changed(False)
-        return
-    work.report.changed()
-    spec = work.spec
-    name = f"release '{spec.release}'"
-    if deployed is None:
-        tell_release(work, made, f"{name} is {made.status}: it never was deployed, and is kept as"
-                     " it is; the next upgrade goes on from there", tone="warn")  # fmt: skip
-        error.hint = _also(
-            error.hint, "remove it with: " + by_hand(spec, "uninstall", spec.release)
-        )
-    elif spec.on_failure == "keep":
-        tell_release(work, made, f"{name} is kept as it is (on_failure: keep)", tone="warn",
-                     was=deployed)  # fmt: skip
-        back = by_hand(spec, "rollback", spec.release, str(deployed.number))
-        error.hint = _also(error.hint, f"go back with: {back}")
-    else:
-        _roll_back(work, error, made, deployed)
-    _tell_what_is_there(work, before)
-
-
-def after_forced_end(work: Work, last: Revision | None, before: Before) -> None:
-    """A signal came, or the time was over: no rollback is begun. What Helm had no time to write
-    down is taken back, for the next run shall be able to upgrade."""
-    spec = work.spec
-    if not take_back_ours(work, _TAKE_BACK_SECONDS):
-        return
+    step fails with: it is told how to go on. `deployed` is the revision that was deployed before.
+    Only what the attempt made is touched. What calamari ends in here is raised."""
     try:
         revisions = work.helm.last_history(_LOOK_SECONDS)
+        made = made_by(work, attempt, revisions or (), last_words=_LOOK_SECONDS)
     except CalamariError:
-        revisions = None
-    if revisions:
-        newest = revisions[-1]
-        is_new = last is None or newest.number != last.number
-        work.report.changed(is_new)
-        text = (
-            f"release '{spec.release}' is {newest.status} (revision {newest.number}); the next run"
-            " can upgrade it"
-        )
-        tell_release(work, newest, text, tone="warn", was=last)
-        if is_new:
-            _tell_what_is_there(work, before)
+        revisions, made = None, None
+    if revisions is None:
+        unknown(work)
+        return
+    # Where none is ours, Helm refused before it wrote anything down.
+    work.report.changed(made is not None)
+    if made is None or made != revisions[-1]:
+        if revisions and revisions[-1].number > attempt.after:
+            tell_others(work, revisions[-1])
+    elif deployed is None or work.spec.on_failure == "keep":
+        _keep(work, error, revisions, deployed)
+    else:
+        _roll_back(work, error, made, deployed)
+    if made is not None:
+        _tell_what_is_there(work, before)
+
+
+def leave_free(work: Work, attempt: Attempt, was: Revision | None, before: Before) -> None:
+    """After an end that no rollback is begun after, a signal's, say: what Helm had no time to write
+    down is taken back, for the next run shall be able to upgrade. `was` is the newest revision of
+    before."""
+    if not take_back_ours(work, attempt):
+        return
+    try:
+        revisions = work.helm.last_history(_LOOK_SECONDS) or ()
+        made = made_by(work, attempt, revisions, last_words=_LOOK_SECONDS)
+    except CalamariError:
+        return
+    if not revisions:
+        return
+    newest = revisions[-1]
+    work.report.changed(made is not None)
+    text = (
+        f"release '{work.spec.release}' is {newest.status} (revision {newest.number}); the next run"
+        " can upgrade it"
+    )
+    tell_release(work, newest, text, tone="warn", was=was)
+    if made is not None:
+        _tell_what_is_there(work, before)
+
+
+def _keep(
+    work: Work, error: ToolFailed, revisions: tuple[Revision, ...], deployed: Revision | None
+) -> None:
+    """The newest revision, which failed, stays."""
+    spec, made = work.spec, revisions[-1]
+    name = f"release '{spec.release}'"
+    if deployed is None:
+        text = f"{name} is {made.status}: nothing was deployed before, and it is kept as it is"
+        by, command = "remove it with", by_hand(spec, "uninstall", spec.release)
+    else:
+        text = f"{name} is {made.status}, and is kept as it is (on_failure: keep)"
+        by = "go back with"
+        command = by_hand(spec, "rollback", spec.release, str(deployed.number))
+    way = way_back(revisions)
+    if way is not None:
+        text += f"; the next run first {way.told}"
+    elif made.status == "deployed":
+        text += "; to Helm it is a success, and the next run finds it deployed"
+    else:
+        text += "; the next upgrade goes on from there"
+    tell_release(work, made, text, tone="warn", was=deployed)
+    error.hint = _also(error.hint, f"{by}: {command}")
 
 
 def _roll_back(work: Work, error: ToolFailed, made: Revision, deployed: Revision) -> None:
@@ -99,7 +126,7 @@ def _roll_back(work: Work, error: ToolFailed, made: Revision, deployed: Revision
         tell_release(work, newest or made, "", was=deployed)
         return
     except (Stopped, TimedOut, Cancelled):
-        take_back_ours(work, _TAKE_BACK_SECONDS)
+        take_back_ours(work, Attempt(after=made.number, back_to=target))
         raise
     newest = _newest(work) or made
     tell_release(

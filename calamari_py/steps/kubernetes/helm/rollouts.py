@@ -24,9 +24,10 @@ class Rollouts:
 def rollouts_of(
     work: Work, wanted: Rendered, before: Before, *, anything_changed: bool = True
 ) -> Rollouts:
-    """The rollouts of a revision that is to be. Their time begins now."""
+    """The rollouts of a revision that is to be. Made before it is begun."""
     from calamari_py.steps.kubernetes.rollout.baseline import baseline_of
     from calamari_py.steps.kubernetes.rollout.follow import Rollout
+    from calamari_py.steps.kubernetes.rollout.rules.jobs import removes_itself
 
     wait = work.spec.wait
     if wait is None:
@@ -39,6 +40,7 @@ def rollouts_of(
         clock=work.clock,
         baseline=baseline_of(before.bodies),
         anything_changed=anything_changed,
+        fleeting=[each.ref for each in wanted.objects if removes_itself(each.body)],
     )
     hooks = [each.ref for each in wanted.hooks] if work.spec.hooks else []
     if not hooks:
@@ -47,3 +49,10 @@ def rollouts_of(
         objects=objects,
         hooks=Rollout(work.kubectl, hooks, wait, report=work.report, clock=work.clock),
     )
+
+
+def wait_until_ready(rollouts: Rollouts) -> None:
+    """Once Helm has ended well: its hooks took time of their own, and to stay ready takes some."""
+    if rollouts.objects is not None:
+        rollouts.objects.begin()
+        rollouts.objects.wait_until_ready()

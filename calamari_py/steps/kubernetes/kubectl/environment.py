@@ -13,7 +13,7 @@ from calamari_py.steps.kubernetes.spec import KubectlSpec
 def environment(spec: KubectlSpec) -> KindEnvironment:
     """Nothing of the caller's that decides which cluster is meant. A script has what every script
     has; its context comes when it is run. Pure."""
-    found = kind_environment()
+    found = kind_environment(is_read=spec.script is None)
     if spec.script is None:
         return found
     of_script = script_environment()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from calamari_py.errors import CommandNotFound, ToolMissing, UsageError
-from calamari_py.process import resolve_tool
+from calamari_py.errors import UsageError
 from calamari_py.steps._checks import Checks
 from calamari_py.steps._script import ScriptSpec, parse_script
 from calamari_py.steps.base import ParseContext
 from calamari_py.steps.kubernetes.access.parse import read_cluster, secrets_of
+from calamari_py.steps.kubernetes.common import find_program
 from calamari_py.steps.kubernetes.kubectl.settings import (
     FILE_ACTIONS,
     action_of,
     check_fitting,
     check_names,
+    check_namespaces,
     check_prune,
     check_resources,
     read_kustomize,
@@ -48,6 +48,7 @@ def parse_kubectl(section: KubectlSection, context: ParseContext) -> KubectlSpec
     check_resources(section, checks)
     kustomize = read_kustomize(section, action, checks, context)
     objects = _objects(section, action, checks, context)
+    check_namespaces(section, objects, checks)
     check_prune(section, objects, checks)
     wait = read_wait(section.wait, action, checks)
     script = _script(section, action, checks, context)
@@ -58,7 +59,7 @@ def parse_kubectl(section: KubectlSection, context: ParseContext) -> KubectlSpec
     return KubectlSpec(
         action=action,
         dry_run=context.wishes.dry_run,
-        binary=_binary(section.binary, context),
+        binary=find_program(section.binary, context, field="kubectl.binary"),
         cluster=cluster,
         namespace=section.namespace or "",
         create_namespace=section.create_namespace,
@@ -111,12 +112,3 @@ def _script(
 def _secrets(cluster: ClusterSpec, objects: Iterable[KubeObject]) -> Iterable[tuple[str, str]]:
     yield from secrets_of(cluster)
     yield from secrets_in(each.body for each in objects)
-
-
-def _binary(name: str, context: ParseContext) -> Path:
-    """Its absolute path. A step that has no program is like one whose service is not there."""
-    try:
-        return resolve_tool(name, context.search_path, folder=context.folder)
-    except CommandNotFound as error:
-        message = f"the program '{name}' was not found" if name else "kubectl.binary is blank"
-        raise ToolMissing(message, hint=error.hint) from None

@@ -52,6 +52,8 @@ def _words(spec: KubectlSpec) -> Iterator[tuple[str, ...]]:
     else:
         if spec.resources:
             yield get_words(spec.resources, spec.selector)
+        else:
+            yield _look()
         yield _rollout([each.ref for each in spec.objects])
 
 
@@ -61,8 +63,6 @@ def _apply(spec: KubectlSpec) -> Iterator[tuple[str, ...]]:
         yield _look()
         if spec.create_namespace:
             yield ("create", "namespace", spec.namespace, argv.WRITE_TIMEOUT)
-    if spec.wait is not None:
-        yield _look()
     yield _look()
     named = [each for each in spec.objects if each.ref.name]
     parts = (named,) if spec.applyset or not named else phases(named)

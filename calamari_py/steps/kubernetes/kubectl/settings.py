@@ -8,19 +8,19 @@ from pathlib import Path
 
 from calamari_py.steps._checks import Checks
 from calamari_py.steps.base import ParseContext
+from calamari_py.steps.kubernetes import common
 from calamari_py.steps.kubernetes.sections import KubectlAction, KubectlSection, WaitSection
 from calamari_py.steps.kubernetes.spec import WaitSpec
-from calamari_py.steps.kubernetes.tool.argv import is_namespaced_parent
+from calamari_py.steps.kubernetes.tool.argv import TYPE, is_namespaced_parent
 from calamari_py.steps.kubernetes.values import KubeObject
 
 FILE_ACTIONS = ("apply", "diff", "delete")
 """What is about the objects of kube manifests."""
 _LOOKING = ("rollout-status", "wait")
+_FOLLOWING = ("apply", "rollout-status")
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
-_LONGEST_LABEL = 63
 _LONGEST_MANAGER = 128
-_TYPE = r"[A-Za-z][-A-Za-z0-9]*(\.[-A-Za-z0-9]+)*"
+_TYPE = TYPE.pattern
 _TYPES = re.compile(rf"{_TYPE}(,{_TYPE})*", re.ASCII)
 _NAMED = re.compile(rf"{_TYPE}/[^\s/%]+", re.ASCII)
 _CONDITION = re.compile(r"delete|create|condition=[^\s=]+(=\S+)?|jsonpath=.+", re.DOTALL)
@@ -42,14 +42,7 @@ def action_of(section: KubectlSection, wished: str | None, checks: Checks) -> Ku
 
 def check_names(section: KubectlSection, checks: Checks) -> None:
     """Names that Kubernetes takes."""
-    name = section.namespace
-    if name is not None and (not _LABEL.fullmatch(name) or len(name) > _LONGEST_LABEL):
-        hint = "use lower-case letters, digits and '-', 63 at most"
-        shown = checks.shown("namespace", name)
-        checks.refuse("namespace", f"{shown} is no name of a namespace", hint)
-    if name is None and section.create_namespace:
-        message = "says nothing: no namespace is named"
-        checks.refuse("create_namespace", message, "write the namespace, or remove it")
+    common.check_namespace(section.namespace, checks, creates=section.create_namespace)
     manager = section.field_manager
     if not manager.strip() or not manager.isprintable() or len(manager) > _LONGEST_MANAGER:
         shown = checks.shown("field_manager", manager)
@@ -106,6 +99,17 @@ def _unused(section: KubectlSection, action: KubectlAction) -> Iterator[tuple[st
         yield "binary", "a script finds kubectl on its PATH"
     if action == "rollout-status" and section.resources and (section.files or section.kustomize):
         yield "files" if section.files else "kustomize", "resources say which rollouts are meant"
+
+
+def check_namespaces(
+    section: KubectlSection, objects: Sequence[KubeObject], checks: Checks
+) -> None:
+    """Files that name a namespace of their own are not changed: kubectl itself would refuse them,
+    where a namespace is named on its command line."""
+    own = sorted({each.ref.namespace for each in objects} - {"", section.namespace})
+    if section.namespace and own:
+        listed = ", ".join(f"'{name}'" for name in own)
+        checks.warn("namespace", f"is not that of all files: some name {listed} themselves")
 
 
 def check_resources(section: KubectlSection, checks: Checks) -> None:
@@ -189,13 +193,7 @@ def read_wait(
     checks: Checks,
 ) -> WaitSpec | None:
     """How long is waited, None for not at all."""
-    if isinstance(written, bool):
-        if not written and action in _LOOKING:
-            hint = "remove it, or write how long: wait: {timeout: 10m}"
-            checks.refuse("wait", f"is false, and action '{action}' waits", hint)
-        return WaitSpec() if written else None
-    if written.timeout <= 0:
-        checks.refuse("wait.timeout", "must be more than nothing", "write wait: false to not wait")
-    return WaitSpec(
-        timeout=written.timeout, stable_for=written.stable_for, fail_after=written.fail_after
-    )
+    if written is False and action in _LOOKING:
+        hint = "remove it, or write how long: wait: {timeout: 10m}"
+        checks.refuse("wait", f"is false, and action '{action}' waits", hint)
+    return common.read_wait(written, checks, follows=action in _FOLLOWING)

@@ -16,6 +16,7 @@ Path = tuple[str | int, ...]
 _API_VERSION = re.compile(r"(?:[^/\s]+/)?[^/\s]+")
 _PLACEHOLDER = re.compile(r"\{\{|\{%|<%|\$\{")
 _ITEMS = "items"
+_UNPRINTABLE = "holds a character that cannot be printed"
 
 
 class Reader:
@@ -89,6 +90,8 @@ class Reader:
         elif not isinstance(value, str):
             cure = "put it in quotes" if isinstance(value, bool | int | float) else hint
             self._refuse(document, (*path, key), f"{key} is no text", cure)
+        elif not value.isprintable():
+            self._refuse(document, (*path, key), f"{key} {_UNPRINTABLE}", "remove it")
         elif _PLACEHOLDER.search(value):
             message = f"{key} holds a placeholder that nothing has filled in"
             self._refuse(document, (*path, key), message, PLACEHOLDER_HINT)
@@ -105,6 +108,8 @@ class Reader:
             if not isinstance(value, str):
                 message = f"metadata.{key} is no text"
                 self._refuse(document, (*path, key), message, "put it in quotes")
+            elif not value.isprintable():
+                self._refuse(document, (*path, key), f"metadata.{key} {_UNPRINTABLE}", "remove it")
             elif _PLACEHOLDER.search(value):
                 message = f"metadata.{key} holds a placeholder that nothing has filled in"
                 self._refuse(document, (*path, key), message, PLACEHOLDER_HINT)

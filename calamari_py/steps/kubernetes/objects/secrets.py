@@ -16,9 +16,13 @@ from calamari_py.steps.kubernetes.values import ref_of
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation that holds an object as it was applied on the client's side, values and all."""
-_HELM_RELEASE = "helm.sh/release.v1"
-"""A Secret that Helm keeps a release in: a megabyte of packed manifests. Its own values are not
-worth masking, for nobody prints them, and those of the manifests are not of this form."""
+_HELM_RELEASE = ("helm.sh/release.v1", "sh.helm.release.v1.", "release")
+"""The type of a Secret that Helm keeps a release in, how its name begins, and the key of what is a
+megabyte of packed manifests. That is not worth masking, for nobody prints it, and the values of the
+manifests are not of this form."""
+_LOGINS = (".dockerconfigjson", ".dockercfg")
+"""Keys of documents with the logins to registries."""
+_OF_LOGINS = ("password", "auth", "identitytoken", "registrytoken")
 _UNFIT = "some values of Secrets"
 """One name for all that is not worth masking: the registry warns once for a name."""
 _FEWEST_DIGITS = 4
@@ -79,14 +83,15 @@ def _parts(secret: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _values(secret: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if secret.get("type") == _HELM_RELEASE:
-        return
     name = str(ref_of(secret))
+    left_out = _packed(secret)
     for key, value in _items(secret.get("data")):
-        yield from ((f"{name} {key}", form) for form in _forms(value))
+        if key != left_out:
+            yield from ((f"{name} {key}", form) for form in _forms(key, value))
     for key, value in _items(secret.get("stringData")):
         yield f"{name} {key}", value
         yield f"{name} {key}", base64.b64encode(to_bytes(value)).decode()
+        yield from ((f"{name} {key}", each) for each in _logins(key, value))
     for copy in _copies(secret):
         yield from _values(copy)
 
@@ -102,7 +107,14 @@ def _items(part: Any) -> Iterator[tuple[str, str]]:
                 yield str(key), text
 
 
-def _forms(written: str) -> Iterator[str]:
+def _packed(secret: Mapping[str, Any]) -> str:
+    """The key of a release's manifests; "" in every other Secret."""
+    kind, begin, key = _HELM_RELEASE
+    is_release = secret.get("type") == kind and ref_of(secret).name.startswith(begin)
+    return key if is_release else ""
+
+
+def _forms(key: str, written: str) -> Iterator[str]:
     """What a value of ``data`` stands for, and how it may be written."""
     try:
         data = base64.b64decode("".join(written.split()), validate=True)
@@ -111,8 +123,34 @@ def _forms(written: str) -> Iterator[str]:
         return
     if text := _text(data):
         yield text
+        yield from _logins(key, text)
     yield written
     yield base64.b64encode(data).decode()
+
+
+def _logins(key: str, text: str) -> Iterator[str]:
+    """What the logins to registries in `text` prove themselves by."""
+    if key not in _LOGINS:
+        return
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    waiting = [document] if isinstance(document, dict) else []
+    while waiting:
+        one = waiting.pop()
+        waiting += [each for each in one.values() if isinstance(each, dict)]
+        found = {name: each for name in _OF_LOGINS if isinstance(each := one.get(name), str)}
+        yield from found.values()
+        _, _, password = _of_base64(found.get("auth", "")).partition(":")
+        yield password
+
+
+def _of_base64(text: str) -> str:
+    try:
+        return _text(base64.b64decode(text, validate=True))
+    except ValueError:
+        return ""
 
 
 def _text(data: bytes) -> str:

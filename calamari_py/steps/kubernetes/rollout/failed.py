@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from calamari_py.errors import ToolFailed
 from calamari_py.identity import count_text
 from calamari_py.steps.base import StepReport
+from calamari_py.steps.kubernetes.clip import clip
 from calamari_py.steps.kubernetes.rollout.evidence.events import about, event_line
 from calamari_py.steps.kubernetes.rollout.evidence.hints import hint_of
 from calamari_py.steps.kubernetes.rollout.evidence.logs import last_lines
@@ -28,6 +29,7 @@ MOST_SHOWN = 5
 MOST_LOGS = 3
 _LONGEST = 300
 """Characters of a message in a sentence: an admission webhook may write a page."""
+_MORE_TIME = "see the objects above; wait.timeout gives them more time"
 
 
 class RolloutFailed(ToolFailed):
@@ -49,9 +51,11 @@ class Witness:
     report: StepReport
     labels: Labels
 
-    def failure(self, bad: Sequence[Row], standing: Standing, family: Family) -> RolloutFailed:
+    def failure(
+        self, bad: Sequence[Row], standing: Standing, family: Family, *, limit: str = ""
+    ) -> RolloutFailed:
         """The failure of the objects `bad`, the worst first, after all that explains it has been
-        shown."""
+        shown. With a `limit` nothing has failed but to come within that time."""
         shown = bad[:MOST_SHOWN]
         self._tell_trees(shown, family)
         self._tell_events(shown, family)
@@ -60,15 +64,28 @@ class Witness:
             self.report.line(f"and {count_text(len(bad) - len(shown), 'other object')} not ready")
         first = bad[0]
         return RolloutFailed(
-            self._sentence(first, len(bad)),
+            self._sentence(first, len(bad), limit),
             standing=standing,
-            hint=hint_of(first, main_sign(first)),
+            hint=hint_of(first, main_sign(first)) or (_MORE_TIME if limit else None),
             evidence=[*self._evidence(shown)],
         )
 
-    def _sentence(self, row: Row, count: int) -> str:
+    def tell_unfinished(self, waiting: Sequence[Row], family: Family) -> None:
+        """Show `waiting` and why they wait, as they were seen last."""
+        shown = waiting[:MOST_SHOWN]
+        self._tell_trees(shown, family)
+        for row in shown:
+            text = f"{self.labels.of(row.ref)} was not ready at the last look: {why(row)}"
+            self.report.line(text, tone="bad")
+        if len(waiting) > len(shown):
+            self.report.line(
+                f"and {count_text(len(waiting) - len(shown), 'other object')} not ready"
+            )
+
+    def _sentence(self, row: Row, count: int, limit: str) -> str:
         others = f"; {count_text(count - 1, 'other object')} not ready" if count > 1 else ""
-        return f"the rollout of '{self.labels.of(row.ref)}' failed: {why(row)}{others}"
+        what = f"is not done after {limit} (wait.timeout)" if limit else "failed"
+        return f"the rollout of '{self.labels.of(row.ref)}' {what}: {why(row)}{others}"
 
     def _evidence(self, bad: Sequence[Row]) -> Iterator[str]:
         for row in bad:
@@ -89,9 +106,9 @@ class Witness:
     def _tell_events(self, bad: Sequence[Row], family: Family) -> None:
         """One list per namespace, of what is wrong with the objects and all below them."""
         uids = {uid_of(body) for row in bad for body in _all_below(row, family)}
-        for namespace in dict.fromkeys(row.ref.namespace for row in bad):
+        for namespace in self.looking.namespaces(row.ref for row in bad):
             try:
-                events = about(self.looking.events(namespace), uids)
+                events = about(self.looking.warnings(namespace), uids)
             except ToolFailed as error:
                 self.report.note(f"no events: {error.message}")
                 continue
@@ -126,13 +143,13 @@ def why(row: Row) -> str:
 
 
 def _all_below(row: Row, family: Family) -> Iterator[Body]:
-    """The object, its ReplicaSets and its newest pods."""
+    """The object, its newest ReplicaSet and the pods that count."""
     if row.body is None:
         return
     yield row.body
     if row.body.get("kind") == "Deployment" and (newest := family.newest_replica_set(row.body)):
         yield newest
-    for pod in family.newest_pods(row.body):
+    for pod in family.newest_pods(row.body) + family.blocking_pods(row.body):
         if pod is not row.body:
             yield pod
 
@@ -144,7 +161,8 @@ def _with_logs(row: Row, family: Family) -> Iterator[Sign]:
     if crashed is not None:
         yield crashed
         return
-    if main_sign(row) is not None or row.body is None:
+    sign = main_sign(row)
+    if row.body is None or (sign is not None and sign.trouble != "verdict"):
         return
     for pod in reversed(family.newest_pods(row.body)):
         for _, state in container_states(pod):
@@ -161,4 +179,4 @@ def _has_run(state: Body) -> bool:
 
 
 def _clip(message: str) -> str:
-    return message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…"
+    return clip(message, _LONGEST)

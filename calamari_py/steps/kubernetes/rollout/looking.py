@@ -44,12 +44,12 @@ _PLURALS = {PODS: "pods", REPLICA_SETS: "replicasets", STORAGE_CLASSES: "storage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One look. `bodies` are the objects that were asked for and are there, `events` the Warning
-    events where they were asked for, the newest last."""
+    """One look. `bodies` are the objects that were asked for and are there. `asked` are those whose
+    events were asked for, and may have been refused, with their namespaces."""
 
     bodies: Mapping[ObjectRef, Body] = field(repr=False)
     family: Family = field(repr=False)
-    events: list[Body] = field(default_factory=list, repr=False)
+    asked: Mapping[ObjectRef, str] = field(default_factory=dict)
 
 
 class Looking:
@@ -63,15 +63,16 @@ class Looking:
         self._listed: dict[str, list[ObjectRef]] = defaultdict(list)
         for ref in refs:
             if ref not in self._named:
-                self._listed[ref.namespace].append(ref)
+                self._listed[self._namespace(ref)].append(ref)
         self._refused: set[str] = set()
 
-    def look(self, *, events_of: Iterable[str] = ()) -> Seen:
-        """Everything as it is now, with the events of the namespaces `events_of`. Raises ToolFailed
-        where the objects themselves cannot be seen."""
-        wanted, bodies, others = set(events_of), dict[ObjectRef, Body](), list[Body]()
+    def look(self, *, events_of: Iterable[ObjectRef] = ()) -> Seen:
+        """Everything as it is now, with the events of the namespaces of `events_of`. Raises
+        ToolFailed where the objects themselves cannot be seen."""
+        asked = {ref: self._namespace(ref) for ref in events_of}
+        bodies, others = dict[ObjectRef, Body](), list[Body]()
         for namespace, refs in self._listed.items():
-            items = self._list(namespace, refs, with_events=namespace in wanted)
+            items = self._list(namespace, refs, with_events=namespace in asked.values())
             found = _index(items)
             for ref in refs:
                 body = found.get((ref.group, ref.kind, ref.name))
@@ -80,19 +81,28 @@ class Looking:
             others += items
         if self._named:
             bodies.update(self._kubectl.get_objects(self._named, doing=_DOING))
-        return Seen(bodies=bodies, family=Family(others), events=warnings_of(others))
+        family = Family(others, has_classes=STORAGE_CLASSES not in self._refused)
+        return Seen(bodies=bodies, family=family, asked=asked)
 
-    def events(self, namespace: str) -> list[Body]:
+    def namespaces(self, refs: Iterable[ObjectRef]) -> tuple[str, ...]:
+        """Where they are, each once."""
+        return tuple(dict.fromkeys(map(self._namespace, refs)))
+
+    def warnings(self, namespace: str) -> list[Body]:
         """The Warning events of a namespace, the newest last."""
         listed = self._kubectl.list([EVENT_TYPE], namespace=namespace, doing="list the events")
         return warnings_of(listed.items)
+
+    def _namespace(self, ref: ObjectRef) -> str:
+        return ref.namespace or self._kubectl.access.namespace
 
     def _list(
         self, namespace: str, refs: Sequence[ObjectRef], *, with_events: bool
     ) -> Sequence[Body]:
         own = dict.fromkeys(ref.type for ref in refs)
         children = [type_ for ref in refs for type_ in _CHILDREN.get((ref.group, ref.kind), ())]
-        if with_events:
+        # A claim's own events say what its class would.
+        if with_events or (STORAGE_CLASSES in children and STORAGE_CLASSES in self._refused):
             children.append(EVENT_TYPE)
         types = [*own, *(one for one in dict.fromkeys(children) if one not in own)]
         types = [one for one in types if one not in self._refused]

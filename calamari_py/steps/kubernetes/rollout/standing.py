@@ -15,12 +15,14 @@ from calamari_py.steps.kubernetes.values import ObjectRef
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One object. `signs` are what may keep it from getting there, none for one that is ready;
-    `body` is None where it is not there, or was not asked for."""
+    `body` is None where it is not there, or was not asked for. One that `is_as_before` was not
+    changed, and what is wrong with it was so already."""
 
     ref: ObjectRef
     judgement: Judgement
     signs: tuple[Sign, ...] = ()
     body: Body | None = field(default=None, repr=False)
+    is_as_before: bool = False
 
     def fields(self) -> dict[str, Any]:
         """JSON values for the event ``kube_rollout``."""
@@ -61,10 +63,11 @@ class Standing:
 
 
 class Labels:
-    """How objects are called: ``deployment/web``, with the namespace where there are several."""
+    """How objects are called: ``deployment/web``, with the namespace where there are several. Those
+    that name none are in `namespace`."""
 
-    def __init__(self, refs: Sequence[ObjectRef]) -> None:
-        self._several = len({ref.namespace for ref in refs if ref.namespace}) > 1
+    def __init__(self, refs: Sequence[ObjectRef], *, namespace: str) -> None:
+        self._several = len({ref.namespace or namespace for ref in refs}) > 1
 
     def of(self, ref: ObjectRef) -> str:
         """The object's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calamari_py.identity import elapsed_text
@@ -58,11 +59,36 @@ class Telling:
             rows=self._table(standing),
         )
 
+    def end(self, standing: Standing) -> None:
+        """It is over, and went well: what is not as ready as one may think comes first."""
+        for row in standing.rows:
+            text = f"{self._labels.of(row.ref)}: {row.judgement.message}"
+            if row.judgement.told == "warning":
+                self._report.warn(text)
+            elif row.judgement.told:
+                self._report.line(text)
+        if standing.rows:
+            self._report.line(self._last_line(standing.rows), tone="good")
+
+    def _last_line(self, rows: Sequence[Row]) -> str:
+        """``deployment/web is ready after 3s``, ``all 3 objects are ready after 3s``."""
+        passed = elapsed_text(self._clock.monotonic() - self._began)
+        odd = sum(row.judgement.told == "warning" for row in rows)
+        if len(rows) == 1:
+            how = "as far as it comes" if odd else "ready"
+            return f"{self._labels.of(rows[0].ref)} is {how} after {passed}"
+        if odd:
+            return f"{len(rows) - odd} of {len(rows)} ready after {passed}, the others as warned"
+        return f"all {len(rows)} objects are ready after {passed}"
+
     def _line(self, row: Row, endurance: Endurance, fail_after: float) -> tuple[str, Tone]:
         """ "" where there is nothing for people: nothing is new, or they were told a moment ago. Of
-        an object that was ready from the beginning only programs hear."""
+        an object that was ready from the beginning only programs hear; what is `told` waits for the
+        end."""
         now, label = self._clock.monotonic(), self._labels.of(row.ref)
         status, message = row.judgement.status, row.judgement.message
+        if status == "ready" and row.judgement.told:
+            return "", ""
         sign = next((one for one in row.signs if not one.doubt), None)
         # ErrImagePull and ImagePullBackOff take turns, and are one trouble.
         reason = sign.trouble if sign is not None else row.judgement.reason
@@ -79,7 +105,9 @@ class Telling:
         if sign is not None and sign.is_now and is_new:
             left = max(sign.grace(fail_after) - endurance.lasted(row.ref, sign, now), 0.0)
             end = f" (fails in {elapsed_text(math.ceil(left))} unless it passes)"
-            return f"{label}: {message}: {_sign_text(sign)}{end}", "warn"
+            # A verdict says what the message says.
+            told = "" if sign.trouble == "verdict" else f"{message}: "
+            return f"{label}: {told}{_sign_text(sign)}{end}", "warn"
         reason = sign.reason if sign is not None else reason
         held = f" ({reason})" if reason and reason not in message else ""
         return f"{label}: {message}{held}", ""

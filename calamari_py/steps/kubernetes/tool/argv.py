@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from calamari_py.steps.kubernetes.spec import KubectlSpec
+from calamari_py.steps.kubernetes.values import ObjectRef
 
+TYPE = re.compile(r"[A-Za-z][-A-Za-z0-9]*(\.[-A-Za-z0-9]+)*", re.ASCII)
+"""A type as kubectl takes it, ``Deployment.apps``. Nothing that a cluster says becomes a word of a
+command line without being one: it might be an option."""
 READ_TIMEOUT = "--request-timeout=20s"
 WRITE_TIMEOUT = "--request-timeout=40s"
 """An admission webhook may take 30 seconds of a request that writes."""
@@ -41,6 +46,11 @@ def get_named(name: str, *, namespace: str) -> tuple[str, ...]:
     """Ask for one object by a name as people write it, ``configmaps/web``."""
     where = ("--namespace", namespace) if namespace else ()
     return ("get", name, *where, "--ignore-not-found", "-o", "json")
+
+
+def get_version(ref: ObjectRef) -> tuple[str, ...]:
+    """Ask for the types of the group and version that `ref` is of."""
+    return ("get", "--raw", f"/apis/{ref.group}/{ref.version}")
 
 
 def apply(

@@ -105,13 +105,20 @@ class Kubectl:
         """Those of `refs` that are there, in the versions that they name, by one process as long as
         nothing is refused. What may not be looked at is put in `refused`; without that, and where
         there is no use in going on, it is an ApiFailed, ``could not {doing}: …``. A type that the
-        server does not know has no objects. `last_words` are those of `capture`."""
+        server does not know has no objects, unless the API that it is of does not answer.
+        `last_words` are those of `capture`: nothing is found where anything is refused then,
+        and all is put in `refused`."""
         named = [ref for ref in refs if ref.name]
         if not named:
             return {}
         asked = self._get(named, last_words)
-        if asked.exit.code == 0 or last_words is not None:
+        if asked.exit.code == 0:
             return matched(named, self._known(read_items(asked.stdout)))
+        if last_words is not None:
+            if refused is not None:
+                failures = failures_in(asked.stderr) or (ApiFailure(kind="other", text=""),)
+                refused.update(dict.fromkeys(named, failures[0]))
+            return {}
         self.survivable(doing, asked.stderr)
         # One that is refused, or of an unknown type, and kubectl writes none of the others.
         found: dict[ObjectRef, Mapping[str, Any]] = {}
@@ -122,7 +129,10 @@ class Kubectl:
                 continue
             failure = self.survivable(doing, asked.stderr)[0]
             if failure.kind == "unknown-type":
-                continue
+                why = self._why_unknown(lot[0], doing)
+                if why is None:
+                    continue
+                failure = why
             if refused is None:
                 raise self.failed(doing, failure)
             refused.update(dict.fromkeys(lot, failure))
@@ -142,6 +152,17 @@ class Kubectl:
         if not failures:
             raise self.failed(doing, stderr)
         return failures
+
+    def _why_unknown(self, ref: ObjectRef, doing: str) -> ApiFailure | None:
+        """Why the server does not know the type of `ref`: kubectl says of an API that is down (an
+        APIService's) what it says of one that there is not. None where there is no such type."""
+        if not ref.group:
+            return None
+        asked = self.capture(*argv.get_version(ref))
+        if asked.exit.code == 0:
+            return None
+        failure = self.survivable(doing, asked.stderr)[0]
+        return None if failure.kind in ("unknown-type", "not-found") else failure
 
     def _get(self, refs: Sequence[ObjectRef], last_words: float | None) -> Captured:
         with self.files([references(refs)]) as (file,):

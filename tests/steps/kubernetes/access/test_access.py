@@ -26,7 +26,7 @@ from tests.steps.kubernetes.access.support import (
 from tests.steps.kubernetes.fakes import cluster_body
 from tests.steps.kubernetes.world import KubeWorld
 
-PLUGIN = ("-P", "-m", "calamari_py", "eks-token", "--cluster-name", "blue",
+PLUGIN = ("-E", "-P", "-m", "calamari_py", "eks-token", "--cluster-name", "blue",
           "--region", "eu-west-1")  # fmt: skip
 
 

@@ -9,7 +9,12 @@ import pytest
 
 from calamari_py.errors import RoleNotAssumable
 from calamari_py.steps.kubernetes.access.access import Access
-from calamari_py.steps.kubernetes.access.failures import ApiFailure, read_failure, tool_failed
+from calamari_py.steps.kubernetes.access.failures import (
+    ApiFailure,
+    Program,
+    read_failure,
+    tool_failed,
+)
 from calamari_py.steps.kubernetes.spec import ClusterSpec
 from tests.steps.kubernetes.access.support import EKS, opened
 from tests.steps.kubernetes.fakes import ROLE_ARN, SESSION_ARN, cluster_body
@@ -228,6 +233,41 @@ REAL = [
         ' reached: Get "https://127.0.0.1:1/index.yaml": dial tcp 127.0.0.1:1: connect: connection'
         " refused", "other", None, id="no-repository-of-charts",
     ),
+    pytest.param(
+        "error: error validating data: failed to download openapi: the server has asked for the"
+        " client to provide credentials; if you choose to ignore these errors, turn validation off"
+        " with --validate=false",
+        "unauthorized", "the server has asked for the client to provide credentials",
+        id="no-openapi-401",
+    ),
+    pytest.param(
+        'error: error validating "web.yaml": error validating data: failed to download openapi: Get'
+        ' "https://127.0.0.1:1/openapi/v2?timeout=32s": tls: failed to verify certificate: x509:'
+        " certificate signed by unknown authority", "tls", None, id="no-openapi-x509",
+    ),
+    pytest.param(
+        'error: error validating data: failed to download openapi: Get "https://x.test/openapi/v2":'
+        " dial tcp: lookup x.test on 127.0.0.1:53: no such host", "unreachable", None,
+        id="no-openapi-no-such-host",
+    ),
+    pytest.param(
+        'error: error validating data: failed to download openapi: Get "https://127.0.0.1:1/openapi'
+        '/v2?timeout=32s": dial tcp 127.0.0.1:1: connect: connection refused', "unreachable", None,
+        id="no-openapi-refused",
+    ),
+    pytest.param(
+        "error: error validating data: failed to download openapi: unknown; if you choose to ignore"
+        " these errors, turn validation off with --validate=false", "forbidden", "unknown",
+        id="no-openapi-403",
+    ),
+    pytest.param("Error: INSTALLATION FAILED: failed to download openapi: Unauthorized",
+                 "unauthorized", None, id="no-openapi-helm"),
+    pytest.param("error: failed to fetch openapi: Unauthorized", "unauthorized", None,
+                 id="no-openapi-fetched"),
+    pytest.param(
+        'error when applying patch: failed to do request: Patch "https://127.0.0.1:1/api/v1": dial'
+        " tcp 127.0.0.1:1: connect: connection refused", "unreachable", None, id="a-patch-refused",
+    ),
     pytest.param("error: unknown flag: --bogus\nSee 'kubectl get --help' for usage.", "other",
                  "unknown flag: --bogus", id="usage"),
 ]  # fmt: skip
@@ -236,7 +276,8 @@ REAL = [
 @pytest.mark.parametrize(("stderr", "kind", "text"), REAL)
 def test_they_are_told_apart(stderr: str, kind: str, text: str | None) -> None:
     """By kind, and without what kubectl says around it."""
-    failure = read_failure(stderr.encode())
+    program: Program = "helm" if stderr.startswith("Error: ") else "kubectl"
+    failure = read_failure(stderr.encode(), program=program)
     assert failure is not None
     assert failure.kind == kind
     assert "memcache.go" not in failure.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,6 +113,40 @@ def test_a_static_token_is_hidden(tmp_path: Path) -> None:
     spec = good(tmp_path, kubeconfig="kube/config", context="dev")
     assert [value for _, value in secrets_of(spec)] == ["static-t0ken"]
     assert "static-t0ken" not in repr(spec)
+
+
+def test_all_that_a_kubeconfig_proves_itself_by_is_hidden(tmp_path: Path) -> None:
+    """By name; a key also as the PEM that it is in base64. Settings are no secrets."""
+    key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIKey\n-----END EC PRIVATE KEY-----\n"
+    coded = base64.b64encode(key.encode()).decode()
+    env = [{"name": name, "value": f"of {name}"} for name in ("AWS_REGION", "OIDC_SECRET", "LEVEL")]
+    provider = {"id-token": "i", "refresh-token": "r", "client-secret": "c", "client-id": "me"}
+    user = {
+        "password": "p", "client-key-data": coded, "auth-provider": {"config": provider},
+        "exec": {"command": "get-token", "env": env},
+    }  # fmt: skip
+    cluster = {"server": SERVER, "proxy-url": "http://me:p%2Fw@proxy.test:3128"}
+    one = {"name": "one"}
+    config = {
+        "current-context": "one",
+        "contexts": [{**one, "context": {"cluster": "one", "user": "one"}}],
+        "clusters": [{**one, "cluster": cluster}],
+        "users": [{**one, "user": user}],
+    }
+    (tmp_path / "mine").write_text(json.dumps(config))
+    spec = good(tmp_path, kubeconfig="mine")
+    assert {value for _, value in secrets_of(spec)} == {
+        "p", coded, key, "i", "r", "c", "of OIDC_SECRET", "p%2Fw", "p/w",
+    }  # fmt: skip
+
+
+def test_no_private_key_comes_with_an_authority(tmp_path: Path) -> None:
+    """Of a PEM that holds both, the kubeconfig has the certificates."""
+    key = "-----BEGIN PRIVATE KEY-----\nMHcCAQEEIKey\n-----END PRIVATE KEY-----\n"
+    spec = good(
+        tmp_path, eks="blue", server=SERVER, certificate_authority=f"{PEM}{key}my own\n{PEM}"
+    )
+    assert spec.authority == (PEM + PEM).encode()
 
 
 def test_in_cluster_is_not_the_steps_role(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ CONFLICT = (
     b"Please review the fields above--they currently have other managers. Here\n"
 )
 
+_NO_VERSION = b"Error from server (NotFound): the server could not find the requested resource\n"
+
 Key = tuple[str, str, str]
 
 
@@ -85,6 +87,7 @@ class Cluster:
         self.report = WorldReport()
         self.tool = FakeTools()
         self.clock = JumpingClock()
+        self.clock.at(3600, _no_end)
         self.tool.on("kubectl get", self._get)
         self.tool.on("kubectl apply", self.answer_apply)
         self.tool.on("kubectl create", self._create)
@@ -130,6 +133,8 @@ class Cluster:
         return [path for path in (self.folder / "private").rglob("*") if path.is_file()]
 
     def _get(self, call: Call) -> Answer:
+        if "--raw" in call.argv:
+            return Answer(code=1, stderr=self.refusals.get(("get", call.argv[3]), _NO_VERSION))
         if not call.files:
             return Answer(stdout=self._selected(call))
         wanted = [body for text in call.files.values() for body in json.loads(text)["items"]]
@@ -233,6 +238,10 @@ class Cluster:
 
     def _key(self, ref: ObjectRef) -> Key:
         return ref.kind, ref.namespace, ref.name
+
+
+def _no_end() -> None:
+    raise AssertionError("something is waited for without an end")
 
 
 def _unknown(ref: ObjectRef) -> bytes:

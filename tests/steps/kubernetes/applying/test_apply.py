@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -20,11 +21,12 @@ from tests.steps.kubernetes.applying.cluster import (
     an_object,
     forbidden,
 )
-from tests.steps.kubernetes.fakes import Answer, list_of
+from tests.steps.kubernetes.fakes import Answer, Call, list_of
 
 WEB = an_object("Deployment", "web", api="apps/v1")
 MAP = an_object("ConfigMap", "web", data={"k": "a"}, place="k8s/map.yaml:7")
 SECRET = an_object("Secret", "db", stringData={"password": "hunter2-hunter2"})
+BUSY = b"Error from server (InternalError): etcdserver: request timed out\n"
 MOUSE = an_object("Mouse", "jerry", api="example.com/v1")
 
 
@@ -179,9 +181,85 @@ def test_stopped_on_the_way(cluster: Cluster) -> None:
 
 
 def test_what_may_not_be_looked_at(cluster: Cluster) -> None:
-    """Rights to apply without rights to look are enough."""
+    """Rights to apply without rights to look are enough; nobody says that it was changed."""
+    cluster.has(MAP)
     cluster.refusals["get", "db"] = forbidden("get", "secrets", "db")
-    assert actions(applied(cluster, SECRET, MAP)) == ["configured", "created"]
+    assert actions(applied(cluster, SECRET, MAP)) == ["applied", "unchanged"]
+    assert cluster.report.has_changed is None
+
+
+def test_a_second_look_that_fails(cluster: Cluster) -> None:
+    """What was not seen afterwards is applied, and nobody knows whether it was changed."""
+    cluster.has(MAP)
+
+    def apply(call: Call) -> Answer:
+        cluster.refusals["get", "web"] = BUSY
+        return cluster.answer_apply(call)
+
+    cluster.tool.on("kubectl apply", apply)
+    assert actions(applied(cluster, MAP)) == ["applied"]
+    assert cluster.report.has_changed is None
+
+
+def test_an_object_that_is_being_deleted(cluster: Cluster) -> None:
+    """What was applied to it goes with it: that is a failure, and what it waits for is said."""
+    cluster.has(MAP, deletionTimestamp="2026-03-01T00:00:00Z", finalizers=["x.io/keep"])
+    error = failing(cluster, MAP)
+    assert "it is being deleted (it waits for finalizer 'x.io/keep')" in error.message
+    assert told(cluster) == {"web": "failed"}
+
+
+def test_what_is_not_reached_is_not_applied(cluster: Cluster) -> None:
+    """When a definition fails, what comes after it was never handed over; what came before is
+    looked at."""
+    definition, names = a_definition(), a_namespace("app")
+    cluster.has(names)
+    failing(cluster, names, definition, MAP, an_object("Job", generate="j-", api="batch/v1"))
+    facts = cluster.report.facts["objects"]
+    assert [fact["action"] for fact in facts] == ["unchanged", "created", "failed", "failed"]
+    assert facts[2]["message"] == "not applied: the run ended before"
+    assert cluster.lines()[-1] == (
+        "not applied, as the run ended before: configmap/web, job/(named by the server)"
+    )
+    assert len(cluster.tool.called("kubectl apply")) == 1
+
+
+def test_all_fail_once(cluster: Cluster) -> None:
+    """They are applied once more together: more than ten that pass then have not failed."""
+    many = [an_object("ConfigMap", f"m{number}") for number in range(14)]
+    cluster.tool.on("kubectl apply", Answer(code=1, stderr=BUSY), cluster.answer_apply)
+    assert set(actions(applied(cluster, *many))) == {"created"}
+    assert cluster.verbs() == ["get", "apply", "apply", "get"]
+
+
+def test_only_failures_count(cluster: Cluster) -> None:
+    """However many have to be applied alone, it is failures that end it."""
+    many = [an_object("ConfigMap", f"m{number}") for number in range(14)]
+    cluster.tool.on(
+        "kubectl apply",
+        lambda call: (
+            cluster.answer_apply(call) if len(call.files) == 1 else Answer(code=1, stderr=BUSY)
+        ),
+    )
+    assert set(actions(applied(cluster, *many))) == {"created"}
+
+
+def test_same_name_in_many_namespaces(cluster: Cluster) -> None:
+    """One of them is refused: that one has failed with its reason, and the others have not."""
+    many = [an_object("ConfigMap", "m", namespace=f"n{number}") for number in range(13)]
+    refusal = forbidden("patch", "configmaps", "m")
+
+    def apply(call: Call) -> Answer:
+        fine = {name: text for name, text in call.files.items() if b'"n12"' not in text}
+        answer = cluster.answer_apply(replace(call, files=fine))
+        is_fine = len(fine) == len(call.files)
+        return answer if is_fine else Answer(code=1, stdout=answer.stdout, stderr=refusal)
+
+    cluster.tool.on("kubectl apply", apply)
+    error = failing(cluster, *many)
+    assert "forbidden" in error.message
+    found = [fact["action"] for fact in cluster.report.facts["objects"]]
+    assert found == ["created"] * 12 + ["failed"]
 
 
 def test_same_name_in_two_namespaces(cluster: Cluster) -> None:
@@ -193,6 +271,12 @@ def test_same_name_in_two_namespaces(cluster: Cluster) -> None:
     assert cluster.lines() == [
         "configmap/m created (namespace app)", "configmap/m unchanged (namespace b)",
     ]  # fmt: skip
+
+
+def test_another_namespace_than_the_steps(cluster: Cluster) -> None:
+    """It is said, also where all objects are there."""
+    applied(cluster, an_object("ConfigMap", "m", namespace="b"))
+    assert cluster.lines() == ["configmap/m created (namespace b)"]
 
 
 def test_server_names_what_has_no_name(cluster: Cluster) -> None:

@@ -34,6 +34,18 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
             id="several",
         ),
         pytest.param(
+            'error: Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using '
+            "v1 at 2026-11-22T22:25:49Z: .data.k" + ADVICE,
+            "'kubectl-client-side-apply' owns .data.k",
+            id="update",
+        ),
+        pytest.param(
+            'error: Apply failed with 2 conflicts: conflicts with "k" using v1 at '
+            "2026-11-22T22:25:49Z:\n- .data.k\n- .data.l" + ADVICE,
+            "'k' owns .data.k, .data.l",
+            id="updates",
+        ),
+        pytest.param(
             'error: Apply failed with 7 conflicts: conflicts with "o" using v1:\n'
             + "\n".join(f"- .data.k{number}" for number in range(7)) + ADVICE,
             "'o' owns .data.k0, .data.k1, .data.k2, .data.k3, .data.k4 and 2 more",

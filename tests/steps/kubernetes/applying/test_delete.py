@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Sequence
 
 import pytest
 
-from calamari_py.errors import ToolFailed
+from calamari_py.errors import Cancelled, ToolFailed
 from calamari_py.steps.kubernetes.applying.delete import delete_objects
 from calamari_py.steps.kubernetes.spec import WaitSpec
 from calamari_py.steps.kubernetes.values import KubeObject, ObjectResult
@@ -18,6 +20,7 @@ from tests.steps.kubernetes.applying.cluster import (
     an_object,
     forbidden,
 )
+from tests.steps.kubernetes.fakes import Answer, Call
 
 MAP = an_object("ConfigMap", "m")
 WEB = an_object("Deployment", "web", api="apps/v1")
@@ -31,6 +34,11 @@ def deleted(cluster: Cluster, *objects: KubeObject, **spec: object) -> tuple[Obj
 def actions(results: Sequence[ObjectResult]) -> list[str]:
     """What became of each."""
     return [result.action for result in results]
+
+
+def cancel() -> None:
+    """What a signal does."""
+    raise Cancelled(signal.SIGTERM)
 
 
 def test_deleted_and_absent(cluster: Cluster) -> None:
@@ -87,11 +95,80 @@ def test_finalizer_blocks(cluster: Cluster) -> None:
 
 
 def test_no_wait(cluster: Cluster) -> None:
-    """wait: false returns at once."""
+    """wait: false returns at once, and nobody says that it is gone."""
     cluster.has(MAP)
     cluster.blocked.add("m")
-    assert actions(deleted(cluster, MAP, wait=None)) == ["deleted"]
+    assert actions(deleted(cluster, MAP, wait=None)) == ["deleting"]
     assert cluster.verbs() == ["get", "delete"]
+    assert cluster.lines() == ["configmap/m is being deleted"]
+    assert cluster.report.has_changed is True
+
+
+def test_stopped_while_it_waits(cluster: Cluster) -> None:
+    """What a finalizer holds is not called deleted when the step is ended."""
+    cluster.has(MAP, WEB)
+    cluster.blocked.add("m")
+    cluster.clock.at(0.5, cancel)
+    with pytest.raises(Cancelled):
+        deleted(cluster, MAP, WEB)
+    assert [fact["action"] for fact in cluster.report.facts["objects"]] == ["deleting", "deleted"]
+
+
+BUSY = b"Error from server (InternalError): etcdserver: request timed out\n"
+
+
+def test_what_may_not_be_looked_at_is_not_gone(cluster: Cluster) -> None:
+    """Rights to delete without rights to look: nobody knows whether it is gone."""
+    cluster.has(MAP)
+    cluster.blocked.add("m")
+    cluster.refusals["get", "m"] = forbidden("get", "configmaps", "m")
+    with pytest.raises(ToolFailed) as raised:
+        deleted(cluster, MAP)
+    assert raised.value.message == "nobody can see whether 'configmap/m' is gone"
+    assert raised.value.hint == (
+        "give the step the right to get what it deletes, or say 'wait: false'"
+    )
+    assert cluster.report.facts["objects"][0]["action"] == "failed"
+    assert cluster.clock.slept == []
+
+
+def test_a_look_that_fails_once(cluster: Cluster) -> None:
+    """It is looked again: what could not be seen is neither gone nor given up."""
+    cluster.has(MAP)
+    cluster.blocked.add("m")
+    cluster.refusals["get", "m"] = BUSY
+    body = cluster.objects["ConfigMap", "app", "m"]
+    body["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
+    cluster.clock.at(0.5, cluster.refusals.clear)
+    with pytest.raises(ToolFailed, match="'configmap/m' is not gone after 20s"):
+        deleted(cluster, MAP, wait=WaitSpec(timeout=20))
+    cluster.refusals["get", "m"] = BUSY
+    start = cluster.clock.monotonic()
+    cluster.clock.at(start + 0.5, cluster.refusals.clear)
+    cluster.clock.at(start + 2.5, cluster.objects.clear)
+    assert actions(deleted(cluster, MAP)) == ["deleted"]
+
+
+def test_same_name_in_many_namespaces(cluster: Cluster) -> None:
+    """One of them is refused: that one has failed with its reason, the others are deleted."""
+    many = [an_object("ConfigMap", "m", namespace=f"n{number}") for number in range(13)]
+    cluster.has(*many)
+    refusal = forbidden("delete", "configmaps", "m")
+
+    def answer(call: Call) -> Answer:
+        texts = [*call.files.values()]
+        there = [text for text in texts if b'"n12"' not in text]
+        keys = [("ConfigMap", json.loads(text)["metadata"]["namespace"], "m") for text in there]
+        gone = [key for key in keys if cluster.objects.pop(key, None)]
+        failed = len(there) < len(texts)
+        stdout = b'configmap "m" deleted\n' * len(gone)
+        return Answer(code=int(failed), stdout=stdout, stderr=refusal if failed else b"")
+
+    cluster.tool.on("kubectl delete", answer)
+    with pytest.raises(ToolFailed, match=r"could not delete 'configmap/m'.*forbidden"):
+        deleted(cluster, *many)
+    found = [fact["action"] for fact in cluster.report.facts["objects"]]
+    assert found == ["deleted"] * 12 + ["failed"]
 
 
 def test_another_of_the_same_name(cluster: Cluster) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from calamari_py.steps.kubernetes.applying.lines import Confirmations, Warnings, spoken
+from calamari_py.steps.kubernetes.applying.lines import (
+    Confirmations,
+    Warnings,
+    lots_of,
+    spoken,
+)
 from calamari_py.steps.kubernetes.applying.tell import named
-from calamari_py.steps.kubernetes.values import ObjectRef
+from calamari_py.steps.kubernetes.values import KubeObject, ObjectRef
 from tests.steps.terraform.fakes import ToolReport
 
 WEB = ObjectRef(group="apps", kind="Deployment", name="web", namespace="app")
@@ -61,6 +66,14 @@ def test_all_or_none_of_those_that_sound_alike() -> None:
     line = "configmap/m serverside-applied"
     assert confirmed(line, refs=(MAP_A, MAP_B)) == set()
     assert confirmed(line, line, refs=(MAP_A, MAP_B)) == {MAP_A, MAP_B}
+
+
+def test_lots() -> None:
+    """As few as keep those apart that sound alike, in their order."""
+    refs = [MAP_A, WEB, MAP_B, MOUSE]
+    objects = [KubeObject(ref=ref, text=b"", body={}) for ref in refs]
+    lots = [[each.ref for each in lot] for lot in lots_of(objects)]
+    assert lots == [[MAP_A, WEB, MOUSE], [MAP_B]]
 
 
 def test_spoken_is_the_kind() -> None:

@@ -32,4 +32,19 @@ def body(version: str = "1", *, data: str = "a", uid: str = "u", **more: Any) ->
 )
 def test_is_same(after: dict[str, Any], expected: bool) -> None:
     """A controller that writes a status meanwhile changes nothing."""
-    assert is_same(body(), after) is expected
+    assert is_same(body(), after, body()) is expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "after", "expected"),
+    [
+        pytest.param(None, 5, True, id="autoscaled"),
+        pytest.param(None, 1, False, id="no file names them any more"),
+        pytest.param(5, 5, False, id="as the file says"),
+    ],
+)
+def test_replicas(wanted: int | None, after: int, expected: bool) -> None:
+    """Those that no file names are an autoscaler's; a server makes one of none."""
+    file = body(spec={} if wanted is None else {"replicas": wanted})
+    old, new = (body(str(count), spec={"replicas": count}) for count in (3, after))
+    assert is_same(old, new, file) is expected

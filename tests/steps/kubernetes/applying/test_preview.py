@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calamari_py.errors import ToolFailed
+from calamari_py.steps.kubernetes.applying.adopted import LAST_APPLIED
 from calamari_py.steps.kubernetes.applying.preview import dry_run
 from calamari_py.steps.kubernetes.values import KubeObject
 from tests.steps.kubernetes.applying.cluster import (
@@ -15,6 +16,7 @@ from tests.steps.kubernetes.applying.cluster import (
     a_namespace,
     an_object,
 )
+from tests.steps.kubernetes.fakes import Answer, list_of
 
 MAP = an_object("ConfigMap", "m", data={"k": "a"})
 MOUSE = an_object("Mouse", "jerry", api="example.com/v1")
@@ -69,6 +71,40 @@ def test_kind_to_come(app: Cluster) -> None:
     assert found == [
         ("create", ""), ("create", "not checked by the server: its kind does not exist yet"),
     ]  # fmt: skip
+
+
+def test_version_to_come(app: Cluster) -> None:
+    """Nor one of a version that the definition in the files adds to the one that is there."""
+    old, new = (a_definition_of(*versions) for versions in (["v1"], ["v1", "v2"]))
+    app.has(old)
+    first, second = (an_object("Mouse", name, api=f"example.com/{name}") for name in ("v1", "v2"))
+    found = kinds(app, new, first, second)
+    assert found[1:] == [
+        ("create", ""), ("create", "not checked by the server: its version does not exist yet"),
+    ]  # fmt: skip
+
+
+def a_definition_of(*versions: str) -> KubeObject:
+    """Of mice in `versions`."""
+    plain = a_definition()
+    served = [{"name": version, "served": True} for version in versions]
+    spec = {**plain.body["spec"], "versions": served}
+    return an_object(
+        plain.ref.kind, plain.ref.name, namespace="", api=plain.ref.api_version, spec=spec
+    )
+
+
+def test_client_side_before(app: Cluster) -> None:
+    """What kubectl applied on the client's side and is in no file any more goes for real, and the
+    server's answer to a rehearsal does not show it."""
+    last = an_object("ConfigMap", "m", data={"k": "a", "gone": "x"})
+    app.has(last, annotations={LAST_APPLIED: last.text.decode()})
+    app.tool.on("kubectl apply", Answer(stdout=list_of(app.objects["ConfigMap", "app", "m"])))
+    (found,) = dry_run(app.kubectl, [MAP], app.spec(), app.report)
+    assert found.kind == "change"
+    assert "-  gone: x" in "\n".join(found.lines)
+    assert "client-side" in found.note
+    assert kinds(app, MAP, server_side=False) == [("none", "")]
 
 
 def test_server_names_it(app: Cluster) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from calamari_py.errors import ToolFailed
+from calamari_py.errors import Cancelled, ToolFailed
 from calamari_py.steps.kubernetes.applying.apply import apply_objects
 from calamari_py.steps.kubernetes.applying.preview import dry_run
+from calamari_py.steps.kubernetes.spec import WaitSpec
 from calamari_py.steps.kubernetes.values import KubeObject
 from tests.steps.kubernetes.applying.cluster import (
     Cluster,
@@ -15,6 +18,7 @@ from tests.steps.kubernetes.applying.cluster import (
     an_object,
     forbidden,
 )
+from tests.steps.kubernetes.fakes import Answer, Call
 
 SET = "applyset-x-v1"
 MEMBER = {"applyset.kubernetes.io/part-of": SET}
@@ -58,6 +62,90 @@ def test_what_is_in_no_file_is_pruned(with_set: Cluster) -> None:
     (call,) = with_set.tool.called("kubectl apply")
     assert "--prune --applyset=configmaps/web --namespace app" in call.words
     assert call.command.environment["KUBECTL_APPLYSET"] == "true"
+
+
+@pytest.mark.parametrize(
+    "types", ["-f=http://127.0.0.1:1/x", "ConfigMap,--server=https://127.0.0.1:1", "a b"]
+)
+def test_a_set_says_types_and_no_options(cluster: Cluster, types: str) -> None:
+    """They become words of a command line, and whoever may write the parent writes them."""
+    annotations = {"applyset.kubernetes.io/contains-group-kinds": types}
+    labels = {"applyset.kubernetes.io/id": SET}
+    cluster.has(an_object("ConfigMap", "web"), labels=labels, annotations=annotations)
+    assert "names what is no type" in failing(cluster, NEW).message
+    assert not any(types in call.words for call in cluster.tool.calls)
+
+
+@pytest.mark.parametrize(
+    ("wait", "expected"),
+    [
+        pytest.param(WaitSpec(timeout=20), "failed", id="waited for"),
+        pytest.param(None, "deleting", id="not waited for"),
+    ],
+)
+def test_what_a_finalizer_holds_is_not_pruned(
+    with_set: Cluster, wait: WaitSpec | None, expected: str
+) -> None:
+    """It is waited for as what is deleted is, and never told as gone."""
+
+    def apply(call: Call) -> Answer:
+        held = dict(with_set.objects["ConfigMap", "app", "old"])
+        answer = with_set.answer_apply(call)
+        with_set.objects["ConfigMap", "app", "old"] = held
+        return answer
+
+    with_set.tool.on("kubectl apply", apply)
+    if wait is not None:
+        assert "'configmap/old' is not gone after 20s" in failing(with_set, NEW, wait=wait).message
+    else:
+        spec = with_set.spec(applyset="configmaps/web", wait=None)
+        apply_objects(with_set.kubectl, [NEW], spec, with_set.report)
+    assert [fact["action"] for fact in with_set.report.facts["objects"]] == ["created", expected]
+    assert with_set.report.has_changed is True
+
+
+def test_cancelled_while_pruning(with_set: Cluster) -> None:
+    """What was seen before stays known when nothing can be seen any more."""
+    with_set.has(NEW)
+
+    def apply(call: Call) -> Answer:
+        held = dict(with_set.objects["ConfigMap", "app", "old"])
+        answer = with_set.answer_apply(call)
+        with_set.objects["ConfigMap", "app", "old"] = held
+        return answer
+
+    def cancel() -> None:
+        with_set.refusals["get", ""] = forbidden("get", "configmaps", "new")
+        raise Cancelled(signal.SIGTERM)
+
+    with_set.tool.on("kubectl apply", apply)
+    with_set.clock.at(0.5, cancel)
+    spec = with_set.spec(applyset="configmaps/web")
+    with pytest.raises(Cancelled):
+        apply_objects(with_set.kubectl, [NEW], spec, with_set.report)
+    found = [fact["action"] for fact in with_set.report.facts["objects"]]
+    assert found == ["unchanged", "deleting"]
+
+
+def test_another_set_loses_what_this_one_takes(with_set: Cluster) -> None:
+    """kubectl says nothing of it: it is warned of, and in a dry run, too."""
+    taken = an_object("ConfigMap", "taken")
+    with_set.has(taken, labels={"applyset.kubernetes.io/part-of": "applyset-y-v1"})
+    spec = with_set.spec(applyset="configmaps/web")
+    expected = ["another ApplySet loses what this one takes: configmap/taken"]
+    dry_run(with_set.kubectl, [taken, OLD], spec, with_set.report)
+    assert with_set.report.said("warning") == expected
+    apply_objects(with_set.kubectl, [taken, OLD], spec, with_set.report)
+    assert with_set.report.said("warning") == expected * 2
+
+
+def test_what_the_set_applies_has_not_failed(cluster: Cluster) -> None:
+    """A namespace that is refused when it comes first is applied with the set all the same."""
+    busy = Answer(code=1, stderr=b"Error from server (InternalError): try again\n")
+    cluster.tool.on("kubectl apply", busy, cluster.answer_apply)
+    spec = cluster.spec(applyset="configmaps/web")
+    results = apply_objects(cluster.kubectl, [a_namespace("app"), NEW], spec, cluster.report)
+    assert [result.action for result in results] == ["created", "created"]
 
 
 def test_first_time(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calamari_py.steps.kubernetes.diffing.difference import MOST_LINES, compare
@@ -285,7 +285,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(database=None)
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), _TREES, max_size=4))
 def test_the_lines_are_yaml(value: dict[str, Any]) -> None:
     """A reader of YAML takes them for the object: no two objects look alike."""

@@ -55,9 +55,21 @@ class HelmWorld(KubeWorld):
         self.writes("web/Chart.yaml", CHART)
         self.tool.on("helm version", Answer(stdout=b"v3.17.2"))
         self.tool.on("kubectl get", Answer(stdout=list_of(live("Namespace", "app"))))
+        self.tool.on("kubectl get secrets,configmaps", self._labels)
+        self.label = ""
+        """What another run has on revision 2, in place of this run's label."""
         self.has(row(1, "deployed", "Install complete"))
         self.holds(CONFIG_MAP % 1)
         self.would_have(CONFIG_MAP % 2)
+
+    def _labels(self, _call: Any) -> Answer:
+        """What Helm keeps: all revisions from 2 on bear the label of the upgrade."""
+        found = ""
+        for call in self.tool.called("helm upgrade --debug"):
+            (given,) = [word for word in call.argv if word.startswith("--labels=")]
+            found = given.rpartition("=")[2]
+        labels = {1: found, 2: self.label or found, 3: found, 4: found}
+        return Answer(stdout="".join(f"{key} {each}\n" for key, each in labels.items()).encode())
 
     def has(self, *rows: Any, then: tuple[Any, ...] = ()) -> None:
         """The release has these revisions; at the next look it has those of `then`."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.kubernetes.helm.kind import HelmKind
+from calamari_py.steps.kubernetes.spec import ClusterSpec
 from tests.steps.kubernetes.fakes import Answer, list_of
 from tests.steps.kubernetes.helm.room import (
     CONFIG_MAP,
@@ -34,11 +36,23 @@ def world(tmp_path: Path) -> HelmWorld:
 
 
 def test_template(world: HelmWorld) -> None:
-    """The manifest is printed, its secrets known before; no cluster is asked."""
-    world.tool.on("helm template", Answer(stdout=SECRET.encode()))
+    """The manifest is printed as the chart wrote it, its Secrets without their values, whatever
+    way YAML has to write them; no cluster is asked."""
+    other = (
+        "# Source: web/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"
+    )
+    secret = (
+        f"# Source: web/templates/b.yaml\n{SECRET}  folded: >-\n    one-half\n    other-half\n"
+        '  quoted: "caf\\u00e9 \\\n    goes-on"\n  tiny: abc\n'
+    )
+    world.tool.on("helm template", Answer(stdout=f"---\n{other}---\n{secret}".encode()))
     assert world.step(action="template").changed is False
-    assert PASSWORD in world.report.hidden
-    assert world.report.texts[""] == SECRET.encode()
+    assert {PASSWORD, "one-half other-half", "caf\u00e9 goes-on"} <= set(world.report.hidden)
+    shown = world.report.texts[""].decode()
+    assert shown.startswith(f"---\n{other}---\n# Source: web/templates/b.yaml\napiVersion: v1\n")
+    assert shown.endswith(
+        'stringData:\n  folded: "***"\n  password: "***"\n  quoted: "***"\n  tiny: "***"\n'
+    )
     assert world.aws.calls == []
     assert world.tool.called("kubectl") == []
 
@@ -99,15 +113,45 @@ def test_a_rehearsal(world: HelmWorld, action: str) -> None:
     assert world.verbs() == []
 
 
-def test_tests_that_fail(world: HelmWorld) -> None:
-    """What they wrote is shown all the same."""
-    failed = b"Error: 1 error occurred:\n\t* pod web failed\n"
-    world.tool.on("helm test", Answer(code=1, stdout=b"POD LOGS: web\nboom\n", stderr=failed))
-    error = world.failure(action="test")
-    assert "could not test release 'web'" in error.message
-    assert b"boom" in world.report.texts[""]
+TEST_HOOKS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web-test, annotations: {helm.sh/hook: test}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: for-tests, annotations: {helm.sh/hook: test}}
+stringData: {password: a-tests-own-password}
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1], ids=["passed", "failed"])
+def test_what_tests_wrote(code: int, world: HelmWorld) -> None:
+    """It is shown however they ended, of those that are pods, and their Secrets are hidden."""
+    world.holds(CONFIG_MAP % 1, hooks=TEST_HOOKS)
+    world.tool.on("helm test", Answer(code=code, stderr=b"Error: pod web-test failed\n" * code))
+    world.tool.on("kubectl logs", Answer(stdout=b"\x1b[2Jboom\x07\r\n"))
+    if code:
+        error = world.failure(action="test")
+        assert "could not test release 'web'" in error.message
+    else:
+        assert world.step(action="test").changed is False
+    assert world.report.texts["pod/web-test"] == b"boom\n"
+    assert "a-tests-own-password" in world.report.hidden
     (call,) = world.tool.called("helm test")
-    assert "--debug" not in call.words
+    assert not {"--debug", "--logs"} & set(call.argv)
+    (asked,) = world.tool.called("kubectl logs")
+    assert "pod/web-test" in asked.argv
+
+
+@pytest.mark.parametrize("blanks", [1, 5])
+def test_a_release_without_tests(blanks: int, world: HelmWorld) -> None:
+    """It has passed none."""
+    told = f"NAME: web\nTEST SUITE:{' ' * blanks}None\n"
+    world.tool.on("helm test", Answer(stdout=told.encode()))
+    world.step(action="test")
+    assert ("warning", "release 'web' has no tests") in world.report.told
+    assert not any("passed" in text for _, text in world.report.told)
 
 
 def test_a_chart_on_ecr(world: HelmWorld) -> None:
@@ -210,3 +254,28 @@ def test_a_finally_finds_the_cluster(world: HelmWorld) -> None:
     names = HelmKind().equip(world.parse("helm", SECTION), world.context())
     assert names["KUBECONFIG"] == str(world.folder / "private/kubeconfig")
     assert "HOME" not in names
+
+
+def test_roles_of_a_kubeconfig(world: HelmWorld) -> None:
+    """The operator's policy hears of a role that its plugin would assume, by its place."""
+    config = (
+        b'{"users": [{"name": "u", "user": {"exec": {"command": "aws", "args":'
+        b' ["eks", "get-token", "--role-arn", "arn:aws:iam::222222222222:role/Other"]}}}]}'
+    )
+    spec = world.parse("helm", SECTION)
+    spec = replace(spec, cluster=ClusterSpec(way="kubeconfig", config=config))
+    assert list(HelmKind().roles(spec)) == [
+        ("helm.cluster.kubeconfig", "arn:aws:iam::222222222222:role/Other")
+    ]
+
+
+def test_a_test_hook_alone_that_changed(world: HelmWorld) -> None:
+    """It makes a revision: action test would run the old one."""
+    hook = JOB.replace("name: web-pre", "name: try, annotations: {helm.sh/hook: test}")
+    there = list_of(live("ConfigMap", "web"), live("Namespace", "app"))
+    world.tool.on("kubectl get", Answer(stdout=there))
+    world.holds(CONFIG_MAP % 1, hooks=hook)
+    world.would_have(CONFIG_MAP % 1, hooks=(hook,))
+    assert world.step(action="diff").changed is False
+    world.would_have(CONFIG_MAP % 1, hooks=(hook.replace("spec: {}", "spec: {a: b}"),))
+    assert world.step(action="diff").pending is True

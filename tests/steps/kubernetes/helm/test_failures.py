@@ -51,6 +51,15 @@ from tests.steps.kubernetes.helm.room import DEBUG, SECTION, HelmWorld
             "pre-upgrade hooks failed", "hooks: false", id="hook",
         ),
         pytest.param(
+            'UPGRADE FAILED: Operation cannot be fulfilled on deployments.apps "web": the object'
+            " has been modified",
+            "could not upgrade release 'web': Operation cannot be fulfilled", "", id="conflict",
+        ),
+        pytest.param(
+            "INSTALLATION FAILED: library charts are not installable", "library charts are not",
+            "name the chart that depends on it", id="library",
+        ),
+        pytest.param(
             "UPGRADE FAILED: context deadline exceeded", "deadline", "wait.timeout", id="time"
         ),
         pytest.param(

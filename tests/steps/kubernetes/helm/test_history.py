@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from calamari_py.errors import ToolFailed
-from calamari_py.steps.kubernetes.helm.history import Revision, last_deployed, read_history
+from calamari_py.steps.kubernetes.helm.history import (
+    Revision,
+    last_before,
+    last_deployed,
+    read_history,
+)
 from calamari_py.steps.kubernetes.helm.recover import WayBack, way_back
 
 INSTALLED = ("superseded", "Install complete")
 UPGRADED = ("superseded", "Upgrade complete")
 BACK = ("superseded", "Rollback to 1")
+BACK_TO_2 = ("deployed", "Rollback to 2")
 NAMED = ("superseded", "my own description")
 NEVER = ("superseded", 'Release "web" failed: timed out waiting for the condition')
 UNINSTALLED = ("superseded", "superseded by new release")
@@ -45,6 +51,9 @@ def revisions(*rows: tuple[str, str]) -> tuple[Revision, ...]:
         pytest.param([INSTALLED, CUT_OFF, FAILED], 1, id="not one that was cut off"),
         pytest.param([UNINSTALLED, FAILED], None, id="not one that was uninstalled since"),
         pytest.param([INSTALLED, BACK, FAILED], 2, id="one that was gone back to"),
+        pytest.param([INSTALLED, UPGRADED, BACK, FAILED], 3, id="what was gone back to, again"),
+        pytest.param([INSTALLED, DEPLOYED, GOING_BACK], 1, id="not one that is being left"),
+        pytest.param([DEPLOYED, ("failed", "Rollback to 0")], 1, id="one that was left, for none"),
         pytest.param([NAMED, FAILED], 1, id="one with a description of its own"),
         pytest.param([FAILED, FAILED], None, id="none ever was"),
         pytest.param([], None, id="nothing"),
@@ -64,6 +73,21 @@ def test_before_the_one_there_is_now() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "number"),
+    [
+        pytest.param([INSTALLED, UPGRADED, DEPLOYED], 2, id="the one before"),
+        pytest.param([INSTALLED, INSTALLED, UPGRADED, BACK_TO_2], 1, id="not what was refused"),
+        pytest.param([INSTALLED, UPGRADED, BACK], None, id="it is the first already"),
+        pytest.param([INSTALLED, BACK, BACK_TO_2], None, id="by way of another"),
+    ],
+)
+def test_before_what_it_is_now(rows: list[tuple[str, str]], number: int | None) -> None:
+    """A rollback never ends at what was rolled back from, and never at what is there already."""
+    found = last_before(revisions(*rows))
+    assert (found.number if found else None) == number
+
+
+@pytest.mark.parametrize(
     ("rows", "way"),
     [
         pytest.param([DEPLOYED], None, id="deployed"),
@@ -75,7 +99,7 @@ def test_before_the_one_there_is_now() -> None:
             [DEPLOYED, FAILED, PENDING], WayBack(act="rollback", revision=1), id="past a failed one"
         ),
         pytest.param(
-            [UPGRADED, DEPLOYED, GOING_BACK], WayBack(act="rollback", revision=2), id="rollback"
+            [UPGRADED, DEPLOYED, GOING_BACK], WayBack(act="rollback", revision=1), id="rollback"
         ),
         pytest.param([INSTALLING], WayBack(act="uninstall"), id="first install"),
         pytest.param(
@@ -83,7 +107,9 @@ def test_before_the_one_there_is_now() -> None:
             WayBack(act="rollback", revision=1, was_deployed=False),
             id="nothing was deployed, and something may be there",
         ),
-        pytest.param([DEPLOYED, LEAVING], WayBack(act="uninstall"), id="half uninstalled"),
+        pytest.param(
+            [DEPLOYED, LEAVING], WayBack(act="uninstall", finishes=True), id="half uninstalled"
+        ),
     ],
 )
 def test_the_way_back(rows: list[tuple[str, str]], way: WayBack | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from calamari_py.process.proc import entry_of
 from calamari_py.steps.kubernetes.helm.holder import Holder, is_alive, ourselves, read_holder
 
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -16,9 +17,7 @@ LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 def us() -> Holder:
     """This process, about to make revision 7."""
-    found = ourselves(7, limit=600)
-    assert found is not None
-    return found
+    return ourselves(7, limit=600)
 
 
 def test_a_label_is_read_back() -> None:
@@ -49,8 +48,23 @@ def test_labels_that_say_nothing(label: str) -> None:
 
 
 def test_a_run_that_is_alive() -> None:
-    """It is this one."""
-    assert is_alive(us()) is True
+    """Its process is there, and no other has its number."""
+    parent = entry_of(os.getppid())
+    assert parent is not None
+    assert is_alive(replace(us(), pid=parent.pid, started=parent.started)) is True
+
+
+def test_an_earlier_attempt_of_this_run() -> None:
+    """It is over: nobody waits for himself."""
+    assert is_alive(us()) is False
+
+
+def test_where_the_system_says_nothing(tmp_path: Path) -> None:
+    """The label still tells this run its own, and nobody takes it for dead by it."""
+    holder = ourselves(7, limit=600, proc=tmp_path)
+    assert LABEL.fullmatch(holder.label)
+    assert read_holder(holder.label, 7) == holder
+    assert is_alive(holder) is None
 
 
 @pytest.mark.parametrize(
@@ -86,6 +100,4 @@ def _elsewhere(proc: Path) -> Holder:
     (proc / "sys/kernel/random/boot_id").write_text("boot")
     (proc / "self/ns").mkdir(parents=True)
     (proc / "self/ns/pid").symlink_to("pid:[4026531836]")
-    found = ourselves(7, limit=1, proc=proc)
-    assert found is not None
-    return replace(found, started=1)
+    return replace(ourselves(7, limit=1, proc=proc), started=1)

@@ -76,6 +76,10 @@ def test_the_defaults(world: HelmWorld) -> None:
             {"chart": "r/web", "repository": {"url": "https://x.org", "username": "me"}},
             "repository.username", "no use without a password", id="half a login",
         ),
+        pytest.param(
+            {"chart": "r/web", "repository": {**REPOSITORY, "url": "HTTP://x.org"}},
+            "repository.url", "would be given the password unencrypted", id="password over http",
+        ),
         pytest.param({"values": ("",)}, "values[0]", "is blank", id="blank values"),
         pytest.param({"values": ("list.yaml",)}, "values[0]", "a list and no mapping", id="a list"),
         pytest.param({"set": {"a..b": 1}}, "set.a..b", "empty part", id="empty part"),
@@ -221,3 +225,9 @@ def test_a_missing_program(world: HelmWorld) -> None:
     """It is like a service that is not there (69)."""
     with pytest.raises(ToolMissing, match="'helm9' was not found"):
         world.parse("helm", {**SECTION, "binary": "helm9"})
+
+
+def test_a_time_in_which_nothing_is_ready(world: HelmWorld) -> None:
+    """Helm's objects have to stay ready, like all others."""
+    found = said(world, {"wait": {"timeout": 3, "stable_for": 5}})
+    assert "shorter than stable_for" in found["helm.wait.timeout"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from calamari_py.errors import ToolFailed
+from calamari_py.process.base import StopReason
+from calamari_py.process.proc import entry_of
 from calamari_py.steps.kubernetes.helm.holder import ourselves
-from tests.steps.kubernetes.fakes import Answer
+from tests.steps.kubernetes.fakes import Answer, Call
 from tests.steps.kubernetes.helm.room import HelmWorld, row
 
 PENDING = "Preparing upgrade"
@@ -37,10 +40,11 @@ def pending(world: HelmWorld, *, age: float, status: str = "pending-upgrade") ->
 
 def held_by(world: HelmWorld, **changes: object) -> None:
     """The label of revision 2 names this run, but for `changes`."""
-    holder = ourselves(2, limit=600)
-    assert holder is not None
-    label = replace(holder, **changes).label  # type: ignore[arg-type]
-    world.tool.on("kubectl get secrets,configmaps", Answer(stdout=label.encode()))
+    parent = entry_of(os.getppid())
+    assert parent is not None
+    other = {"pid": parent.pid, "started": parent.started, **changes}
+    holder = replace(ourselves(2, limit=600), **other)  # type: ignore[arg-type]
+    world.label = holder.label
 
 
 def slept(world: HelmWorld) -> float:
@@ -128,3 +132,60 @@ def test_a_rehearsal_takes_nothing_back(world: HelmWorld) -> None:
     error = world.failure(dry_run=True)
     assert "helm rollback web 1" in error.hint
     assert world.verbs() == []
+
+
+def test_a_clock_that_is_ahead(world: HelmWorld) -> None:
+    """What is said to begin in the future begins now."""
+    pending(world, age=-3600)
+    world.step()
+    assert 299 <= slept(world) <= 301
+
+
+def test_an_earlier_attempt_of_this_run(world: HelmWorld) -> None:
+    """Its helm was killed, and the attempt that follows waits for nobody."""
+    pending(world, age=1)
+    world.label = ourselves(2, limit=600).label
+    world.step()
+    assert slept(world) == 0
+    assert world.verbs()[0] == "rollback web 1"
+
+
+def test_a_signal_while_it_is_taken_back(world: HelmWorld) -> None:
+    """Helm has no time to write that down: it is taken back once more."""
+    pending(world, age=999)
+
+    def cut_off(call: Call) -> Answer:
+        again = row(3, "pending-rollback", "Rollback to 1")
+        if call.last_words is None:
+            world.has(row(1, "deployed"), row(2, "pending-upgrade", PENDING), again)
+            return Answer(code=1, stopped=StopReason.SIGNAL, signum=15)
+        return Answer()
+
+    world.tool.on("helm rollback", cut_off)
+    outcome = world.step()
+    assert outcome.exit is not None
+    first, second = world.tool.called("helm rollback")
+    assert first.command.outlives_us
+    assert second.argv[-2:] == ("web", "1")
+
+
+@pytest.mark.parametrize("keeps", [pytest.param(True, id="kept"), pytest.param(False, id="gone")])
+def test_an_uninstall_is_finished_as_it_was_begun(world: HelmWorld, keeps: bool) -> None:
+    """With the history, where the step says so."""
+    world.has(row(1, "uninstalling", "Deletion in progress", updated=world.seconds_ago(999)))
+
+    def gone(_call: object) -> Answer:
+        world.has_none()
+        return Answer()
+
+    world.tool.on("helm uninstall", gone)
+    world.step(keep_history=keeps)
+    (call,) = world.tool.called("helm uninstall")
+    assert ("--keep-history" in call.argv) is keeps
+
+
+def test_tests_of_a_pending_release(world: HelmWorld) -> None:
+    """Nothing is to be compared there: it is said why it is refused."""
+    pending(world, age=1)
+    error = world.failure(action="test")
+    assert "somebody is at work on it, or died over it" in error.message

@@ -52,6 +52,8 @@ BROKEN = {
     },
 }  # fmt: skip
 
+UNREADY = {**READY, "status": {**READY["status"], "availableReplicas": 0, "readyReplicas": 0}}
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> KubeWorld:
@@ -126,6 +128,11 @@ def test_a_namespace_that_is_not_there(world: KubeWorld) -> None:
     assert not world.tool.called("kubectl apply")
     assert world.run("kubectl", {**FILES, "create_namespace": True}).changed is True
     assert world.tool.called("kubectl create namespace app")
+    facts = world.report.facts["objects"]
+    assert [(fact["kind"], fact["action"]) for fact in facts] == [
+        ("Namespace", "created"), ("ConfigMap", "created"),
+    ]  # fmt: skip
+    assert world.report.last_words == "applied: 2 created"
     world.tool.calls.clear()
     world.writes("k8s/web.yaml", f"{WEB}---\napiVersion: v1\nkind: Namespace\n"
                  "metadata: {name: app}\n")  # fmt: skip
@@ -262,6 +269,25 @@ def test_rollout_status(world: KubeWorld) -> None:
     assert {*verbs(world)} == {"version", "get"}
 
 
+def test_files_that_are_not_there(world: KubeWorld) -> None:
+    """Nobody says that a kind of which nothing else is seen is ready when it is not there."""
+    error = world.fail("kubectl", FILES, action="rollout-status")
+    assert str(error) == "'configmap/web' is not there"
+    holds(world, CONFIG)
+    assert world.run("kubectl", FILES, action="rollout-status").code == 0
+
+
+def test_files_that_may_not_be_looked_at(world: KubeWorld) -> None:
+    """They are no failure: a role that sees no Secrets may still ask for the rest."""
+    refused = (
+        b'Error from server (Forbidden): configmaps "web" is forbidden: User "x" cannot get '
+        b'resource "configmaps" in API group "" in the namespace "app"\n'
+    )
+    world.tool.on("kubectl get -f", Answer(code=1, stderr=refused))
+    assert world.run("kubectl", FILES, action="rollout-status").code == 0
+    assert "1 of 1 objects may not be looked at" in world.report.said("note")
+
+
 def test_a_rollout_that_has_failed(world: KubeWorld) -> None:
     """It fails with what is wrong with it, and no file has to be there."""
     world.tool.on("kubectl get deployment/web", Answer(stdout=to_json(BROKEN)))
@@ -306,6 +332,11 @@ LATE = b"error: timed out waiting for the condition on deployments/web\n"
     ("seen", "said"),
     [
         pytest.param(BROKEN, "ProgressDeadlineExceeded", id="with a reason"),
+        pytest.param(
+            UNREADY,
+            "is not done after 90s (wait.timeout): 1 of 1 updated, 0 available",
+            id="not there yet",
+        ),
         pytest.param(READY, "for deployments/web", id="without one"),
     ],
 )
@@ -392,7 +423,7 @@ def test_a_kubectl_that_is_too_old(world: KubeWorld) -> None:
     ("section", "wishes", "foreseen"),
     [
         pytest.param({**FILES, "create_namespace": True}, {},
-                     ["version", "get", "create", "get", "get", "apply", "get", "get"],
+                     ["version", "get", "create", "get", "apply", "get", "get"],
                      id="apply"),
         pytest.param({**FILES, "wait": False}, {}, ["version", "get", "get", "apply", "get"],
                      id="apply and go"),
@@ -402,6 +433,8 @@ def test_a_kubectl_that_is_too_old(world: KubeWorld) -> None:
         pytest.param(FILES, {"action": "delete", "dry_run": True}, ["version", "get"],
                      id="rehearsed delete"),
         pytest.param(STATUS, {}, ["version", "get", "get"], id="rollout-status"),
+        pytest.param(FILES, {"action": "rollout-status"}, ["version", "get", "get"],
+                     id="rollout-status of files"),
         pytest.param(WAIT, {}, ["version", "wait"], id="wait"),
         pytest.param({**CLUSTER, "kustomize": "base", "wait": False}, {},
                      ["version", "kustomize", "get", "get", "apply", "get"], id="kustomize"),

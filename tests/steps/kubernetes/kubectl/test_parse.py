@@ -156,6 +156,8 @@ REFUSED = [
                  "nothing that can be waited for", id="a bare condition"),
     pytest.param({"action": "wait", **POD, "condition": "delete", "wait": False}, "wait",
                  "action 'wait' waits", id="a wait that does not"),
+    pytest.param({**FILES, "wait": {"timeout": 3}}, "wait.timeout", "shorter than stable_for (5s)",
+                 id="never stable"),
     pytest.param({**FILES, "wait": {"timeout": 0}}, "wait.timeout", "more than nothing",
                  id="no time"),
     pytest.param({"files": ["gone/*.yaml"]}, "files", "", id="an empty match"),
@@ -205,6 +207,24 @@ def test_nobody_can_rehearse_a_script(world: KubeWorld) -> None:
     """``--dry-run`` of a script would be a lie."""
     with pytest.raises(UsageError, match="nobody knows what a script would do"):
         parse(world, SCRIPT, dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "warned"),
+    [
+        pytest.param({"namespace": "staging"}, True, id="another"),
+        pytest.param({"namespace": "prod"}, False, id="the same"),
+        pytest.param({}, False, id="none"),
+    ],
+)
+def test_files_with_a_namespace_of_their_own(
+    namespace: Mapping[str, str], *, warned: bool, world: KubeWorld
+) -> None:
+    """They keep it, and it is said before anything is applied there."""
+    world.writes("own.yaml", WEB.replace("name: web", "name: own, namespace: prod"))
+    spec = parse(world, {"files": ["web.yaml", "own.yaml"], **namespace})
+    told = ("kubectl.namespace is not that of all files: some name 'prod' themselves",)
+    assert spec.warnings == (told if warned else ())
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ def applied(**fields: Any) -> dict[str, Any]:
     return {"annotations": {key: json.dumps(secret(**fields))}}
 
 
+LOGINS = json.dumps(
+    {"auths": {"r.test": {"auth": b64("me:s3cret-word"), "identitytoken": "an-identity"}}}
+)
 BINARY = b64(b"\xff\xfe\xfd\xfc")
 WRAPPED = f"{b64('hunter2!')[:6]}\n{b64('hunter2!')[6:]}\n"
 
@@ -69,7 +72,30 @@ WRAPPED = f"{b64('hunter2!')[:6]}\n{b64('hunter2!')[6:]}\n"
             ["hunter2", b64("hunter2"), b64("abc"), b64("true"), "IA==", "abc", "true"],
             id="too-short-ones-last",
         ),
-        pytest.param(secret(type="helm.sh/release.v1", data={"release": "H4sI"}), [], id="helm"),
+        pytest.param(
+            secret(
+                metadata={"name": "sh.helm.release.v1.web.v1"}, type="helm.sh/release.v1",
+                data={"release": "H4sI", "more": b64("hunter2")},
+            ),
+            ["hunter2", b64("hunter2")], id="helm",
+        ),
+        pytest.param(
+            secret(type="helm.sh/release.v1", stringData={"release": "hunter2"}),
+            ["hunter2", b64("hunter2")], id="called-a-release",
+        ),
+        pytest.param(
+            secret(data={".dockerconfigjson": b64(LOGINS)}),
+            [LOGINS, b64("me:s3cret-word"), "an-identity", "s3cret-word", b64(LOGINS)],
+            id="logins-to-registries",
+        ),
+        pytest.param(
+            secret(stringData={".dockercfg": '{"r.test": {"password": "s3cret-word"}}'}),
+            ['{"r.test": {"password": "s3cret-word"}}',
+             b64('{"r.test": {"password": "s3cret-word"}}'), "s3cret-word"],
+            id="logins-of-old",
+        ),
+        pytest.param(secret(stringData={".dockercfg": "[1, {"}), ["[1, {", b64("[1, {")],
+                     id="logins-that-are-none"),
         pytest.param(secret(data=None, stringData=["x"]), [], id="malformed"),
         pytest.param(secret(metadata={"annotations": {"a": "{no json"}}), [], id="annotation"),
         pytest.param(

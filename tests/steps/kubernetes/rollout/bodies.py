@@ -84,9 +84,12 @@ def body(
     return found
 
 
-def condition(type_: str, status: str = "True", reason: str = "", message: str = "") -> Body:
+def condition(
+    type_: str, status: str = "True", reason: str = "", message: str = "", *, updated: str = ""
+) -> Body:
     """A status condition."""
-    return {"type": type_, "status": status, "reason": reason or type_, "message": message}
+    found = {"type": type_, "status": status, "reason": reason or type_, "message": message}
+    return found | ({"lastUpdateTime": updated} if updated else {})
 
 
 def deployment(
@@ -144,7 +147,7 @@ def replica_set(
 
 def stateful_set(
     *, wanted: int = 3, strategy: Mapping[str, Any] | None = None, observed: int = 2,
-    min_ready: int = 0, **status: Any,
+    min_ready: int = 0, parallel: bool = False, **status: Any,
 ) -> Body:  # fmt: skip
     """One whose status is `status`."""
     spec: Body = {
@@ -156,6 +159,8 @@ def stateful_set(
     }
     if min_ready:
         spec["minReadySeconds"] = min_ready
+    if parallel:
+        spec["podManagementPolicy"] = "Parallel"
     given = {"replicas": wanted, "observedGeneration": observed, **status}
     return body("StatefulSet", spec=spec, status=given, generation=2)
 
@@ -169,12 +174,15 @@ def daemon_set(*, on_delete: bool = False, observed: int = 2, **status: int) -> 
 
 
 def job(
-    *conditions: Mapping[str, Any], spec: Mapping[str, Any] | None = None, **status: int
-) -> Body:
+    *conditions: Mapping[str, Any], spec: Mapping[str, Any] | None = None,
+    generation: int | None = None, **status: int,
+) -> Body:  # fmt: skip
     """A job."""
     pod = {"containers": TEMPLATE["spec"]["containers"], "restartPolicy": "Never"}
     given = {"template": {**TEMPLATE, "spec": pod}, **(spec or {})}
-    return body("Job", "migrate", spec=given, status=status, conditions=conditions)
+    return body(
+        "Job", "migrate", spec=given, status=status, conditions=conditions, generation=generation
+    )
 
 
 def container(

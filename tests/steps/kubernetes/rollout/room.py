@@ -123,18 +123,20 @@ class Cluster:
         if "-f" in call.argv:
             return Answer(stdout=list_of(*self._named(call.files)))
         types = call.argv[2].split(",")
-        namespace = call.argv[call.argv.index("--namespace") + 1]
+        namespace = "app"
+        if "--namespace" in call.argv:
+            namespace = call.argv[call.argv.index("--namespace") + 1]
         errors = "".join(
             FORBIDDEN.format(plural)
             for plural in sorted(self.forbidden)
-            if any(type_.partition(".")[0].lower() + "s" == plural for type_ in types)
+            if any(_plural(type_.partition(".")[0]) == plural for type_ in types)
         )
         found = [
             each
             for ref, each in self.objects.items()
             if any(_is_of(ref, type_) for type_ in types)
             and ref.namespace in ("", namespace)
-            and f"{ref.kind.lower()}s" not in self.forbidden
+            and _plural(ref.kind) not in self.forbidden
         ]
         return Answer(code=1 if errors else 0, stdout=list_of(*found), stderr=errors.encode())
 
@@ -148,3 +150,7 @@ class Cluster:
 def _is_of(ref: ObjectRef, type_: str) -> bool:
     kind, _, rest = type_.partition(".")
     return (ref.kind, ref.group) == (kind, rest.partition(".")[2])
+
+
+def _plural(kind: str) -> str:
+    return kind.lower() + ("es" if kind.endswith("s") else "s")

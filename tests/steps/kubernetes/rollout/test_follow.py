@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from calamari_py.errors import ToolFailed
 from calamari_py.process.base import StopReason
 from calamari_py.steps._stopped import Stopped
-from calamari_py.steps.kubernetes.rollout.baseline import take_baseline
+from calamari_py.steps.kubernetes.rollout.baseline import baseline_of
 from calamari_py.steps.kubernetes.rollout.follow import RolloutFailed
 from calamari_py.steps.kubernetes.values import ObjectRef, ref_of
 from tests.steps.kubernetes.fakes import Answer
@@ -65,7 +67,7 @@ def test_an_unchanged_set_is_done_with_the_first_look(cluster: Cluster) -> None:
     cluster.rollout(web, anything_changed=False).wait_until_ready()
     assert cluster.clock.slept == []
     assert len(cluster.tool.calls) == 1
-    assert cluster.lines == ["the object is ready after 0s"]
+    assert cluster.lines == ["deployment/web is ready after 0s"]
 
 
 def test_a_changed_set_stays_ready_for_a_while(cluster: Cluster) -> None:
@@ -136,8 +138,8 @@ def test_the_deadline_counts_everything(cluster: Cluster) -> None:
     assert isinstance(error, RolloutFailed)
     assert cluster.clock.monotonic() == 90
     assert str(error) == (
-        "the rollout of 'deployment/web' failed: 1 of 3 updated, 0 available (after 90s, "
-        "wait.timeout)"
+        "the rollout of 'deployment/web' is not done after 90s (wait.timeout): 1 of 3 updated, "
+        "0 available"
     )
     assert error.evidence == ("deployment/web\t1 of 3 updated, 0 available",)
     assert error.standing.counted == "1 of 2 ready"
@@ -265,7 +267,7 @@ def test_the_generation_of_before_is_no_reason_to_fail(cluster: Cluster) -> None
     """What was broken before a change to others, and was not changed itself, has failed nothing;
     the moment its own change is there, it counts."""
     web = broken(cluster, container(state=waits("ImagePullBackOff")))
-    baseline = take_baseline(cluster.kubectl, [web, CONFIG])
+    baseline = baseline_of(cluster.kubectl.get_objects([web, CONFIG], doing="look"))
     cluster.at(100, lambda: cluster.has(on_its_way(generation=3)))
     error = cluster.fail(web, baseline=baseline)
     assert "ImagePullBackOff" in str(error)
@@ -275,7 +277,7 @@ def test_the_generation_of_before_is_no_reason_to_fail(cluster: Cluster) -> None
 def test_where_nothing_was_changed_the_baseline_excuses_nothing(cluster: Cluster) -> None:
     """Somebody who deploys the same again wants to know."""
     web = broken(cluster, container(state=waits("ImagePullBackOff")))
-    baseline = take_baseline(cluster.kubectl, [web])
+    baseline = baseline_of(cluster.kubectl.get_objects([web], doing="look"))
     cluster.fail(web, baseline=baseline, anything_changed=False)
     assert cluster.clock.monotonic() < 36
 
@@ -302,6 +304,204 @@ def test_a_job_that_removes_itself_was_done(cluster: Cluster) -> None:
     ref = cluster.has(one)
     cluster.at(3, lambda: cluster.loses(ref))
     cluster.rollout(ref).wait_until_ready()
+
+
+TTL: dict[str, Any] = {"ttlSecondsAfterFinished": 0}
+
+
+def loses_job(cluster: Cluster, *events: tuple[str, str]) -> ObjectRef:
+    """A job that runs, and at 12 s is gone with these events left."""
+    one = job(spec=TTL, active=1)
+    ref = cluster.has(one)
+    cluster.at(12, lambda: cluster.loses(ref))
+    for reason, type_ in events:
+        left = event(one, reason, "Job has ended", type_=type_)
+        cluster.at(12, partial(cluster.has, left))
+    return ref
+
+
+def test_a_job_that_removed_itself_has_its_end_in_its_events(cluster: Cluster) -> None:
+    """It was done and gone between two looks."""
+    cluster.rollout(loses_job(cluster, ("Completed", "Normal"))).wait_until_ready()
+    assert cluster.report.said("warning") == []
+    assert cluster.clock.monotonic() < 30
+
+
+def test_a_job_that_removed_itself_may_have_failed(cluster: Cluster) -> None:
+    """That it is gone is no success."""
+    error = cluster.fail(loses_job(cluster, ("BackoffLimitExceeded", "Warning")))
+    assert "BackoffLimitExceeded: Job has ended" in str(error)
+
+
+def test_a_job_that_removed_itself_without_a_word_is_told(cluster: Cluster) -> None:
+    """Nobody knows: neither a failure nor called ready."""
+    cluster.rollout(loses_job(cluster)).wait_until_ready()
+    told = "job/migrate: it has removed itself; its end was not seen"
+    assert cluster.report.said("warning") == [told]
+    assert cluster.lines[-1].startswith("job/migrate is as far as it comes after ")
+
+
+def test_a_job_that_is_gone_before_the_first_look(cluster: Cluster) -> None:
+    """Who applied it knows that it removes itself; its events are found by name."""
+    one = job(spec=TTL)
+    done = event(one, "Completed", "Job completed", type_="Normal", when="2099-03-01T00:00:00Z")
+    cluster.has(done)
+    cluster.rollout(ref_of(one), fleeting=[ref_of(one)]).wait_until_ready()
+    assert cluster.report.said("warning") == []
+    cluster.has({**done, "reason": "BackoffLimitExceeded"})
+    assert "BackoffLimitExceeded" in str(cluster.fail(ref_of(one), fleeting=[ref_of(one)]))
+
+
+def test_a_job_that_was_gone_and_left_no_word(cluster: Cluster) -> None:
+    """Where nobody knows that it removes itself it is missing, else its end is unknown."""
+    ref = ref_of(job(spec=TTL))
+    assert "NotFound: it is not there" in str(cluster.fail(ref))
+    cluster.rollout(ref, fleeting=[ref]).wait_until_ready()
+    assert cluster.report.said("warning") == [
+        "job/migrate: it has removed itself; its end was not seen"
+    ]
+
+
+def test_events_that_are_over_fail_nothing(cluster: Cluster) -> None:
+    """A Secret that came three seconds late is mounted; the image is large."""
+    web = on_its_way()
+    new = replica_set(web)
+    stuck = pod("web-new-1", container(state=waits("ContainerCreating")), owner=new)
+    late = 'MountVolume.SetUp failed for volume "tls" : secret "tls" not found'
+    ref = cluster.has(web, new, stuck, event(stuck, "FailedMount", late))
+    pulls = event(stuck, "Pulling", "Pulling image", type_="Normal", when="2026-03-01T09:31:03Z")
+    cluster.at(3, lambda: cluster.has(pulls))
+    cluster.at(90, lambda: cluster.has(deployment()))
+    cluster.rollout(ref).wait_until_ready()
+
+
+def test_a_volume_that_is_never_attached_fails(cluster: Cluster) -> None:
+    """Once the events have told it they are asked on, or nothing would last."""
+    web = on_its_way()
+    new = replica_set(web)
+    stuck = pod("web-new-1", container(state=waits("ContainerCreating")), owner=new)
+    never = event(stuck, "FailedAttachVolume", "Multi-Attach error for volume")
+    error = cluster.fail(cluster.has(web, new, stuck, never))
+    assert "Multi-Attach error" in str(error)
+    assert 300 <= cluster.clock.monotonic() < 330
+
+
+def test_a_crash_long_after_another_has_its_own_time(cluster: Cluster) -> None:
+    """What ran for longer than a sign may last is forgotten."""
+    web = broken(cluster, container(state={"terminated": CRASHED}))
+    new = replica_set(on_its_way())
+    runs = pod("web-new-1", container(state=RUNS, restarts=1, last=CRASHED), owner=new)
+    again = container(state={"terminated": CRASHED}, restarts=1, last=CRASHED)
+    cluster.at(6, lambda: cluster.has(runs))
+    cluster.at(200, lambda: cluster.has(pod("web-new-1", again, owner=new)))
+    cluster.at(210, lambda: cluster.has(deployment()))
+    cluster.rollout(web).wait_until_ready()
+
+
+def test_the_namespace_of_the_context_is_no_other(cluster: Cluster) -> None:
+    """Objects that name it and objects that do not are listed together, and their pods once."""
+    web = cluster.has(deployment())
+    api = replace(cluster.has(deployment(name="api")), namespace="")
+    cluster.rollout(web, api, anything_changed=False).wait_until_ready()
+    assert len(cluster.lists) == 1
+    assert cluster.lines == ["all 2 objects are ready after 0s"]
+
+
+def test_what_had_failed_before_fails_once_it_is_all_that_is_left(cluster: Cluster) -> None:
+    """Not after the whole timeout, and not while others are on their way."""
+    one = job(condition("Failed", reason="BackoffLimitExceeded", message="limit"), generation=1)
+    ref = cluster.has(one)
+    baseline = baseline_of({ref: one})
+    web = cluster.has(on_its_way())
+    cluster.at(60, lambda: cluster.has(deployment()))
+    error = cluster.fail(ref, web, baseline=baseline)
+    assert "'job/migrate' failed: BackoffLimitExceeded: limit" in str(error)
+    assert 60 <= cluster.clock.monotonic() < 66
+
+
+def test_what_was_broken_before_fails_with_its_sign(cluster: Cluster) -> None:
+    """After the longest back-off: what was changed might have cured it."""
+    web = broken(cluster, container(state=waits("ImagePullBackOff")))
+    baseline = baseline_of({web: cluster.objects[web]})
+    error = cluster.fail(web, baseline=baseline)
+    assert "ImagePullBackOff in pod/web-new-1 (app)" in str(error)
+    assert 300 <= cluster.clock.monotonic() < 306
+
+
+def test_while_something_changes_it_what_was_broken_before_is_not_told(cluster: Cluster) -> None:
+    """helm may be about to repair it: no look says that it will fail."""
+    web = broken(cluster, container(state=waits("ImagePullBackOff")))
+    rollout = cluster.rollout(web, baseline=baseline_of({web: cluster.objects[web]}))
+    for _ in range(200):
+        rollout.look()
+        cluster.clock.sleep(2)
+    assert not any("fails in" in line for line in cluster.lines)
+
+
+@pytest.mark.parametrize("seconds", [20, 100])
+def test_a_verdict_of_before_is_given_time(cluster: Cluster, seconds: float) -> None:
+    """The Deployment was given up before it was changed: the condition is still the old one."""
+    stamp = "2026-03-01T09:00:00Z"
+    late = condition("Progressing", "False", "ProgressDeadlineExceeded", "late", updated=stamp)
+    before = on_its_way(conditions=[late])
+    web = cluster.has(on_its_way(conditions=[late], generation=3))
+    cluster.at(seconds, lambda: cluster.has(deployment(generation=3)))
+    rollout = cluster.rollout(web, baseline=baseline_of({web: before}))
+    if seconds < 30:
+        rollout.wait_until_ready()
+        return
+    with pytest.raises(RolloutFailed, match="ProgressDeadlineExceeded"):
+        rollout.wait_until_ready()
+    assert 30 <= cluster.clock.monotonic() < 36
+
+
+def test_a_new_verdict_is_one_whatever_was_before(cluster: Cluster) -> None:
+    """It was given since."""
+    stamps = "2026-03-01T09:00:00Z", "2026-03-01T09:29:30Z"
+    before, now = (
+        on_its_way(generation=generation, conditions=[
+            condition("Progressing", "False", "ProgressDeadlineExceeded", updated=stamp)])
+        for generation, stamp in enumerate(stamps, 2)
+    )  # fmt: skip
+    web = cluster.has(now)
+    cluster.fail(web, baseline=baseline_of({web: before}))
+    assert cluster.clock.slept == []
+
+
+def test_an_object_that_somebody_else_makes_anew_has_failed(cluster: Cluster) -> None:
+    """What gets ready is not what was applied."""
+    web = cluster.has(on_its_way())
+    other = deployment()
+    other["metadata"]["uid"] = "another"
+    cluster.at(6, lambda: cluster.has(other))
+    error = cluster.fail(web)
+    assert "Replaced: it was deleted and made anew" in str(error)
+    assert error.hint == "see who else deploys it, then run the step again"
+
+
+def test_a_template_that_somebody_else_changes_is_told(cluster: Cluster) -> None:
+    """The same object with another image."""
+    web = cluster.has(on_its_way())
+    other = deployment(generation=3)
+    other["spec"]["template"] = {"spec": {"containers": [{"name": "app", "image": "other:1"}]}}
+    cluster.at(6, lambda: cluster.has(other))
+    cluster.rollout(web).wait_until_ready()
+    (warning,) = cluster.report.said("warning")
+    assert warning.endswith("somebody else has changed its template meanwhile")
+
+
+def test_storage_classes_that_may_not_be_listed(cluster: Cluster) -> None:
+    """A claim without a pod is as far as it comes; whether it is one is said not to be known."""
+    waiting = body(
+        "PersistentVolumeClaim", spec={"storageClassName": "gp3"}, status={"phase": "Pending"}
+    )
+    claim = cluster.has(waiting)
+    cluster.forbidden = {"storageclasses"}
+    cluster.rollout(claim, stable_for=0).wait_until_ready()
+    assert "storage classes may not be listed" in cluster.lines[0]
+    cluster.has(event(waiting, "WaitForFirstConsumer", "waiting", type_="Normal"))
+    cluster.rollout(claim).wait_until_ready()
+    assert cluster.lines[2:] == ["persistentvolumeclaim/web is ready after 5s"]
 
 
 def test_while_something_changes_it_nothing_is_missing(cluster: Cluster) -> None:

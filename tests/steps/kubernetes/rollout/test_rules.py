@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
 
 from calamari_py.steps.kubernetes.rollout.rules.family import Family
+from calamari_py.steps.kubernetes.rollout.rules.jobs import end_by_events
 from calamari_py.steps.kubernetes.rollout.rules.judge import RULES, has_state, judge
 from calamari_py.steps.kubernetes.values import ObjectRef
 from tests.steps.kubernetes.rollout.bodies import (
@@ -18,6 +20,7 @@ from tests.steps.kubernetes.rollout.bodies import (
     daemon_set,
     deployment,
     ended,
+    event,
     job,
     pod,
     stateful_set,
@@ -178,7 +181,7 @@ PODS = [
                  id="not ready"),
     pytest.param(pod("a", phase="Succeeded", policy="Never"), "ready", "completed", id="through"),
     pytest.param(
-        pod("a", container(state=RUNS, ready=True), policy="Never"), "progressing", "Running",
+        pod("a", container(state=RUNS, ready=True), policy="Never"), "ready", "running",
         id="ends by itself"),
     pytest.param(
         pod("a", container(state={"terminated": ended(3)}), phase="Failed", policy="Never"),
@@ -234,11 +237,11 @@ OTHERS = [
     pytest.param(
         body("HorizontalPodAutoscaler", conditions=[condition("AbleToScale"), condition(
             "ScalingActive", "False", "FailedGetResourceMetric", "no metrics")]),
-        "progressing", "no metrics", id="hpa without metrics"),
+        "ready", "cannot scale for now: no metrics", id="hpa without metrics"),
     pytest.param(
         body("HorizontalPodAutoscaler", conditions=[
             condition("AbleToScale", "False", "FailedGetScale", "no such deployment")]),
-        "progressing", "no such deployment", id="hpa without target"),
+        "ready", "no such deployment", id="hpa without target"),
     pytest.param(
         body("HorizontalPodAutoscaler", conditions=[
             condition("AbleToScale"), condition("ScalingActive", "False", "ScalingDisabled")]),
@@ -255,11 +258,11 @@ OTHERS = [
     pytest.param(
         body("PodDisruptionBudget", generation=1, status={"observedGeneration": 1,
              "currentHealthy": 1, "desiredHealthy": 2, "expectedPods": 3}),
-        "progressing", "1 of 2 healthy", id="budget too low"),
+        "ready", "1 of 2 healthy", id="budget too low"),
     pytest.param(
         body("PodDisruptionBudget", generation=1, status={"observedGeneration": 1,
              "currentHealthy": 0, "desiredHealthy": 1, "expectedPods": 0}),
-        "ready", "0 healthy", id="budget of none"),
+        "ready", "0 of 1 healthy", id="budget of none"),
     pytest.param(
         body("PodDisruptionBudget", generation=2, status={"observedGeneration": 1,
              "currentHealthy": 2, "desiredHealthy": 2}),
@@ -295,7 +298,8 @@ OTHERS = [
 ]  # fmt: skip
 
 CONDITIONS = [
-    pytest.param(body("Certificate"), "ready", "exists", id="none"),
+    pytest.param(body("Certificate"), "ready", "no controller has written a status", id="none"),
+    pytest.param(body("Certificate", status={"phase": "New"}), "ready", "exists", id="phase"),
     pytest.param(body("Certificate", conditions=[condition("Ready")]), "ready", "ready",
                  id="ready"),
     pytest.param(
@@ -389,14 +393,86 @@ def test_a_claim_may_wait_for_its_consumer(
     assert judge(claim, Family([claim, *classes])).status == status
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "told"),
+    [
+        pytest.param("WaitForFirstConsumer", "ready", "", id="waits"),
+        pytest.param("ProvisioningFailed", "progressing", "", id="is provisioned"),
+        pytest.param("", "ready", "note", id="nobody says"),
+    ],
+)
+def test_a_claim_tells_itself_where_classes_may_not_be_listed(
+    reason: str, status: str, told: str
+) -> None:
+    """Its newest event says what its class would; without one it is said that nobody knows."""
+    events = [event(PENDING, "Provisioning", "begins", when="2026-03-01T09:30:00Z")]
+    events += [event(PENDING, reason, "as it is", type_="Normal")]
+    family = Family([PENDING, *(events if reason else [])], has_classes=False)
+    judgement = judge(PENDING, family)
+    assert (judgement.status, judgement.told) == (status, told)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        pytest.param(deployment(updated=1, paused=True), "warning", id="paused"),
+        pytest.param(deployment(paused=True), "", id="paused, and done"),
+        pytest.param(stateful_set(readyReplicas=3, strategy=ON_DELETE, **REVISIONS), "warning",
+                     id="StatefulSet on delete"),
+        pytest.param(stateful_set(readyReplicas=3, strategy=ON_DELETE, **SAME), "",
+                     id="StatefulSet on delete, renewed"),
+        pytest.param(
+            stateful_set(readyReplicas=3, updatedReplicas=1, strategy=partition(2), **REVISIONS),
+            "warning", id="partition"),
+        pytest.param(stateful_set(readyReplicas=3, strategy=partition(2), **SAME), "",
+                     id="partition, renewed"),
+        pytest.param(daemon_set(on_delete=True, desiredNumberScheduled=2, numberAvailable=2),
+                     "warning", id="DaemonSet on delete"),
+        pytest.param(
+            daemon_set(on_delete=True, desiredNumberScheduled=2, numberAvailable=2,
+                       updatedNumberScheduled=2), "", id="DaemonSet on delete, renewed"),
+        pytest.param(job(spec={"suspend": True}), "warning", id="suspended"),
+        pytest.param(
+            body("HorizontalPodAutoscaler", conditions=[
+                condition("AbleToScale"), condition("ScalingActive", "False", "NoMetrics")]),
+            "note", id="hpa without metrics"),
+        pytest.param(body("Certificate", generation=1), "note", id="no status"),
+        pytest.param(body("Namespace"), "", id="nothing to tell"),
+    ],
+)  # fmt: skip
+def test_what_is_not_as_ready_as_one_may_think_is_told(found: dict[str, Any], told: str) -> None:
+    """Done for Kubernetes is not always what was asked for."""
+    judgement = judge(found, Family([found]))
+    assert (judgement.status, judgement.told) == ("ready", told)
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([event(job(), "SuccessfulCreate", "pod", type_="Normal"),
+          event(job(), "Completed", "Job completed", type_="Normal")], "ready"),
+        ([event(job(), "BackoffLimitExceeded", "limit")], "failed"),
+        ([event(job(), "SuccessfulCreate", "pod", type_="Normal")], None),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_job_that_is_gone(events: list[dict[str, Any]], status: str | None) -> None:
+    """Its controller has said how it went."""
+    judgement = end_by_events(events)
+    assert (judgement and judgement.status) == status
+
+
 def test_every_rule_has_a_row() -> None:
     """No kind is judged by a rule that no table knows."""
     assert {kind for _, kind in RULES} <= {each["kind"] for each in _of_kubernetes()}
 
 
-def test_the_rows_are_objects_that_there_can_be() -> None:
+def test_the_rows_are_objects_that_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes' own schema takes them all: no rule is right about fields that nobody sends."""
     kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    # It reads large files anew for each object.
+    for name in ("schema_contents", "all_versions"):
+        reads = getattr(kubernetes_validate.utils, name)
+        monkeypatch.setattr(kubernetes_validate.utils, name, cache(reads))
     for each in _of_kubernetes():
         kubernetes_validate.validate(each, "1.32", strict=True)
 

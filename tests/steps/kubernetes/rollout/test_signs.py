@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from calamari_py.steps.kubernetes.rollout.rules.family import Family
+from calamari_py.steps.kubernetes.rollout.rules.judge import judge
 from calamari_py.steps.kubernetes.rollout.rules.signs import (
     Sign,
     settle_doubt,
@@ -171,7 +172,8 @@ def test_before_there_is_a_new_replica_set_nothing_counts() -> None:
     ("owner", "label", "old", "new"),
     [
         pytest.param(
-            stateful_set(replicas=3, updateRevision="web-b", currentRevision="web-a"),
+            stateful_set(parallel=True, replicas=3, updateRevision="web-b",
+                         currentRevision="web-a"),
             "controller-revision-hash", "web-a", "web-b", id="StatefulSet"),
         pytest.param(
             {**daemon_set(desiredNumberScheduled=1), "metadata": {
@@ -191,6 +193,26 @@ def test_old_pods_of_other_controllers_do_not_count(
 
     assert signs(old) == []
     assert len(signs(new)) == 1
+
+
+@pytest.mark.parametrize(
+    ("parallel", "new_is_ready", "count"),
+    [
+        pytest.param(False, True, 1, id="in the way"),
+        pytest.param(False, False, 0, id="a new one is in the way"),
+        pytest.param(True, True, 0, id="Parallel waits for none"),
+    ],
+)
+def test_an_old_pod_counts_where_it_blocks_the_new_ones(
+    parallel: bool, new_is_ready: bool, count: int
+) -> None:
+    """A StatefulSet renews none while an old one is not ready."""
+    web = stateful_set(parallel=parallel, currentRevision="a", updateRevision="b")
+    well = container(state=RUNS, ready=new_is_ready)
+    new = pod("web-2", well, owner=web, labels={"controller-revision-hash": "b"})
+    old = pod("web-1", BROKEN, owner=web, labels={"controller-revision-hash": "a"})
+    signs = [sign for sign in signs_of(web, Family([web, new, old])) if not sign.doubt]
+    assert [(sign.place, sign.is_old) for sign in signs] == [("pod/web-1 (app)", True)] * count
 
 
 def test_a_pod_that_goes_does_not_count() -> None:
@@ -226,6 +248,16 @@ def test_pods_that_may_not_be_made_are_a_sign(at_deployment: bool) -> None:
     new = replica_set(web, conditions=[quota])
     (sign,) = signs_of(web, Family([web, new]))
     assert (sign.trouble, sign.message, sign.place) == ("quota", "exceeded quota: pods", "")
+
+
+def test_what_an_old_replica_set_may_not_make_is_no_sign() -> None:
+    """The Deployment copies the condition of any of its own."""
+    quota = condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: pods")
+    web = deployment(updated=3, available=2, conditions=[quota])
+    new, old = replica_set(web), replica_set(web, "web-old", revision=1, conditions=[quota])
+    assert signs_of(web, Family([web, new, old])) == []
+    assert judge(web, Family([web, new, old])).reason == ""
+    assert len(signs_of(web, Family([web]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -264,3 +296,34 @@ def test_a_pod_that_cannot_mount_is_told_by_events(message: str, trouble: str) -
     sign = settle_doubt(doubt, web, [event(stuck, "FailedMount", message)])
     assert sign is not None
     assert (sign.trouble, sign.place) == (trouble, "pod/web-1")
+
+
+@pytest.mark.parametrize(
+    ("failure", "then", "is_sign"),
+    [
+        ("FailedMount", "Pulling", False),
+        ("FailedMount", "SuccessfulAttachVolume", True),
+        ("FailedAttachVolume", "SuccessfulAttachVolume", False),
+        ("FailedMount", "Scheduled", True),
+    ],
+)
+def test_a_failure_that_it_went_on_after_is_none(failure: str, then: str, is_sign: bool) -> None:
+    """An event stays for an hour; what came after it counts, in the same second, too."""
+    stuck = pod("web-1", container(state=waits("ContainerCreating")), phase="Pending")
+    (doubt,) = signs_of_pod(stuck)
+    events = [event(stuck, then, "goes on", type_="Normal"), event(stuck, failure, "no volume")]
+    assert (settle_doubt(doubt, stuck, events) is not None) is is_sign
+    again = event(stuck, failure, "no volume", when="2026-03-01T09:31:01Z")
+    assert settle_doubt(doubt, stuck, [*events, again]) is not None
+
+
+def test_a_pod_that_is_ready_to_start_containers_has_its_volumes() -> None:
+    """No event can say otherwise."""
+    waiting = container(state=waits("ContainerCreating"))
+    started = pod("web-1", waiting, conditions=[condition("PodReadyToStartContainers")])
+    assert [*signs_of_pod(started)] == []
+
+
+def test_what_was_wrong_before_may_last_longer() -> None:
+    """Its cure may be among the changes, and a kubelet tries again within five minutes."""
+    assert Sign(trouble="crash", reason="", message="", as_before=True).grace(30) == 300

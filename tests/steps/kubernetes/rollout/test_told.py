@@ -11,10 +11,11 @@ from calamari_py.steps.kubernetes.rollout.evidence.hints import hint_of
 from calamari_py.steps.kubernetes.rollout.rules.judgement import progressing
 from calamari_py.steps.kubernetes.rollout.rules.signs import Sign
 from calamari_py.steps.kubernetes.rollout.standing import Row
-from calamari_py.steps.kubernetes.values import ObjectRef
+from calamari_py.steps.kubernetes.values import ObjectRef, ref_of
 from tests.steps.kubernetes.fakes import Answer
 from tests.steps.kubernetes.rollout.bodies import (
     RUNS,
+    body,
     condition,
     container,
     deployment,
@@ -65,7 +66,7 @@ def test_a_failure_shows_what_people_would_look_up(cluster: Cluster) -> None:
     assert cluster.report.texts == {"pod/web-new-1 (app)": b"line 1\nno database\n"}
     (logs,) = cluster.tool.called("kubectl logs")
     assert logs.words == (
-        "kubectl logs web-new-1 --tail=20 --namespace=app --container=app --previous "
+        "kubectl logs pod/web-new-1 --namespace=app --tail=20 --container=app --previous "
         "--request-timeout=20s"
     )
     assert error.evidence == (
@@ -134,7 +135,7 @@ def test_one_line_for_each_change(cluster: Cluster) -> None:
         "deployment/web: 3 of 3 updated, 1 available",
         "deployment/web: 3 of 3 updated, 2 available",
         "deployment/web: 3 available",
-        "the object is ready after 1m06s",
+        "deployment/web is ready after 1m06s",
     ]
     told = [fields["message"] for name, fields in cluster.report.events if name == "kube_rollout"]
     assert told == [
@@ -193,6 +194,48 @@ def test_those_who_watch_see_a_table(cluster: Cluster) -> None:
         "  deployment/web   1 of 3 updated, 2 available, CrashLoopBackOff",
         "  statefulset/web  3 ready",
     ]
+
+
+def test_what_is_not_rolled_out_is_not_called_ready(cluster: Cluster) -> None:
+    """A warning says it in the end, and the last line counts it out."""
+    paused = cluster.has(deployment(updated=0, available=0, paused=True, name="new"))
+    cluster.rollout(cluster.has(deployment()), paused).wait_until_ready()
+    assert cluster.report.said("warning") == [
+        "deployment/new: paused, nothing is rolled out: 0 of 3 updated, 0 available"
+    ]
+    assert cluster.lines == ["1 of 2 ready after 5s, the others as warned"]
+
+
+def test_what_is_told_in_the_end_is_told_once(cluster: Cluster) -> None:
+    """Not when it comes about, too: it may pass."""
+    cluster.has(body("HorizontalPodAutoscaler"))
+    blind = condition("ScalingActive", "False", "NoMetrics", "no metrics")
+    seen = body("HorizontalPodAutoscaler", conditions=[condition("AbleToScale"), blind])
+    cluster.at(3, lambda: cluster.has(seen))
+    cluster.rollout(ref_of(seen), stable_for=0).wait_until_ready()
+    assert sum("no metrics" in line for line in cluster.lines) == 1
+
+
+def test_what_only_took_too_long_is_not_called_failed(cluster: Cluster) -> None:
+    """Nothing has failed but to come in time."""
+    web = cluster.has(deployment(updated=1, available=0))
+    error = cluster.fail(web, cluster.has(deployment(updated=1, name="api")), timeout=60)
+    assert str(error) == (
+        "the rollout of 'deployment/web' is not done after 1m (wait.timeout): 1 of 3 updated, "
+        "0 available; 1 other object not ready"
+    )
+    assert not any("failed" in text for text in (str(error), *error.evidence, *cluster.lines))
+
+
+def test_a_pod_that_blocks_a_stateful_set_is_named(cluster: Cluster) -> None:
+    """With its log, and what helps."""
+    web = stateful_set(updatedReplicas=0, readyReplicas=2, currentRevision="a", updateRevision="b")
+    crash = container(state=waits("CrashLoopBackOff"), last=ended(1))
+    old = pod("web-2", crash, owner=web, labels={"controller-revision-hash": "a"})
+    error = cluster.fail(cluster.has(web, old))
+    assert "CrashLoopBackOff in pod/web-2 (app)" in str(error)
+    assert [*cluster.report.texts] == ["pod/web-2 (app)"]
+    assert "delete that pod" in str(error.hint)
 
 
 def sign(trouble: str, message: str = "", *, reason: str = "", image: str = "") -> Sign:

@@ -133,6 +133,21 @@ def test_objects_of_unknown_kinds_are_not_there(cluster: Cluster) -> None:
     assert list(cluster.kubectl.get_objects([mouse, there.ref], doing="look")) == [there.ref]
 
 
+def test_objects_of_an_api_that_is_down(cluster: Cluster) -> None:
+    """kubectl does not know their kinds either: they are refused, not absent."""
+    cluster.unknown.add("Mouse")
+    cluster.refusals["get", "/apis/example.com/v1"] = (
+        b"Error from server (ServiceUnavailable): the server is currently unable to handle the "
+        b"request\n"
+    )
+    mouse = ObjectRef(group="example.com", kind="Mouse", name="jerry")
+    refused: dict[ObjectRef, ApiFailure] = {}
+    assert cluster.kubectl.get_objects([mouse], doing="look", refused=refused) == {}
+    assert "unable to handle" in refused[mouse].text
+    with pytest.raises(ToolFailed, match="could not look"):
+        cluster.kubectl.get_objects([mouse], doing="look")
+
+
 def test_refused_objects(cluster: Cluster) -> None:
     """They are told apart from those that are not there, or an error."""
     secret, there = an_object("Secret", "s"), an_object("ConfigMap", "m")

@@ -9,7 +9,8 @@ from calamari_py.steps.kubernetes.diffing.tell import report_differences
 from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.argv import by_hand
 from calamari_py.steps.kubernetes.helm.following import follow
-from calamari_py.steps.kubernetes.helm.history import Revision, last_deployed
+from calamari_py.steps.kubernetes.helm.history import Revision, last_before
+from calamari_py.steps.kubernetes.helm.ours import Attempt
 from calamari_py.steps.kubernetes.helm.outcome import (
     Before,
     look_before,
@@ -19,8 +20,8 @@ from calamari_py.steps.kubernetes.helm.outcome import (
 from calamari_py.steps.kubernetes.helm.planning import differences
 from calamari_py.steps.kubernetes.helm.recover import wait_until_free, way_back
 from calamari_py.steps.kubernetes.helm.rendered import Rendered, stored
-from calamari_py.steps.kubernetes.helm.restore import after_forced_end
-from calamari_py.steps.kubernetes.helm.rollouts import rollouts_of
+from calamari_py.steps.kubernetes.helm.restore import leave_free
+from calamari_py.steps.kubernetes.helm.rollouts import rollouts_of, wait_until_ready
 from calamari_py.steps.kubernetes.helm.work import Work
 
 
@@ -37,13 +38,16 @@ def rollback(work: Work) -> StepOutcome:
     current = revisions[-1]
     had = stored(work.helm, current, work.report, namespace=work.access.namespace)
     wanted = stored(work.helm, target, work.report, namespace=work.access.namespace)
-    report_differences(work.report, tuple(differences(had, wanted)))
+    found = tuple(differences(had, wanted))
+    report_differences(work.report, found)
     text = f"release '{spec.release}' from revision {current.number} to what {target.number} was"
     if spec.dry_run:
-        tell_release(work, current, f"would roll back {text}")
+        is_same = all(each.kind == "none" for each in found)
+        rest = ": no object would differ" if is_same else ""
+        tell_release(work, current, f"would roll back {text}{rest}")
         return StepOutcome(code=0, pending=True)
     work.report.line(f"rolling back {text}")
-    return _go_back(work, current, target, wanted, look_before(work, had.refs, wanted.refs))
+    return _go_back(work, current, target, wanted, look_before(work, had, wanted))
 
 
 def _go_back(
@@ -61,10 +65,9 @@ def _go_back(
             hooks=rollouts.hooks,
             doing=f"roll release '{spec.release}' back to revision {target.number}",
         )
-        if rollouts.objects is not None:
-            rollouts.objects.wait_until_ready()
+        wait_until_ready(rollouts)
     except (ToolFailed, Stopped, TimedOut, Cancelled):
-        after_forced_end(work, current, before)
+        leave_free(work, Attempt(after=current.number, back_to=target.number), current, before)
         raise
     work.report.changed()
     tell_objects(work, before)
@@ -89,7 +92,7 @@ def _target(work: Work, revisions: tuple[Revision, ...]) -> Revision:
     way = way_back(revisions)
     if way is not None and way.act == "rollback":
         return next(each for each in revisions if each.number == way.revision)
-    found = last_deployed(revisions, before=revisions[-1].number)
+    found = last_before(revisions)
     if found is None:
         raise ToolFailed(
             f"release '{spec.release}' has no revision before {revisions[-1].number} that was"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepOutcome
 from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.following import follow
 from calamari_py.steps.kubernetes.helm.outcome import tell_release
 from calamari_py.steps.kubernetes.helm.planning import refuse_pending
-from calamari_py.steps.kubernetes.helm.rendered import stored
+from calamari_py.steps.kubernetes.helm.rendered import Rendered, annotation, stored
 from calamari_py.steps.kubernetes.helm.work import Work
+from calamari_py.steps.kubernetes.rollout.evidence.logs import log_of
+
+_NONE = re.compile(rb"TEST SUITE:\s+None")
+_MOST = "--limit-bytes=1000000"
 
 
 def test(work: Work) -> StepOutcome:
@@ -23,22 +29,34 @@ def test(work: Work) -> StepOutcome:
         )
     refuse_pending(work, revisions)
     current = revisions[-1]
-    stored(work.helm, current, work.report, namespace=work.access.namespace)
+    found = stored(work.helm, current, work.report, namespace=work.access.namespace)
     if spec.dry_run:
         tell_release(work, current, f"would test release '{spec.release}'")
         return StepOutcome(code=0, changed=False)
     work.report.changed(None)
-    told = follow(
-        work,
-        "test",
-        argv.test(spec),
-        doing=f"test release '{spec.release}'",
-        shows_stdout=True,
-    )
-    if b"TEST SUITE:     None" in told:
+    doing = f"test release '{spec.release}'"
+    try:
+        told = follow(work, "test", argv.test(spec), doing=doing, shows_stdout=True)
+    except ToolFailed:
+        _tell_logs(work, found)
+        raise
+    _tell_logs(work, found)
+    if _NONE.search(told):
         work.report.warn(f"release '{spec.release}' has no tests")
         tell_release(work, current, "")
         return StepOutcome(code=0, changed=False)
     tell_release(work, current, f"release '{spec.release}' has passed its tests", tone="good")
     work.report.ending(f"{spec.release}: tested")
     return StepOutcome(code=0, changed=False)
+
+
+def _tell_logs(work: Work, found: Rendered) -> None:
+    """What the tests wrote, of those whose pods are still there."""
+    for each in (*found.hooks, *found.tests):
+        ref, moments = each.ref, annotation(each.body, "helm.sh/hook")
+        if ref.kind != "Pod" or "test" not in moments or not ref.name:
+            continue
+        log = log_of(work.kubectl, ref.name, ref.namespace, "--all-containers", _MOST)
+        if log:
+            work.report.text(log, of=f"pod/{ref.name}")
+            work.report.settle()

@@ -9,6 +9,7 @@ from calamari_py.steps.kubernetes.diffing.tell import report_differences
 from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.following import follow
 from calamari_py.steps.kubernetes.helm.history import Revision
+from calamari_py.steps.kubernetes.helm.ours import Attempt
 from calamari_py.steps.kubernetes.helm.outcome import (
     Before,
     look_before,
@@ -18,7 +19,7 @@ from calamari_py.steps.kubernetes.helm.outcome import (
 from calamari_py.steps.kubernetes.helm.planning import differences
 from calamari_py.steps.kubernetes.helm.recover import wait_until_free
 from calamari_py.steps.kubernetes.helm.rendered import Rendered, stored
-from calamari_py.steps.kubernetes.helm.restore import after_forced_end
+from calamari_py.steps.kubernetes.helm.restore import leave_free
 from calamari_py.steps.kubernetes.helm.work import Work
 
 
@@ -38,7 +39,7 @@ def uninstall(work: Work) -> StepOutcome:
     if spec.dry_run:
         tell_release(work, current, f"would uninstall {name}, revision {current.number}")
         return StepOutcome(code=0, pending=True)
-    return _delete(work, current, look_before(work, had.refs, ()))
+    return _delete(work, current, look_before(work, had, None))
 
 
 def _delete(work: Work, current: Revision, before: Before) -> StepOutcome:
@@ -49,7 +50,7 @@ def _delete(work: Work, current: Revision, before: Before) -> StepOutcome:
     try:
         follow(work, "uninstall", words, doing=f"uninstall release '{spec.release}'")
     except (ToolFailed, Stopped, TimedOut, Cancelled):
-        after_forced_end(work, current, before)
+        leave_free(work, Attempt(after=current.number), current, before)
         raise
     work.report.changed()
     tell_objects(work, before)

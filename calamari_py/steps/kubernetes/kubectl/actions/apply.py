@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from calamari_py.steps.base import StepOutcome
-from calamari_py.steps.kubernetes.applying.apply import apply_objects
+from calamari_py.steps.kubernetes.applying.apply import apply_objects, is_changed
 from calamari_py.steps.kubernetes.applying.namespace import ensure_namespace, namespace_ref
 from calamari_py.steps.kubernetes.kubectl.actions.diff import look
 from calamari_py.steps.kubernetes.kubectl.sources import objects_for
 from calamari_py.steps.kubernetes.kubectl.work import Work
-from calamari_py.steps.kubernetes.rollout.follow import Rollout, take_baseline
+from calamari_py.steps.kubernetes.rollout.baseline import baseline_of
+from calamari_py.steps.kubernetes.rollout.follow import Rollout
+from calamari_py.steps.kubernetes.rollout.rules.jobs import removes_itself
 from calamari_py.steps.kubernetes.values import KubeObject, ObjectRef, ObjectResult
-
-_CHANGES = ("created", "configured", "pruned")
 
 
 def apply(work: Work) -> StepOutcome:
@@ -24,43 +24,39 @@ def apply(work: Work) -> StepOutcome:
     if spec.dry_run:
         return look(work, objects)
     made = _make_namespace(work, objects)
-    baseline = None
+    before: dict[ObjectRef, Mapping[str, Any]] = {}
+    results = apply_objects(work.kubectl, objects, spec, report, before=before, already=made)
+    changed = is_changed((*made, *results))
     if spec.wait is not None:
-        baseline = take_baseline(work.kubectl, [each.ref for each in objects])
-    results = apply_objects(work.kubectl, objects, spec, report)
-    is_changed = any(result.action in _CHANGES for result in results)
-    report.ending(f"applied: {counted(results)}")
-    if spec.wait is not None:
+        followed = _followed(objects, results)
         rollout = Rollout(
             work.kubectl,
-            _followed(objects, results),
+            [*followed],
             spec.wait,
             report=report,
             clock=work.clock,
-            baseline=baseline,
-            anything_changed=is_changed,
+            baseline=baseline_of(before),
+            anything_changed=is_changed(results) is not False,
+            fleeting=[ref for ref, each in followed.items() if removes_itself(each.body)],
         )
         rollout.wait_until_ready()
-    return StepOutcome(code=0, changed=is_changed or made)
+    return StepOutcome(code=0, changed=changed)
 
 
-def counted(results: Sequence[ObjectResult]) -> str:
-    """``2 created, 1 unchanged``."""
-    number = Counter(result.action for result in results)
-    return ", ".join(f"{count} {action}" for action, count in number.items())
-
-
-def _make_namespace(work: Work, objects: Sequence[KubeObject]) -> bool:
-    """Whether the step's namespace had to be made. One that is in the files is made by them."""
+def _make_namespace(work: Work, objects: Sequence[KubeObject]) -> tuple[ObjectResult, ...]:
+    """The step's namespace where it had to be made. One that is in the files is made by them."""
     name = work.spec.namespace
     if not name or any(each.ref == namespace_ref(name) for each in objects):
-        return False
+        return ()
     create = work.spec.create_namespace
-    return ensure_namespace(work.kubectl, name, create=create, report=work.report) is not None
+    made = ensure_namespace(work.kubectl, name, create=create, report=work.report)
+    return () if made is None else (made,)
 
 
-def _followed(objects: Sequence[KubeObject], results: Sequence[ObjectResult]) -> list[ObjectRef]:
+def _followed(
+    objects: Sequence[KubeObject], results: Sequence[ObjectResult]
+) -> dict[ObjectRef, KubeObject]:
     """What is to be ready: what the server named by that name, the rest as the files name it, as
     the baseline does."""
     pairs = zip(objects, results, strict=False)
-    return [each.ref if each.ref.name else result.ref for each, result in pairs]
+    return {each.ref if each.ref.name else result.ref: each for each, result in pairs}

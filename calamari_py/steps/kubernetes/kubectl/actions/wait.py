@@ -15,7 +15,6 @@ from calamari_py.steps.kubernetes.rollout.follow import Rollout, RolloutFailed
 from calamari_py.steps.kubernetes.spec import KubectlSpec, WaitSpec
 
 _TIMED_OUT = b"timed out waiting for the condition"
-_GLANCE = WaitSpec(timeout=0, stable_for=0, fail_after=0)
 
 
 def wait(work: Work) -> StepOutcome:
@@ -72,12 +71,12 @@ def _failure(work: Work, stderr: bytes, seconds: float) -> ToolFailed:
         rollout = Rollout(
             work.kubectl,
             resource_refs(work),
-            _GLANCE,
+            WaitSpec(timeout=seconds, stable_for=0, fail_after=0),
             report=work.report,
             clock=work.clock,
             anything_changed=False,
         )
-        rollout.look()
+        rollout.look_once()
     except RolloutFailed as shown:
         return ToolFailed(f"{message}: {shown.message}", hint=shown.hint, evidence=shown.evidence)
     except ToolFailed as unseen:

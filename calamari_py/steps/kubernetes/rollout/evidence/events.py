@@ -10,11 +10,10 @@ LAST = 10
 EVENT_TYPE = "Event.v1."
 
 
-def warnings_of(bodies: Iterable[Body], *, since: str = "") -> list[Body]:
-    """The Warning events among `bodies`, the newest last. `since` is a time as Kubernetes writes
-    it."""
-    found = [body for body in bodies if body.get("kind") == "Event" and _is_warning(body)]
-    return sorted((body for body in found if when(body) >= since), key=when)
+def warnings_of(bodies: Iterable[Body]) -> list[Body]:
+    """The Warning events among `bodies`, the newest last."""
+    found = (body for body in bodies if body.get("kind") == "Event")
+    return sorted((body for body in found if body.get("type") == "Warning"), key=when)
 
 
 def about(events: Iterable[Body], uids: Collection[str]) -> list[Body]:
@@ -30,7 +29,3 @@ def event_line(event: Body) -> str:
     often = f" (x{times})" if times > 1 else ""
     name = text(event, "involvedObject", "name")
     return f"{kind}/{name}  {text(event, 'reason')}{often}  {said(event)}"
-
-
-def _is_warning(event: Body) -> bool:
-    return event.get("type") == "Warning"

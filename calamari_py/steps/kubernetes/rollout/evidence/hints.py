@@ -29,6 +29,7 @@ _BY_REASON: Mapping[str, str] = {
         "see the job's log above; a job is only run again when it is deleted first"
     ),
     "DeadlineExceeded": "the job took longer than its activeDeadlineSeconds",
+    "Replaced": "see who else deploys it, then run the step again",
     "Terminating": "wait until it is gone, or see what its finalizers wait for; then apply again",
 }
 _BY_KIND: Mapping[str, str] = {
@@ -36,9 +37,6 @@ _BY_KIND: Mapping[str, str] = {
     "Ingress": "see whether an ingress controller serves its ingressClassName",
     "PersistentVolumeClaim": (
         "see kubectl describe pvc, and whether its storage class has a provisioner"
-    ),
-    "HorizontalPodAutoscaler": (
-        "see whether metrics-server runs and the pods have resource requests"
     ),
     "StatefulSet": (
         "a pod that never gets ready blocks the following ones, a corrected template, too: delete "
@@ -53,8 +51,10 @@ _DENIED = re.compile(r"denied|unauthorized|forbidden|no basic auth|401|403", re.
 
 def hint_of(row: Row, sign: Sign | None) -> str | None:
     """The cure, as far as the reason tells; None where it says nothing to us."""
-    if sign is None:
+    if sign is None or sign.trouble == "verdict":
         return _BY_REASON.get(row.judgement.reason) or _BY_KIND.get(row.ref.kind)
+    if sign.is_old:
+        return _BY_KIND.get(row.ref.kind)
     if sign.trouble == "image":
         return _image(sign)
     if sign.trouble in {"config", "volume"}:

@@ -6,6 +6,7 @@ from calamari_py.steps.kubernetes.rollout.rules.family import Family
 from calamari_py.steps.kubernetes.rollout.rules.fields import (
     Body,
     condition,
+    mapping,
     rows,
     said,
     text,
@@ -17,13 +18,15 @@ from calamari_py.steps.kubernetes.rollout.rules.judgement import (
     progressing,
     ready,
 )
+from calamari_py.steps.kubernetes.values import ref_of
 
 _GOOD = ("Ready", "Available")
 
 
 def by_conditions(body: Body, _: Family) -> Judgement:
     """Stalled has failed, Reconciling goes on, Ready (or else Available) decides; what has none of
-    them is done when it exists."""
+    them is done when it exists. Of a definition's own one without a status nobody knows more: that
+    is told."""
     if behind := unseen(body, required=False):
         return behind
     stalled = condition(body, "Stalled")
@@ -36,6 +39,8 @@ def by_conditions(body: Body, _: Family) -> Judgement:
     for type_ in _GOOD:
         if type_ in named:
             return _decided(condition(body, type_), type_)
+    if "." in ref_of(body).group and not mapping(body, "status"):
+        return ready("exists; no controller has written a status", told="note")
     return ready("exists")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from calamari_py.steps.kubernetes.rollout.rules.family import Family
 from calamari_py.steps.kubernetes.rollout.rules.fields import (
     Body,
     condition,
     flag,
     is_true,
+    mapping,
     number,
     said,
     text,
@@ -18,6 +21,13 @@ from calamari_py.steps.kubernetes.rollout.rules.judgement import (
     progressing,
     ready,
 )
+
+_FAILED = frozenset(
+    {
+        "BackoffLimitExceeded", "DeadlineExceeded", "PodFailurePolicy", "FailedIndexes",
+        "MaxFailedIndexesExceeded",
+    }
+)  # fmt: skip
 
 
 def job(body: Body, _: Family) -> Judgement:
@@ -31,11 +41,28 @@ def job(body: Body, _: Family) -> Judgement:
             reason = text(found, "reason") or "Failed"
             return failed(reason, said(found, "the job has failed"))
     if flag(body, "spec", "suspend"):
-        return ready("suspended")
+        return ready("suspended: it does not run", told="warning")
     counted = f"{_succeeded(body)} succeeded, {number(body, 'status', 'active')} active"
     if missed := number(body, "status", "failed"):
         counted += f", {missed} failed"
     return progressing(counted)
+
+
+def removes_itself(body: Body) -> bool:
+    """Whether it is a job that is gone some time after its end, which may be 0 s."""
+    return body.get("kind") == "Job" and "ttlSecondsAfterFinished" in mapping(body, "spec")
+
+
+def end_by_events(events: Sequence[Body]) -> Judgement | None:
+    """How a job that is gone has ended, by what its controller said of it; None where it did not
+    say so. The newest of the `events` is the last."""
+    for event in reversed(events):
+        reason = text(event, "reason")
+        if reason == "Completed":
+            return ready("completed, and is gone")
+        if reason in _FAILED:
+            return failed(reason, said(event))
+    return None
 
 
 def cron_job(body: Body, _: Family) -> Judgement:

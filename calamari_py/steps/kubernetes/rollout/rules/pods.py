@@ -14,15 +14,14 @@ from calamari_py.steps.kubernetes.rollout.rules.pod_status import pod_status, re
 
 
 def pod(body: Body, _: Family) -> Judgement:
-    """Ready; one that ends by itself (restartPolicy Never or OnFailure) when it has succeeded."""
+    """Ready, or succeeded."""
     phase, shown = text(body, "status", "phase"), pod_status(body)
     if phase == "Succeeded":
         return ready("completed")
     if phase == "Failed":
         reason = text(body, "status", "reason") or shown
         return failed(reason, text(body, "status", "message") or f"the pod has failed ({shown})")
-    ends = text(body, "spec", "restartPolicy") in {"Never", "OnFailure"}
-    if phase == "Running" and not ends and is_true(body, "Ready"):
+    if phase == "Running" and is_true(body, "Ready"):
         return ready(shown.lower())
     number, all_of_them = readiness(body)
     scheduled = condition(body, "PodScheduled")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from calamari_py.identity import count_text
 from calamari_py.steps.kubernetes.rollout.rules.family import Family
 from calamari_py.steps.kubernetes.rollout.rules.fields import (
     Body,
@@ -21,10 +22,12 @@ _V1_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 
 
 def autoscaler(body: Body, _: Family) -> Judgement:
-    """It can scale, and has the numbers to scale by; one whose target is scaled to 0 rests."""
+    """Its controller has looked at it. What it lacks to scale by (metrics, a target) may come
+    later, and is told; one whose target is scaled to 0 rests."""
     if behind := unseen(body, required=False):
         return behind
     found = {text(row, "type"): row for row in _conditions(body)}
+    counted = count_text(number(body, "status", "currentReplicas"), "replica")
     for type_ in ("AbleToScale", "ScalingActive"):
         row = found.get(type_)
         if row is None:
@@ -33,19 +36,19 @@ def autoscaler(body: Body, _: Family) -> Judgement:
             continue
         if row.get("reason") == "ScalingDisabled":
             return ready("its target is scaled to 0")
-        return progressing(said(row, f"{type_} is not true"), text(row, "reason"))
-    return ready(f"{number(body, 'status', 'currentReplicas')} replicas")
+        return ready(
+            f"{counted}, and cannot scale for now: {said(row, f'{type_} is not true')}", told="note"
+        )
+    return ready(counted)
 
 
 def disruption_budget(body: Body, _: Family) -> Judgement:
-    """As many pods are healthy as it asks for; one without pods asks for nothing yet."""
+    """Its controller has counted its pods: that they are healthy is theirs to become."""
     if behind := unseen(body):
         return behind
     healthy = number(body, "status", "currentHealthy")
     wanted = number(body, "status", "desiredHealthy")
-    if healthy >= wanted or not number(body, "status", "expectedPods"):
-        return ready(f"{healthy} healthy")
-    return progressing(f"{healthy} of {wanted} healthy", "InsufficientPods")
+    return ready(f"{healthy} healthy" if healthy >= wanted else f"{healthy} of {wanted} healthy")
 
 
 def _conditions(body: Body) -> list[Body]:

@@ -6,8 +6,8 @@ It has to last (`Sign.grace`) before it fails a rollout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from calamari_py.identity import count_text
@@ -16,6 +16,7 @@ from calamari_py.steps.kubernetes.rollout.rules.fields import (
     Body,
     condition,
     flag,
+    is_true,
     mapping,
     name_of,
     number,
@@ -28,7 +29,7 @@ from calamari_py.steps.kubernetes.rollout.rules.fields import (
 from calamari_py.steps.kubernetes.rollout.rules.pod_status import container_states
 
 Trouble = Literal[
-    "image", "crash", "config", "unschedulable", "quota", "volume", "evicted", "absent"
+    "image", "crash", "config", "unschedulable", "quota", "volume", "evicted", "absent", "verdict"
 ]
 
 REASONS: dict[str, Trouble] = {
@@ -53,7 +54,19 @@ LEAST_GRACE: dict[Trouble, float] = {"unschedulable": 300.0, "volume": 300.0}
 """Seconds that a sign of this trouble is given at least, whatever ``fail_after`` says: an
 autoscaler needs minutes for a node, AWS for a volume that was attached elsewhere."""
 
+AS_BEFORE = 300.0
+"""Seconds for what was wrong before, since its cure may be among the things that were changed:
+after a kubelet's longest back-off it has tried again."""
+
 _MISSING_VOLUME = "MountVolume.SetUp failed"
+_BEFORE_START = frozenset({"ContainerCreating", "PodInitializing"})
+_STARTS = frozenset({"Pulling", "Pulled", "Created", "Started"})
+_CURES = {
+    "FailedCreate": frozenset({"SuccessfulCreate"}),
+    "FailedMount": _STARTS,
+    "FailedAttachVolume": _STARTS | {"SuccessfulAttachVolume"},
+}
+"""Events that settle a doubt, and after which of them it is none any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +74,8 @@ class Sign:
     """One thing that goes wrong. `pod` is where, None where there is not even a pod. One that is
     not `is_now` is the rest of another: a container that has crashed runs again, and nobody knows
     yet. `doubt` is one that only events can tell, and none until they do: it `asks_events`, as it
-    does when they have."""
+    does when they have. `is_old` is one of a pod that blocks those of a newer template,
+    `as_before` one of an object that nobody has changed."""
 
     trouble: Trouble
     reason: str
@@ -73,6 +87,8 @@ class Sign:
     is_now: bool = True
     doubt: bool = False
     asks_events: bool = False
+    is_old: bool = False
+    as_before: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -88,11 +104,13 @@ class Sign:
 
     def grace(self, fail_after: float) -> float:
         """Seconds it may last."""
-        return max(fail_after, LEAST_GRACE.get(self.trouble, 0.0))
+        least = AS_BEFORE if self.as_before else 0.0
+        return max(fail_after, least, LEAST_GRACE.get(self.trouble, 0.0))
 
 
 def signs_of(body: Body, family: Family) -> list[Sign]:
-    """All signs about an object that is not done, of its newest pods alone."""
+    """All signs about an object that is not done, of its newest pods and of old ones that block
+    them."""
     pods = [pod for pod in family.newest_pods(body) if not is_going(pod)]
     found = [*_refusals(body, family, pods)]
     is_job = body.get("kind") == "Job"
@@ -102,6 +120,9 @@ def signs_of(body: Body, family: Family) -> list[Sign]:
     alive = [pod for pod in pods if text(pod, "status", "phase") != "Failed"]
     if pods and not alive and not is_job and body.get("kind") != "Pod":
         found += [_ended(pod) for pod in pods]
+    for pod in family.blocking_pods(body):
+        if not is_going(pod):
+            found += [replace(one, is_old=True) for one in signs_of_pod(pod)]
     return found
 
 
@@ -134,7 +155,7 @@ def _signs_of_container(pod: Body, state: Body, *, is_init: bool) -> Iterator[Si
         )
     elif trouble == "crash" or _has_crashed(state, is_init=is_init):
         yield _crash(state, reason, is_init=is_init, pod=pod, container=name, image=image)
-    elif reason in {"ContainerCreating", "PodInitializing"} and not is_init:
+    elif reason in _BEFORE_START and not is_init and not is_true(pod, "PodReadyToStartContainers"):
         yield Sign(
             trouble="config", reason=reason, message="", doubt=True, asks_events=True, pod=pod
         )
@@ -186,13 +207,10 @@ def _ended(pod: Body) -> Sign:
 
 def _refusals(body: Body, family: Family, pods: list[Body]) -> Iterator[Sign]:
     """Pods that its controller may not make: quota, permissions, admission."""
-    newest = family.newest_replica_set(body) if body.get("kind") == "Deployment" else None
-    for each in (body, newest):
-        failure = condition(each, "ReplicaFailure") if each is not None else None
-        if failure is not None and failure.get("status") == "True":
-            reason = text(failure, "reason") or "FailedCreate"
-            yield Sign(trouble="quota", reason=reason, message=said(failure))
-            return
+    if failure := family.refusal(body):
+        reason = text(failure, "reason") or "FailedCreate"
+        yield Sign(trouble="quota", reason=reason, message=said(failure))
+        return
     holds_pods = body.get("kind") in {"StatefulSet", "DaemonSet", "Job"}
     if holds_pods and len(pods) < pods_wanted(body):
         yield Sign(trouble="quota", reason="FailedCreate", message="", doubt=True, asks_events=True)
@@ -201,13 +219,15 @@ def _refusals(body: Body, family: Family, pods: list[Body]) -> Iterator[Sign]:
 def settle_doubt(
     sign: Sign, owner: Body, events: Sequence[Body], *, since: str = ""
 ) -> Sign | None:
-    """The sign that `sign` becomes by the newest of the Warning `events` (the newest last), None
-    for none; those that came last before `since` do not count."""
+    """The sign that `sign` becomes by the `events` (the newest last): by the last failure, unless
+    it went on since. None for none; those that came last before `since` do not count."""
     about = uid_of(sign.pod if sign.pod is not None else owner)
     wanted = {"FailedCreate"} if sign.pod is None else {"FailedMount", "FailedAttachVolume"}
-    for event in reversed(events):
-        is_about = text(event, "involvedObject", "uid") == about
-        if not is_about or text(event, "reason") not in wanted or when(event) < since:
+    own = [one for one in events if text(one, "involvedObject", "uid") == about]
+    own = [one for one in own if when(one) >= since]
+    for event in reversed(own):
+        reason = text(event, "reason")
+        if reason not in wanted or _went_on(event, own, _CURES[reason]):
             continue
         message = said(event)
         trouble = sign.trouble
@@ -215,12 +235,18 @@ def settle_doubt(
             trouble = "volume"
         return Sign(
             trouble=trouble,
-            reason=text(event, "reason"),
+            reason=reason,
             message=message,
             pod=sign.pod,
             asks_events=True,
+            is_old=sign.is_old,
         )
     return None
+
+
+def _went_on(failure: Body, events: Sequence[Body], cures: Collection[str]) -> bool:
+    """Whether one of `cures` came later; times are of whole seconds."""
+    return any(text(event, "reason") in cures and when(event) >= when(failure) for event in events)
 
 
 def _image(pod: Body, state: Body) -> str:

@@ -22,11 +22,11 @@ from calamari_py.steps.kubernetes.rollout.rules.judgement import (
     ready,
 )
 
+_ON_DELETE = "a pod is only renewed when somebody deletes it (OnDelete)"
 
-def deployment(body: Body, _: Family) -> Judgement:
+
+def deployment(body: Body, family: Family) -> Judgement:
     """All replicas are of the newest template and available, and no old one is left."""
-    if flag(body, "spec", "paused"):
-        return ready("paused: nothing is rolled out")
     if behind := unseen(body):
         return behind
     wanted = number(body, "spec", "replicas", default=1)
@@ -36,15 +36,17 @@ def deployment(body: Body, _: Family) -> Judgement:
     counted = f"{updated} of {wanted} updated, {available} available"
     if updated >= wanted and available >= updated and not old:
         return ready(_available(wanted))
+    if flag(body, "spec", "paused"):
+        return ready(f"paused, nothing is rolled out: {counted}", told="warning")
     late = condition(body, "Progressing")
     if late is not None and late.get("reason") == "ProgressDeadlineExceeded":
         return failed("ProgressDeadlineExceeded", f"{counted}: {said(late)}")
     if updated >= wanted and old:
         counted += f", {old} old still there"
-    return progressing(counted, _holdup(body))
+    return progressing(counted, _holdup(family.refusal(body)))
 
 
-def replica_set(body: Body, _: Family) -> Judgement:
+def replica_set(body: Body, family: Family) -> Judgement:
     """All replicas are available."""
     if behind := unseen(body):
         return behind
@@ -52,7 +54,7 @@ def replica_set(body: Body, _: Family) -> Judgement:
     available = number(body, "status", "availableReplicas")
     if available >= wanted and number(body, "status", "replicas") <= wanted:
         return ready(_available(wanted))
-    return progressing(f"{available} of {wanted} available", _holdup(body))
+    return progressing(f"{available} of {wanted} available", _holdup(family.refusal(body)))
 
 
 def stateful_set(body: Body, _: Family) -> Judgement:
@@ -64,17 +66,24 @@ def stateful_set(body: Body, _: Family) -> Judgement:
     able = _able(body)
     strategy = mapping(body, "spec", "updateStrategy")
     if strategy.get("type") == "OnDelete":
-        if able < wanted:
-            return progressing(f"{able} of {wanted} ready")
-        return ready(f"{_ready(wanted)}; a pod is only renewed when somebody deletes it (OnDelete)")
+        return _on_delete(wanted, able, is_renewed=_is_of_one_revision(body))
     partition = number(strategy, "rollingUpdate", "partition")
     renewed = wanted if _is_of_one_revision(body) else number(body, "status", "updatedReplicas")
     due = max(wanted - partition, 0)
     if renewed < due or able < wanted or number(body, "status", "replicas") > wanted:
         return progressing(f"{renewed} of {due} updated, {able} of {wanted} ready")
-    if partition:
-        return ready(f"{_ready(wanted)}, {due} of them updated (partition {partition})")
+    if renewed < wanted:
+        updated = f"{renewed} of them updated (partition {partition})"
+        return ready(f"{_ready(wanted)}, {updated}", told="warning")
     return ready(_ready(wanted))
+
+
+def _on_delete(wanted: int, able: int, *, is_renewed: bool) -> Judgement:
+    if able < wanted:
+        return progressing(f"{able} of {wanted} ready")
+    if is_renewed:
+        return ready(_ready(wanted))
+    return ready(f"{_ready(wanted)}; {_ON_DELETE}", told="warning")
 
 
 def daemon_set(body: Body, _: Family) -> Judgement:
@@ -83,14 +92,13 @@ def daemon_set(body: Body, _: Family) -> Judgement:
         return behind
     wanted = number(body, "status", "desiredNumberScheduled")
     available = number(body, "status", "numberAvailable")
+    updated = number(body, "status", "updatedNumberScheduled")
     if text(body, "spec", "updateStrategy", "type") == "OnDelete":
         if available < wanted:
             return progressing(f"available on {available} of {count_text(wanted, 'node')}")
-        return ready(
-            f"available on {count_text(wanted, 'node')}; a pod is only renewed when somebody "
-            "deletes it (OnDelete)"
-        )
-    updated = number(body, "status", "updatedNumberScheduled")
+        if updated < wanted:
+            nodes = count_text(wanted, "node")
+            return ready(f"available on {nodes}; {_ON_DELETE}", told="warning")
     if updated < wanted or available < wanted:
         nodes = count_text(wanted, "node")
         return progressing(f"updated on {updated} of {nodes}, available on {available}")
@@ -110,12 +118,9 @@ def _is_of_one_revision(body: Body) -> bool:
     return newest == text(body, "status", "currentRevision")
 
 
-def _holdup(body: Body) -> str:
+def _holdup(refusal: Body | None) -> str:
     """Why its controller cannot make pods, in a word."""
-    failure = condition(body, "ReplicaFailure")
-    if failure is not None and failure.get("status") == "True":
-        return text(failure, "reason")
-    return ""
+    return text(refusal, "reason") if refusal is not None else ""
 
 
 def _available(wanted: int) -> str:
