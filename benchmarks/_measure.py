@@ -101,6 +101,30 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def print_times(times: Mapping[str, Sequence[float]], *, rounds: int, version: str) -> None:
+    """The times of each, and the first one's beside those of all others. `version` is what an
+    ``aws --version`` said."""
+    print(f"{rounds} interleaved rounds; {version.split(maxsplit=1)[0]}\n")
+    print_table(
+        ["wall time, ms", "median", "min", "max"],
+        [
+            [name, *(f"{1000 * pick(values):.1f}" for pick in (median, min, max))]
+            for name, values in times.items()
+        ],
+    )
+    print()
+    first, *others = times
+    print_table(
+        ["median of the rounds' ratios", ""],
+        [
+            [f"{first} / {other}", f"{median_ratio(times[first], times[other]):.2f}"]
+            for other in others
+        ],
+    )
+    if code := start_up_code():
+        print(f"\nthis interpreter runs code at each start: {', '.join(code)}")
+
+
 def find_program(name: str) -> str:
     """The absolute path of the real program, behind a version manager's shim if there is one.
 

@@ -10,17 +10,14 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 
 from _measure import (
     CommandFailedError,
     clean_environment,
     find_program,
     interleave,
-    median_ratio,
-    print_table,
+    print_times,
     run,
-    start_up_code,
     timed,
 )
 
@@ -49,24 +46,7 @@ def measure(rounds: int) -> None:
             rounds=rounds,
             warm_up=2,
         )
-    print(f"{rounds} interleaved rounds; {(version.stdout or version.stderr).split()[0]}\n")
-    print_table(
-        ["wall time, ms", "median", "min", "max"],
-        [
-            [name, *(f"{1000 * pick(values):.1f}" for pick in (median, min, max))]
-            for name, values in times.items()
-        ],
-    )
-    print()
-    print_table(
-        ["median of the rounds' ratios", ""],
-        [
-            [f"{OURS} / {other}", f"{median_ratio(times[OURS], times[other]):.2f}"]
-            for other in (THEIRS, PYTHON)
-        ],
-    )
-    if code := start_up_code():
-        print(f"\nthis interpreter runs code at each start: {', '.join(code)}")
+    print_times(times, rounds=rounds, version=version.stdout or version.stderr)
 
 
 def main() -> int:

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 from _measure import (
     DEPLOYMENT_ROLE,
@@ -27,11 +26,9 @@ from _measure import (
     find_calamari,
     find_program,
     interleave,
-    median_ratio,
-    print_table,
+    print_times,
     run,
     sandbox_beside,
-    start_up_code,
     timed,
 )
 
@@ -65,24 +62,7 @@ def measure(command: Sequence[str], rounds: int) -> None:
             rounds=rounds,
             warm_up=2,
         )
-    print(f"{rounds} interleaved rounds; {(version.stdout or version.stderr).split()[0]}\n")
-    print_table(
-        ["wall time, ms", "median", "min", "max"],
-        [
-            [name, *(f"{1000 * pick(values):.1f}" for pick in (median, min, max))]
-            for name, values in times.items()
-        ],
-    )
-    print()
-    print_table(
-        ["median of the rounds' ratios", ""],
-        [
-            [f"{CALAMARI} / {other}", f"{median_ratio(times[CALAMARI], times[other]):.2f}"]
-            for other in (IDIOM, PYTHON)
-        ],
-    )
-    if code := start_up_code():
-        print(f"\nthis interpreter runs code at each start: {', '.join(code)}")
+    print_times(times, rounds=rounds, version=version.stdout or version.stderr)
 
 
 def main() -> int:

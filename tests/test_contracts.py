@@ -325,7 +325,8 @@ def test_what_no_script_needs_is_not_loaded() -> None:
     )
     last_names = {module.rpartition(".")[2] for module in ended.stdout.split()}
     assert last_names <= {"base", "script", "kind", "sections", "cloudformation", "sets",
-                          "terraform", "kubernetes", "kubectl", "helm", "_script"}  # fmt: skip
+                          "terraform", "kubernetes", "cluster_kind", "kubectl", "helm",
+                          "_script"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READING)

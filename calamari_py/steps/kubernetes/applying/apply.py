@@ -22,9 +22,10 @@ from calamari_py.steps.kubernetes.applying.definitions import (
     is_definition,
     wait_for_definitions,
 )
+from calamari_py.steps.kubernetes.applying.endeavour import Endeavour
 from calamari_py.steps.kubernetes.applying.failed import none_failed
 from calamari_py.steps.kubernetes.applying.gone import not_gone, wait_until_gone
-from calamari_py.steps.kubernetes.applying.lines import Confirmations, Warnings, lots_of
+from calamari_py.steps.kubernetes.applying.lines import Confirmations, lots_of
 from calamari_py.steps.kubernetes.applying.outcome import Body, Known, result_of
 from calamari_py.steps.kubernetes.applying.tell import counted, report_results
 from calamari_py.steps.kubernetes.applying.terminating import refuse_terminating
@@ -94,7 +95,7 @@ def _is_no_access(ended: BaseException) -> bool:
     return failure is not None and failure.is_access
 
 
-class _Application:
+class _Application(Endeavour):
     """One application of objects, and what is known of it so far."""
 
     def __init__(
@@ -104,12 +105,8 @@ class _Application:
         spec: KubectlSpec,
         report: StepReport,
     ) -> None:
-        self._kubectl = kubectl
-        self._objects = tuple(objects)
-        self._spec = spec
-        self._report = report
+        super().__init__(kubectl, objects, spec, report)
         self._known = Known(namespace=kubectl.access.namespace)
-        self._warnings = Warnings(report)
         self._set = ApplySet()
         self._parents = parents_of(spec, self._objects, kubectl.access.namespace)
         self._done = 0

@@ -11,9 +11,10 @@ from calamari_py.steps.kubernetes.access.failures import ApiFailure
 from calamari_py.steps.kubernetes.applying.applyset import parents_of
 from calamari_py.steps.kubernetes.applying.causes import cause_of
 from calamari_py.steps.kubernetes.applying.definitions import holds_others
+from calamari_py.steps.kubernetes.applying.endeavour import Endeavour
 from calamari_py.steps.kubernetes.applying.failed import none_failed
 from calamari_py.steps.kubernetes.applying.gone import not_gone, wait_until_gone
-from calamari_py.steps.kubernetes.applying.lines import Confirmations, Warnings
+from calamari_py.steps.kubernetes.applying.lines import Confirmations
 from calamari_py.steps.kubernetes.applying.outcome import Body, result_of
 from calamari_py.steps.kubernetes.applying.tell import counted, named, report_results
 from calamari_py.steps.kubernetes.diffing.difference import compare
@@ -62,7 +63,7 @@ def delete_objects(
     return results
 
 
-class _Deletion:
+class _Deletion(Endeavour):
     """One deletion, and what is known of it so far."""
 
     def __init__(
@@ -72,11 +73,7 @@ class _Deletion:
         spec: KubectlSpec,
         report: StepReport,
     ) -> None:
-        self._kubectl = kubectl
-        self._objects = tuple(objects)
-        self._spec = spec
-        self._report = report
-        self._warnings = Warnings(report)
+        super().__init__(kubectl, objects, spec, report)
         self._parents = parents_of(spec, self._objects, kubectl.access.namespace)
         self._there: dict[ObjectRef, Body] = {}
         self._unseen: set[ObjectRef] = set()

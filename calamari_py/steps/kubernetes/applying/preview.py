@@ -17,8 +17,8 @@ from calamari_py.steps.kubernetes.applying.applyset import (
 )
 from calamari_py.steps.kubernetes.applying.causes import cause_of
 from calamari_py.steps.kubernetes.applying.definitions import new_types
+from calamari_py.steps.kubernetes.applying.endeavour import Endeavour
 from calamari_py.steps.kubernetes.applying.failed import none_failed
-from calamari_py.steps.kubernetes.applying.lines import Warnings
 from calamari_py.steps.kubernetes.applying.namespace import namespace_ref
 from calamari_py.steps.kubernetes.applying.outcome import Body
 from calamari_py.steps.kubernetes.applying.terminating import refuse_terminating
@@ -44,7 +44,7 @@ def dry_run(
     return _Rehearsal(kubectl, objects, spec, report).carry_out()
 
 
-class _Rehearsal:
+class _Rehearsal(Endeavour):
     """One dry run."""
 
     def __init__(
@@ -54,12 +54,8 @@ class _Rehearsal:
         spec: KubectlSpec,
         report: StepReport,
     ) -> None:
-        self._kubectl = kubectl
-        self._objects = tuple(objects)
-        self._spec = spec
-        self._report = report
+        super().__init__(kubectl, objects, spec, report)
         self._namespace = kubectl.access.namespace
-        self._warnings = Warnings(report)
         self._live: dict[ObjectRef, Body] = {}
         self._wanted: dict[ObjectRef, Body] = {}
         self._failed: dict[ObjectRef, str] = {}

@@ -5,7 +5,6 @@ Known at every start, so nothing of what it does is loaded before it is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from calamari_py.steps.base import (
@@ -13,27 +12,23 @@ from calamari_py.steps.base import (
     ParseContext,
     PlannedCommand,
     StepContext,
-    StepKind,
     StepOutcome,
 )
+from calamari_py.steps.kubernetes.cluster_kind import ClusterKind
 from calamari_py.steps.kubernetes.sections import HelmAction, HelmSection
 
 if TYPE_CHECKING:
     from calamari_py.steps.kubernetes.spec import HelmSpec
 
 
-class HelmKind(StepKind):
+class HelmKind(ClusterKind):
     """One release: upgraded, compared, rolled back, removed, tested or only shown. See
     `StepKind`."""
 
     name = "helm"
     section: Any = HelmSection
-    default_delivery = "endpoint"
     default_grace = 60.0
-    reads_output = True
     actions: tuple[str, ...] = get_args(HelmAction)
-    rehearses = True
-    knows_changes = True
     argument_fields: tuple[str, ...] = (
         "namespace", "cluster.eks", "release", "chart", "version", "binary", "kubectl",
     )  # fmt: skip
@@ -43,27 +38,10 @@ class HelmKind(StepKind):
 
         return parse_helm(section, context)
 
-    def secrets(self, spec: HelmSpec) -> Iterable[tuple[str, str]]:
-        return spec.secrets
-
-    def roles(self, spec: HelmSpec) -> Iterable[tuple[str, str]]:
-        from calamari_py.steps.kubernetes.access.parse import roles_of
-
-        return ((f"{self.name}.{place}", arn) for place, arn in roles_of(spec.cluster))
-
-    def warnings(self, spec: HelmSpec) -> Iterable[str]:
-        return spec.warnings
-
     def environment(self, spec: HelmSpec) -> KindEnvironment:
         from calamari_py.steps.kubernetes.helm.environment import environment
 
         return environment(spec)
-
-    def equip(self, spec: HelmSpec, context: StepContext) -> Mapping[str, str]:
-        from calamari_py.steps.kubernetes.access.access import open_access
-
-        access = open_access(spec.cluster, namespace=spec.namespace, context=context)
-        return access.script_environment
 
     def preview(self, spec: HelmSpec) -> tuple[PlannedCommand, ...]:
         from calamari_py.steps.kubernetes.helm.preview import preview

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from calamari_py.steps.base import StepClock, StepContext, StepReport
 from calamari_py.steps.kubernetes.spec import KubectlSpec
-
-if TYPE_CHECKING:
-    from calamari_py.steps.kubernetes.tool.kubectl import Kubectl
+from calamari_py.steps.kubernetes.work import ClusterWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One action on one cluster, which `kubectl` reaches."""
+class Work(ClusterWork):
+    """One action on objects."""
 
     spec: KubectlSpec
-    context: StepContext
-    kubectl: Kubectl
-
-    @property
-    def report(self) -> StepReport:
-        """Where to say it."""
-        return self.context.report
-
-    @property
-    def clock(self) -> StepClock:
-        """The time."""
-        return self.context.clock
