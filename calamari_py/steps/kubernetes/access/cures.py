@@ -206,7 +206,8 @@ def _not_found(case: _Case) -> Cure:
     if case.failure.namespace:
         return Cure(
             what=f"there is no namespace '{case.failure.namespace}' in {case.access.name}",
-            hint="write create_namespace: true, or correct namespace",
+            hint="make the namespace, or let the role make it (create_namespace: true); or correct"
+            " namespace",
         )
     return Cure(what=case.failure.text)
 

@@ -30,7 +30,10 @@ def ensure_namespace(
     made = kubectl.capture("create", "namespace", name, WRITE_TIMEOUT)
     if made.exit.code != 0:
         failure = read_failure(made.stderr)
-        if b"AlreadyExists" in made.stderr or (missing is None and _is_refusal(failure)):
+        if b"AlreadyExists" in made.stderr:
+            return None
+        if missing is None and _is_refusal(failure):
+            report.warn(f"may not make namespace '{name}'; going on as if it were there")
             return None
         raise kubectl.failed(f"create namespace '{name}'", failure or made.stderr)
     report.changed()
@@ -44,10 +47,13 @@ def ensure_namespace(
 def foresee_namespace(kubectl: Kubectl, name: str, *, create: bool) -> tuple[Difference, ...]:
     """What `ensure_namespace` would change. Raises ToolFailed where that would."""
     ref = namespace_ref(name)
-    if not _is_missing(kubectl, ref, create=create):
-        return ()
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    return (compare(ref, None, body),)
+    return (foreseen(ref),) if _is_missing(kubectl, ref, create=create) else ()
+
+
+def foreseen(ref: ObjectRef) -> Difference:
+    """The object `ref`, which is in no file and will be made. Pure."""
+    body = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": {"name": ref.name}}
+    return compare(ref, None, body)
 
 
 def _is_missing(kubectl: Kubectl, ref: ObjectRef, *, create: bool) -> bool | None:

@@ -13,13 +13,14 @@ from calamari_py.steps.kubernetes.applying.applyset import (
     PART_OF,
     ApplySet,
     look_at_applyset,
+    parents_of,
     warn_of_others,
 )
 from calamari_py.steps.kubernetes.applying.causes import cause_of
 from calamari_py.steps.kubernetes.applying.definitions import new_types
 from calamari_py.steps.kubernetes.applying.endeavour import Endeavour
 from calamari_py.steps.kubernetes.applying.failed import none_failed
-from calamari_py.steps.kubernetes.applying.namespace import namespace_ref
+from calamari_py.steps.kubernetes.applying.namespace import foreseen, namespace_ref
 from calamari_py.steps.kubernetes.applying.outcome import Body
 from calamari_py.steps.kubernetes.applying.terminating import refuse_terminating
 from calamari_py.steps.kubernetes.diffing.difference import Difference, compare
@@ -32,15 +33,17 @@ from calamari_py.steps.kubernetes.values import KubeObject, ObjectRef, ObjectRes
 
 _DOING = "rehearse applying the objects"
 _MOST_FAILURES = 20
+_PARENT = "the parent of the ApplySet: kubectl makes it"
 _TAKEN_OVER = "what a client-side 'kubectl apply' gave it and no file has any more goes, too"
 
 
 def dry_run(
     kubectl: Kubectl, objects: Sequence[KubeObject], spec: KubectlSpec, report: StepReport
 ) -> tuple[Difference, ...]:
-    """What applying `objects` would change: one difference for each in their order, then those of
-    what would be pruned. They are the caller's to tell, except where the server refuses any of
-    them: then they are told here and ToolFailed says why."""
+    """What applying `objects` would change: what is in no file and made for them, then one
+    difference for each in their order, then those of what would be pruned. They are the caller's to
+    tell, except where the server refuses any of them: then they are told here and ToolFailed says
+    why."""
     return _Rehearsal(kubectl, objects, spec, report).carry_out()
 
 
@@ -56,6 +59,7 @@ class _Rehearsal(Endeavour):
     ) -> None:
         super().__init__(kubectl, objects, spec, report)
         self._namespace = kubectl.access.namespace
+        self._parents = parents_of(spec, self._objects, self._namespace)
         self._live: dict[ObjectRef, Body] = {}
         self._wanted: dict[ObjectRef, Body] = {}
         self._failed: dict[ObjectRef, str] = {}
@@ -72,27 +76,45 @@ class _Rehearsal(Endeavour):
         later = dict(self._later(absent))
         self._rehearse([each for each in self._objects if each.ref.name and each.ref not in later])
         differences = (
+            *self._made(absent),
             *(self._difference(each, later.get(each.ref, "")) for each in self._objects),
-            *(compare(ref_of(body), body, None) for body in applyset.left_over),
+            *(compare(self._shown(ref_of(body)), body, None) for body in applyset.left_over),
         )
         self._fail_if_any(differences)
         return differences
 
-    def _look(self) -> set[str]:
-        """What is there; returns the namespaces that are named and are not."""
+    def _look(self) -> set[ObjectRef]:
+        """What is there; returns what is not of the namespaces that are named and of the
+        parents."""
         names = {each.ref.namespace for each in self._objects} | {self._namespace}
         namespaces = [namespace_ref(name) for name in sorted(names) if name]
-        refs = list(dict.fromkeys([*(each.ref for each in self._objects), *namespaces]))
+        others = [*namespaces, *self._parents]
+        refs = list(dict.fromkeys([*(each.ref for each in self._objects), *others]))
         unseen: dict[ObjectRef, ApiFailure] = {}
         self._live = self._kubectl.get_objects(refs, doing="look at what is there", refused=unseen)
         refuse_terminating(self._live.values())
-        return {ref.name for ref in namespaces if ref not in self._live and ref not in unseen}
+        return {ref for ref in others if ref not in self._live and ref not in unseen}
 
-    def _later(self, absent: set[str]) -> Iterator[tuple[ObjectRef, str]]:
+    def _made(self, absent: set[ObjectRef]) -> Iterator[Difference]:
+        """The step's namespace and the parent of its ApplySet, where they are to be made."""
+        namespace = namespace_ref(self._namespace)
+        is_in_files = any(each.ref == namespace for each in self._objects)
+        if self._spec.create_namespace and namespace in absent and not is_in_files:
+            yield foreseen(namespace)
+        for ref in self._parents:
+            if ref in absent:
+                yield replace(foreseen(self._shown(ref)), note=_PARENT)
+
+    def _shown(self, ref: ObjectRef) -> ObjectRef:
+        """`ref` without the step's namespace, which goes without saying."""
+        return replace(ref, namespace="") if ref.namespace == self._namespace else ref
+
+    def _later(self, absent: set[ObjectRef]) -> Iterator[tuple[ObjectRef, str]]:
         """Objects that no server can check yet, as what they need is made by the same step."""
-        made = {each.ref.name for each in self._objects if each.ref == namespace_ref(each.ref.name)}
+        made = {each.ref for each in self._objects if each.ref == namespace_ref(each.ref.name)}
         if self._spec.create_namespace:
-            made.add(self._namespace)
+            made.add(namespace_ref(self._namespace))
+        coming = absent & made
         types = set(new_types(self._objects, self._live))
         for each in self._objects:
             ref = each.ref
@@ -100,7 +122,7 @@ class _Rehearsal(Endeavour):
                 yield ref, "not checked by the server: its kind does not exist yet"
             elif (ref.group, ref.kind, ref.version) in types:
                 yield ref, "not checked by the server: its version does not exist yet"
-            elif (ref.namespace or self._namespace) in absent & made and ref.kind not in (
+            elif namespace_ref(ref.namespace or self._namespace) in coming and ref.kind not in (
                 "Namespace",
                 "CustomResourceDefinition",
             ):

@@ -12,6 +12,7 @@ from calamari_py.steps.kubernetes.access.access import Access
 from calamari_py.steps.kubernetes.access.failures import read_failure, tool_failed
 from calamari_py.steps.kubernetes.clip import clip
 from calamari_py.steps.kubernetes.helm.argv import by_hand
+from calamari_py.steps.kubernetes.helm.ecr import ecr_region
 from calamari_py.steps.kubernetes.spec import HelmSpec
 
 _STACK = re.compile(r"^[a-z_]+\.go:\d+: .*\[debug\]")
@@ -42,6 +43,22 @@ class _Known(NamedTuple):
 
 def _hint(text: str) -> Callable[[HelmSpec], str]:
     return lambda _: text
+
+
+def _login_hint(spec: HelmSpec) -> str:
+    if spec.repository is not None and spec.repository.username:
+        return (
+            "the repository refuses repository.username or repository.password: correct them, or"
+            " let that user read the chart"
+        )
+    if spec.chart_is_path:
+        return "what the chart depends on wants a login: keep it in the chart's charts/"
+    if ecr_region(spec.chart) is not None:
+        return (
+            "let the step's role read it (ecr:GetAuthorizationToken, ecr:BatchGetImage,"
+            " ecr:GetDownloadUrlForLayer), and see that the registry's policy does"
+        )
+    return "the registry or repository wants a login: write it under 'repository'"
 
 
 _KNOWN = tuple(
@@ -94,9 +111,7 @@ _KNOWN = tuple(
         (
             (r"unauthorized: authentication required|denied: |no basic auth credentials"
              r"|401 Unauthorized"),
-            _hint("the registry or repository wants a login: write it under 'repository', or let"
-                  " the step's role read it (ECR: ecr:GetAuthorizationToken, ecr:BatchGetImage,"
-                  " ecr:GetDownloadUrlForLayer)"),
+            _login_hint,
         ),
         (
             (r"is not a valid chart repository|no cached repo found|failed to fetch|failed to do"

@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepContext
 from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.chart import OCI
+from calamari_py.steps.kubernetes.helm.ecr import ecr_region
 from calamari_py.steps.kubernetes.helm.files import write_registry
 from calamari_py.steps.kubernetes.helm.tool import Helm
 
-_ECR = re.compile(
-    r"\d{12}\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
-)
 _NO_UPDATE = re.compile(r"Unable to get an update from the [^\n]*:\n(?P<why>[^\n]+)")
 
 
@@ -57,12 +54,12 @@ def _shown(helm: Helm) -> str:
 def _log_in_to_ecr(helm: Helm, context: StepContext) -> None:
     """As the step's role, where the manifest says nobody else."""
     spec = helm.spec
-    found = _ECR.fullmatch(urlsplit(spec.chart).netloc)
-    if found is None or (spec.repository is not None and spec.repository.password):
+    region = ecr_region(spec.chart)
+    if region is None or (spec.repository is not None and spec.repository.password):
         return
-    if found["region"] != context.aws.region:
+    if region != context.aws.region:
         raise ToolFailed(
-            f"chart '{spec.chart}' lies in {found['region']}, and the step is in"
+            f"chart '{spec.chart}' lies in {region}, and the step is in"
             f" {context.aws.region}: ECR's logins hold for one region",
             hint="name a registry of the step's region, or write its name and password under"
             " 'repository'",

@@ -29,20 +29,29 @@ def made_by(
     *,
     last_words: float | None = None,
 ) -> Revision | None:
-    """The revision that the attempt made, None where it made none. Two runs may plan the same
-    number, of which Helm refuses one: a number says nothing. Raises ToolFailed where nobody can
-    say."""
+    """The revision that the attempt made, None where it made none, or where it may be another
+    run's. Two runs may plan the same number, of which Helm refuses one: a number says nothing.
+    Raises ToolFailed where nobody can say."""
     if attempt.holder is None and attempt.back_to is None:
         return next((each for each in revisions[-1:] if each.status == "uninstalling"), None)
     later = [each for each in revisions if each.number > attempt.after]
     if attempt.back_to is not None:
-        told = (f"Rollback to {attempt.back_to}", 'Rollback "')  # the second has failed
-        return next((each for each in later if each.description.startswith(told)), None)
+        return _only_rollback(attempt, later)
     assert attempt.holder is not None
     # The first: Helm hands labels on to those that follow.
     labels = labels_of(work, [each.number for each in later], last_words=last_words)
     ours = attempt.holder.label
     return next((each for each in later if ours in labels.get(each.number, ())), None)
+
+
+def _only_rollback(attempt: Attempt, later: Sequence[Revision]) -> Revision | None:
+    """A rollback bears no label, and Helm begins one beside another: it is ours only where nothing
+    else was made since. Pure."""
+    if [each.number for each in later] != [attempt.after + 1]:
+        return None
+    (made,) = later
+    has_failed = made.description.startswith('Rollback "')
+    return made if made.back_to == attempt.back_to or has_failed else None
 
 
 def labels_of(

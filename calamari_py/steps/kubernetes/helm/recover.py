@@ -116,7 +116,7 @@ def take_back_ours(work: Work, attempt: Attempt) -> bool:
             return False
         last = revisions[-1]
         if made_by(work, attempt, revisions, last_words=seconds) != last:
-            tell_others(work, last)
+            tell_others(work, attempt, last)
             return False
         work.report.line(_told(spec, last, way), tone="warn")
         done = work.helm.look(way.words(spec), seconds).exit.code == 0
@@ -131,11 +131,13 @@ def take_back_ours(work: Work, attempt: Attempt) -> bool:
     return done
 
 
-def tell_others(work: Work, newest: Revision) -> None:
-    """The newest revision is another run's: whatever became of ours, that is left alone."""
+def tell_others(work: Work, attempt: Attempt, newest: Revision) -> None:
+    """The newest revision is another run's, or may be: whatever became of ours, that is left
+    alone."""
+    whose = "is not ours" if attempt.back_to is None else "may be theirs"
     work.report.line(
         f"another run is at work on release '{work.spec.release}': revision {newest.number}"
-        f" ({newest.status}) is not ours, and is left alone",
+        f" ({newest.status}) {whose}, and is left alone",
         tone="warn",
     )
 

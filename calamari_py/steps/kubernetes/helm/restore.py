@@ -43,7 +43,7 @@ def after_failure(
     work.report.changed(made is not None)
     if made is None or made != revisions[-1]:
         if revisions and revisions[-1].number > attempt.after:
-            tell_others(work, revisions[-1])
+            tell_others(work, attempt, revisions[-1])
     elif deployed is None or work.spec.on_failure == "keep":
         _keep(work, error, revisions, deployed)
     else:
@@ -66,7 +66,8 @@ def leave_free(work: Work, attempt: Attempt, was: Revision | None, before: Befor
     if not revisions:
         return
     newest = revisions[-1]
-    work.report.changed(made is not None)
+    if made is not None or attempt.back_to is None or newest.number <= attempt.after:
+        work.report.changed(made is not None)
     text = (
         f"release '{work.spec.release}' is {newest.status} (revision {newest.number}); the next run"
         " can upgrade it"
@@ -103,6 +104,7 @@ def _keep(
 def _roll_back(work: Work, error: ToolFailed, made: Revision, deployed: Revision) -> None:
     spec = work.spec
     target = deployed.number
+    attempt = Attempt(after=made.number, back_to=target)
     back = by_hand(spec, "rollback", spec.release, str(target))
     work.report.line(
         f"release '{spec.release}' goes back to revision {target}, the last that was deployed"
@@ -126,9 +128,16 @@ def _roll_back(work: Work, error: ToolFailed, made: Revision, deployed: Revision
         tell_release(work, newest or made, "", was=deployed)
         return
     except (Stopped, TimedOut, Cancelled):
-        take_back_ours(work, Attempt(after=made.number, back_to=target))
+        take_back_ours(work, attempt)
         raise
-    newest = _newest(work) or made
+    newest = _newest(work)
+    if newest is None:
+        unknown(work)
+        return
+    if made_by(work, attempt, (newest,)) is None or newest.status != "deployed":
+        tell_others(work, attempt, newest)
+        tell_release(work, newest, "", was=deployed)
+        return
     tell_release(
         work,
         newest,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from calamari_py.steps.kubernetes.objects.scope import placed
 from calamari_py.steps.kubernetes.rollout.rules.fields import Body
 from calamari_py.steps.kubernetes.rollout.rules.judgement import Judgement
 from calamari_py.steps.kubernetes.rollout.rules.signs import Sign
-from calamari_py.steps.kubernetes.values import ObjectRef
+from calamari_py.steps.kubernetes.values import ObjectRef, ref_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +25,16 @@ class Row:
     body: Body | None = field(default=None, repr=False)
     is_as_before: bool = False
 
-    def fields(self) -> dict[str, Any]:
-        """JSON values for the event ``kube_rollout``."""
+    def fields(self, namespace: str = "") -> dict[str, Any]:
+        """JSON values for the event ``kube_rollout``. `namespace` is that of objects that name
+        none."""
         sign = next(iter(self.signs), None)
+        seen = ref_of(self.body).namespace if self.body else ""
         return {
             "api_version": self.ref.api_version,
             "kind": self.ref.kind,
             "name": self.ref.name,
-            "namespace": self.ref.namespace or None,
+            "namespace": placed(self.ref, namespace).namespace or seen or None,
             "status": self.judgement.status,
             "reason": (sign.reason if sign else self.judgement.reason) or None,
             "message": self.judgement.message,
@@ -67,6 +70,7 @@ class Labels:
     that name none are in `namespace`."""
 
     def __init__(self, refs: Sequence[ObjectRef], *, namespace: str) -> None:
+        self.namespace = namespace
         self._several = len({ref.namespace or namespace for ref in refs}) > 1
 
     def of(self, ref: ObjectRef) -> str:

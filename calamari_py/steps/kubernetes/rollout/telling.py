@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from calamari_py.identity import elapsed_text
 from calamari_py.steps.base import StepClock, StepReport, Tone
@@ -37,20 +38,21 @@ class Telling:
         self._clock = clock
         self._labels = labels
         self._began = clock.monotonic()
-        self._told: dict[ObjectRef, Row] = {}
+        self._told: dict[ObjectRef, dict[str, Any]] = {}
         self._said: dict[ObjectRef, _Said] = {}
 
     def tell(self, standing: Standing, endurance: Endurance, fail_after: float) -> None:
         """Say what is new."""
         for row in standing.rows:
             before = self._told.get(row.ref)
-            is_news = before is None or before.fields() != row.fields()
+            fields = row.fields(self._labels.namespace)
+            is_news = before != fields
             text, tone = self._line(row, endurance, fail_after)
             if is_news:
-                self._report.line(text, event="kube_rollout", fields=row.fields(), tone=tone)
+                self._report.line(text, event="kube_rollout", fields=fields, tone=tone)
             elif text:
                 self._report.line(text, tone=tone)
-            self._told[row.ref] = row
+            self._told[row.ref] = fields
         ready = len(standing.rows) - len(standing.waiting)
         passed = elapsed_text(self._clock.monotonic() - self._began)
         self._report.progress(

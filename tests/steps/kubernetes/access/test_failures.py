@@ -454,7 +454,8 @@ def test_unreachable(world: KubeWorld, access: Access) -> None:
         pytest.param("calamari: the credentials ended at X", "delivery: endpoint", id="ended"),
         pytest.param(
             'Error from server (NotFound): namespaces "app" not found',
-            "create_namespace: true", id="no-namespace",
+            "make the namespace, or let the role make it (create_namespace: true)",
+            id="no-namespace",
         ),
         pytest.param(CONFLICT, "force_conflicts: true", id="conflict"),
         pytest.param(

@@ -51,6 +51,22 @@ def test_namespace(
         ensure_namespace(cluster.kubectl, "app", create=create, report=cluster.report)
 
 
+@pytest.mark.parametrize(
+    ("create", "warnings"),
+    [
+        pytest.param(
+            True, ["may not make namespace 'app'; going on as if it were there"], id="to-be-made"
+        ),
+        pytest.param(False, [], id="not-to-be-made"),
+    ],
+)
+def test_rights_inside_only(cluster: Cluster, create: bool, warnings: list[str]) -> None:
+    """Where it was to be made and was not, that is said: it may be missing."""
+    cluster.refusals = {("get", "app"): NO_LOOK, ("create", "app"): NO_MAKE}
+    ensure_namespace(cluster.kubectl, "app", create=create, report=cluster.report)
+    assert cluster.report.said("warning") == warnings
+
+
 def test_missing_names_the_cure(cluster: Cluster) -> None:
     """The key that makes it."""
     with pytest.raises(ToolFailed) as raised:

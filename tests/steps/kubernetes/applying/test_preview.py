@@ -64,6 +64,31 @@ def test_namespace_to_come(
     )  # fmt: skip
 
 
+def test_a_namespace_to_make_comes_first(cluster: Cluster) -> None:
+    """It is a difference as any other, and costs no further command."""
+    spec = cluster.spec(create_namespace=True)
+    found = dry_run(cluster.kubectl, [MAP], spec, cluster.report)
+    assert [(each.kind, str(each.ref)) for each in found] == [
+        ("create", "Namespace app"), ("create", "ConfigMap app/m"),
+    ]  # fmt: skip
+    assert cluster.verbs() == ["get"]
+
+
+@pytest.mark.parametrize(
+    ("there", "objects"),
+    [
+        pytest.param((a_namespace("app"),), (MAP,), id="there"),
+        pytest.param((), (a_namespace("app"), MAP), id="in the files"),
+    ],
+)
+def test_no_namespace_to_make(
+    cluster: Cluster, there: tuple[KubeObject, ...], objects: tuple[KubeObject, ...]
+) -> None:
+    """One that is there is none, and one of the files is told once."""
+    cluster.has(*there)
+    assert len(kinds(cluster, *objects, create_namespace=True)) == len(objects)
+
+
 def test_kind_to_come(app: Cluster) -> None:
     """Nor can an object whose definition comes with it."""
     app.unknown.add("Mouse")

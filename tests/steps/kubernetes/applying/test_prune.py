@@ -206,4 +206,24 @@ def test_dry_run_says_what_would_be_pruned(with_set: Cluster) -> None:
     assert [(each.ref.name, each.kind) for each in differences] == [
         ("new", "none"), ("old", "delete"),
     ]  # fmt: skip
+    assert str(differences[1].ref) == "ConfigMap old"
     assert "--prune" not in with_set.tool.called("kubectl apply")[0].argv
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param((), ["Namespace app", "ConfigMap web", "ConfigMap app/new"], id="nothing"),
+        pytest.param((a_namespace("app"),), ["ConfigMap web", "ConfigMap app/new"], id="namespace"),
+        pytest.param((a_namespace("app"), an_object("ConfigMap", "web")), ["ConfigMap app/new"],
+                     id="both"),
+    ],
+)  # fmt: skip
+def test_dry_run_says_what_would_be_made_for_it(
+    cluster: Cluster, there: tuple[KubeObject, ...], expected: list[str]
+) -> None:
+    """The parent of the set is in no file, and made with it."""
+    cluster.has(*there)
+    spec = cluster.spec(applyset="configmaps/web", create_namespace=True)
+    differences = dry_run(cluster.kubectl, [NEW], spec, cluster.report)
+    assert [str(each.ref) for each in differences if each.kind == "create"] == expected

@@ -109,6 +109,15 @@ class HelmWorld(KubeWorld):
 
         self.tool.on("helm upgrade --debug", upgrade)
 
+    def rolls_back(self, *rows: Any, **answer: Any) -> None:
+        """A rollback ends so, and leaves these revisions."""
+
+        def back(_call: Any) -> Answer:
+            self.has(*rows)
+            return Answer(**answer)
+
+        self.tool.on("helm rollback", back)
+
     def step(self, *, action: str | None = None, dry_run: bool = False, **more: Any) -> StepOutcome:
         """Carry the step out."""
         return self.run("helm", {**SECTION, **more}, action=action, dry_run=dry_run)

@@ -60,8 +60,10 @@ def test_template(world: HelmWorld) -> None:
 def test_a_rollback(world: HelmWorld) -> None:
     """Without a revision it goes to the last deployed one before."""
     world.has(row(1, "superseded"), row(2, "failed", "x"), row(3, "deployed"))
+    world.rolls_back(row(3, "superseded"), row(4, "deployed", "Rollback to 1"))
     assert world.step(action="rollback").changed is True
     assert world.verbs() == ["rollback web 1"]
+    assert world.report.facts["release"]["revision"] == 4
 
 
 @pytest.mark.parametrize(
@@ -134,8 +136,11 @@ def test_what_tests_wrote(code: int, world: HelmWorld) -> None:
     if code:
         error = world.failure(action="test")
         assert "could not test release 'web'" in error.message
+        assert "release 'web' has failed its test 'web-test'" in world.report.everything
+        assert world.report.has_changed is False
     else:
         assert world.step(action="test").changed is False
+    assert world.report.facts["release"]["revision"] == 1
     assert world.report.texts["pod/web-test"] == b"boom\n"
     assert "a-tests-own-password" in world.report.hidden
     (call,) = world.tool.called("helm test")

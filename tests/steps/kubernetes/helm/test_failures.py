@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from calamari_py.steps.kubernetes.helm.failures import (
     is_timeout,
     warning_of,
 )
+from calamari_py.steps.kubernetes.spec import ChartRepository
 from tests.steps.kubernetes.helm.room import DEBUG, SECTION, HelmWorld
 
 
@@ -92,6 +94,39 @@ def test_what_it_is_and_what_to_do(tmp_path: Path, text: str, message: str, hint
     assert "FAILED" not in error.message
     assert hint in (error.hint or "")
     assert "main" not in error.evidence
+
+
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("chart", "username", "words", "others"),
+    [
+        pytest.param("r/web", "", "wants a login", "ecr:", id="no-login"),
+        pytest.param("r/web", "eve", "refuses repository.username or", "ecr:", id="wrong-login"),
+        pytest.param("/web", "", "in the chart's charts/", "under", id="dependency"),
+        pytest.param("oci://x.org/web", "", "wants a login", "ecr:", id="registry"),
+        pytest.param(f"oci://{REGISTRY}/web", "", "ecr:BatchGetImage", "under", id="ecr"),
+        pytest.param(f"oci://{REGISTRY}/web", "AWS", "refuses repo", "ecr:", id="ecr-wrong-login"),
+    ],
+)
+def test_a_login_that_is_missing_or_refused(
+    tmp_path: Path, chart: str, username: str, words: str, others: str
+) -> None:
+    """What is written already is not asked for, and ECR is named where it is ECR."""
+    world = HelmWorld(tmp_path)
+    repository = ChartRepository(url="https://x.org", username=username, password=username)
+    is_path = chart.startswith("/")
+    spec = replace(
+        world.parse("helm", SECTION),
+        chart=chart,
+        chart_is_path=is_path,
+        repository=None if is_path else repository,
+    )
+    stderr = b"Error: failed to fetch https://x.org/index.yaml : 401 Unauthorized\n"
+    error = helm_failed("fetch it", stderr, spec=spec, access=None, context=world.context())
+    assert words in (error.hint or "")
+    assert others not in (error.hint or "")
 
 
 def test_a_helm_that_was_killed(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_the_commands_are_those_that_run(
     world = HelmWorld(tmp_path)
     world.has(row(1, "superseded"), row(2, "deployed"))
     world.upgrades(row(1, "superseded"), row(2, "superseded"), row(3, "deployed"))
+    world.rolls_back(row(2, "superseded"), row(3, "deployed", "Rollback to 1"))
     if section.get("create_namespace"):
         config = live("ConfigMap", "web")
         world.tool.on("kubectl get", Answer(stdout=list_of()), Answer(stdout=list_of(config)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -149,6 +150,25 @@ def test_one_line_for_each_change(cluster: Cluster) -> None:
         "api_version": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "app",
         "status": "ready", "reason": None, "message": "3 available",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_events_say_the_namespace_of_the_step(cluster: Cluster, is_there: bool) -> None:
+    """An object that names none is in it, whether it can be seen yet or not."""
+    web = cluster.has(deployment())
+    if not is_there:
+        cluster.loses(web)
+    cluster.rollout(replace(web, namespace="")).look()
+    assert [fields["namespace"] for _, fields in cluster.report.events] == ["app"]
+
+
+@pytest.mark.parametrize(("namespace", "told"), [("other", "other"), ("", None)])
+def test_events_say_where_a_custom_object_was_seen(namespace: str, told: str | None) -> None:
+    """Only the server knows whether its kind has a namespace."""
+    ref = ObjectRef(group="x.io", kind="Mouse", name="jerry")
+    seen = {"metadata": {"namespace": namespace}}
+    row = Row(ref=ref, judgement=progressing("…"), body=seen)
+    assert row.fields("app")["namespace"] == told
 
 
 def test_what_was_passed_over_is_told_later(cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ from calamari_py.steps.kubernetes.helm import argv
 from calamari_py.steps.kubernetes.helm.argv import by_hand
 from calamari_py.steps.kubernetes.helm.following import follow
 from calamari_py.steps.kubernetes.helm.history import Revision, last_before
-from calamari_py.steps.kubernetes.helm.ours import Attempt
+from calamari_py.steps.kubernetes.helm.ours import Attempt, made_by
 from calamari_py.steps.kubernetes.helm.outcome import (
     Before,
     look_before,
@@ -23,6 +23,9 @@ from calamari_py.steps.kubernetes.helm.rendered import Rendered, stored
 from calamari_py.steps.kubernetes.helm.restore import leave_free
 from calamari_py.steps.kubernetes.helm.rollouts import rollouts_of, wait_until_ready
 from calamari_py.steps.kubernetes.helm.work import Work
+
+_IS_TAKEN = "release: already exists"
+"""What Helm says where another run made the same revision first: then it has changed nothing."""
 
 
 def rollback(work: Work) -> StepOutcome:
@@ -55,6 +58,8 @@ def _go_back(
 ) -> StepOutcome:
     spec = work.spec
     rollouts = rollouts_of(work, wanted, before)
+    attempt = Attempt(after=current.number, back_to=target.number)
+    _refuse_changed(work, current)
     work.report.changed(None)
     try:
         follow(
@@ -66,16 +71,48 @@ def _go_back(
             doing=f"roll release '{spec.release}' back to revision {target.number}",
         )
         wait_until_ready(rollouts)
-    except (ToolFailed, Stopped, TimedOut, Cancelled):
-        leave_free(work, Attempt(after=current.number, back_to=target.number), current, before)
+    except (ToolFailed, Stopped, TimedOut, Cancelled) as error:
+        if isinstance(error, ToolFailed) and _IS_TAKEN in error.message:
+            work.report.changed(False)
+            raise
+        leave_free(work, attempt, current, before)
         raise
     work.report.changed()
     tell_objects(work, before)
-    made = work.helm.history()[-1]
+    made = _made(work, attempt)
     text = f"release '{spec.release}' is {made.status}: revision {made.number}, {made.chart}"
     tell_release(work, made, text, tone="good", was=current)
     work.report.ending(f"{spec.release}: rolled back to revision {target.number}")
     return StepOutcome(code=0, changed=True)
+
+
+def _refuse_changed(work: Work, current: Revision) -> None:
+    """Helm would go back beside another operation: nothing is begun once there is another one than
+    what was planned from."""
+    revisions = work.helm.history()
+    if revisions[-1:] == (current,):
+        return
+    work.report.changed(False)
+    raise _changed_meanwhile(work, f"revision {current.number} was to be rolled back", revisions)
+
+
+def _made(work: Work, attempt: Attempt) -> Revision:
+    """The revision that was made, as Helm keeps it."""
+    revisions = work.helm.history()
+    made = made_by(work, attempt, revisions)
+    if made is None or made.status != "deployed":
+        raise _changed_meanwhile(work, "it was rolled back", revisions)
+    return made
+
+
+def _changed_meanwhile(work: Work, doing: str, revisions: tuple[Revision, ...]) -> ToolFailed:
+    now = "it is not there any more"
+    if revisions:
+        now = f"it is at revision {revisions[-1].number} ({revisions[-1].status})"
+    return ToolFailed(
+        f"another run changed release '{work.spec.release}' meanwhile: {doing}, and now {now}",
+        hint=f"see: {by_hand(work.spec, 'history', work.spec.release)}",
+    )
 
 
 def _target(work: Work, revisions: tuple[Revision, ...]) -> Revision:

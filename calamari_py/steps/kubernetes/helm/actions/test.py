@@ -15,6 +15,7 @@ from calamari_py.steps.kubernetes.helm.work import Work
 from calamari_py.steps.kubernetes.rollout.evidence.logs import log_of
 
 _NONE = re.compile(rb"TEST SUITE:\s+None")
+_FAILED = re.compile(r"\b(?:pod|job) (\S+) failed")
 _MOST = "--limit-bytes=1000000"
 
 
@@ -37,8 +38,10 @@ def test(work: Work) -> StepOutcome:
     doing = f"test release '{spec.release}'"
     try:
         told = follow(work, "test", argv.test(spec), doing=doing, shows_stdout=True)
-    except ToolFailed:
+    except ToolFailed as error:
         _tell_logs(work, found)
+        tell_release(work, current, _failed(work, error), tone="bad")
+        work.report.changed(False)
         raise
     _tell_logs(work, found)
     if _NONE.search(told):
@@ -48,6 +51,12 @@ def test(work: Work) -> StepOutcome:
     tell_release(work, current, f"release '{spec.release}' has passed its tests", tone="good")
     work.report.ending(f"{spec.release}: tested")
     return StepOutcome(code=0, changed=False)
+
+
+def _failed(work: Work, error: ToolFailed) -> str:
+    """The line that names what failed; empty where Helm says none, and it may be no test at all."""
+    names = ", ".join(f"'{name}'" for name in _FAILED.findall(error.message))
+    return f"release '{work.spec.release}' has failed its test {names}" if names else ""
 
 
 def _tell_logs(work: Work, found: Rendered) -> None:
