@@ -158,10 +158,13 @@ def test_a_crowd_waits_for_one_renewal(deliverer: Deliverer) -> None:
     deliverer.answer = gate
     with ExitStack() as stack, serving(deliverer.context()) as served:
         client = Client(served.uri, served.token)
-        crowd = open_connections(client, stack, MOST_WAITING)
-        for connection in crowd:
+        crowd = []
+        for _ in range(MOST_WAITING):
+            # One by one: of many that have not asked yet the oldest is cut.
+            (connection,) = open_connections(client, stack, 1)
             connection.sendall(client.head())
             gate.await_callers(1)
+            crowd.append(connection)
         beyond = client.get()
         assert (beyond.status, beyond.document["code"]) == (503, "Busy")
         gate.opened.set()
