@@ -13,7 +13,6 @@ from calamari_py.steps.kubernetes.applying.applyset import (
     ALLOWED,
     ApplySet,
     look_at_applyset,
-    parents_of,
     pruned_results,
     warn_of_others,
 )
@@ -108,7 +107,6 @@ class _Application(Endeavour):
         super().__init__(kubectl, objects, spec, report)
         self._known = Known(namespace=kubectl.access.namespace)
         self._set = ApplySet()
-        self._parents = parents_of(spec, self._objects, kubectl.access.namespace)
         self._done = 0
         self.alone = Alone(kubectl, self._objects, spec, self._warnings)
 

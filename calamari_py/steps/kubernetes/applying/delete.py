@@ -8,7 +8,6 @@ from dataclasses import replace
 from calamari_py.errors import ToolFailed
 from calamari_py.steps.base import StepReport
 from calamari_py.steps.kubernetes.access.failures import ApiFailure
-from calamari_py.steps.kubernetes.applying.applyset import parents_of
 from calamari_py.steps.kubernetes.applying.causes import cause_of
 from calamari_py.steps.kubernetes.applying.definitions import holds_others
 from calamari_py.steps.kubernetes.applying.endeavour import Endeavour
@@ -74,7 +73,6 @@ class _Deletion(Endeavour):
         report: StepReport,
     ) -> None:
         super().__init__(kubectl, objects, spec, report)
-        self._parents = parents_of(spec, self._objects, kubectl.access.namespace)
         self._there: dict[ObjectRef, Body] = {}
         self._unseen: set[ObjectRef] = set()
         self._done: set[ObjectRef] = set()

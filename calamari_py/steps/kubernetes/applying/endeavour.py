@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calamari_py.steps.base import StepReport
+from calamari_py.steps.kubernetes.applying.applyset import parents_of
 from calamari_py.steps.kubernetes.applying.lines import Warnings
 from calamari_py.steps.kubernetes.spec import KubectlSpec
 from calamari_py.steps.kubernetes.tool.kubectl import Kubectl
@@ -26,3 +27,4 @@ class Endeavour:
         self._spec = spec
         self._report = report
         self._warnings = Warnings(report)
+        self._parents = parents_of(spec, self._objects, kubectl.access.namespace)

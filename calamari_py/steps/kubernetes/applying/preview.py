@@ -13,7 +13,6 @@ from calamari_py.steps.kubernetes.applying.applyset import (
     PART_OF,
     ApplySet,
     look_at_applyset,
-    parents_of,
     warn_of_others,
 )
 from calamari_py.steps.kubernetes.applying.causes import cause_of
@@ -59,7 +58,6 @@ class _Rehearsal(Endeavour):
     ) -> None:
         super().__init__(kubectl, objects, spec, report)
         self._namespace = kubectl.access.namespace
-        self._parents = parents_of(spec, self._objects, self._namespace)
         self._live: dict[ObjectRef, Body] = {}
         self._wanted: dict[ObjectRef, Body] = {}
         self._failed: dict[ObjectRef, str] = {}

@@ -59,12 +59,6 @@ def is_true(body: Body, type_: str) -> bool:
     return found is not None and found.get("status") == "True"
 
 
-def is_false(body: Body, type_: str) -> bool:
-    """Whether the condition is there and false."""
-    found = condition(body, type_)
-    return found is not None and found.get("status") == "False"
-
-
 def said(row: Body, default: str = "") -> str:
     """What a condition says, in one line."""
     return " ".join(text(row, "message").split()) or text(row, "reason") or default

@@ -9,7 +9,6 @@ from calamari_py.steps.kubernetes.rollout.rules.fields import (
     flag,
     is_true,
     mapping,
-    name_of,
     number,
     rows,
     text,
@@ -98,8 +97,3 @@ def _state_word(state: Body) -> str:
     if signal := number(ended, "signal"):
         return text(ended, "reason") or f"Signal:{signal}"
     return text(ended, "reason") or f"ExitCode:{number(ended, 'exitCode')}"
-
-
-def pod_label(pod: Body) -> str:
-    """``pod/web-5d4f-x``."""
-    return f"pod/{name_of(pod)}"
